@@ -1,1 +1,20 @@
-//! x
+//! Resource model, diff, planner and scheduler for infrastructure deployments.
+//!
+//! The crate knows no cloud, no file format and no terminal. [`Value`], [`Urn`], [`TypeToken`], [`ResourceSpec`] and
+//! [`ResourceRecord`] are the vocabulary that adapters and stores share; the planner compares what is wanted with what
+//! is recorded, and the scheduler runs the resulting steps within the quotas of the cloud.
+#![warn(missing_docs, missing_debug_implementations)]
+
+pub mod property_map;
+pub mod reference;
+pub mod resource;
+pub mod resource_type;
+pub mod urn;
+pub mod value;
+
+pub use property_map::PropertyMap;
+pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
+pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
+pub use resource_type::{CallCost, OperationCost, ResourceTypeInfo, ResourceTypes};
+pub use urn::{InvalidUrn, TypeToken, Urn};
+pub use value::{Archive, ArchiveSource, Asset, AssetSource, ResourceReference, Secret, Value};
