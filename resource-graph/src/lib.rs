@@ -15,6 +15,6 @@ pub mod value;
 pub use property_map::PropertyMap;
 pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
 pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
-pub use resource_type::{CallCost, OperationCost, ResourceTypeInfo, ResourceTypes};
+pub use resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};
 pub use urn::{InvalidUrn, TypeToken, Urn};
 pub use value::{Archive, ArchiveSource, Asset, AssetSource, ResourceReference, Secret, Value};

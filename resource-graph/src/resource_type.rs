@@ -30,6 +30,15 @@ impl OperationCost {
     }
 }
 
+/// How many calls of a class the cloud takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// Calls per second.
+    pub rate: f64,
+    /// Calls that may come at once after a quiet time.
+    pub burst: f64,
+}
+
 /// Facts about a resource type.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceTypeInfo {

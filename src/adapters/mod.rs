@@ -1,0 +1,1 @@
+//! The outside things, one folder each. Each implements a trait of [`crate::ports`]; none knows the terminal.

@@ -1,0 +1,1 @@
+//! What the program does: commands, queries, event handlers and the deployment saga. Only ports are called; nothing prints.

@@ -1,0 +1,1 @@
+//! The command line: arguments, output, progress, exit codes. The only place that knows a terminal or the environment.

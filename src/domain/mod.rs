@@ -1,0 +1,1 @@
+//! Aggregates, value objects and domain events. Pure: no I/O, no async, no cloud's names.

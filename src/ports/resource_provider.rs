@@ -1,0 +1,169 @@
+//! The trait of a resource type: create, read, update, delete and find one resource in its cloud.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, ResourceTypeInfo};
+
+use super::OperationContext;
+
+/// What the cloud says of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceState {
+    /// Its id, in the form that Pulumi keeps in its state.
+    pub id: String,
+    /// The inputs that would make it as it is now. Only those that the given inputs name, and others that differ from
+    /// their default (SPEC.md section 6.1, "read extraction").
+    pub inputs: PropertyMap,
+    /// All outputs, under Pulumi's property names.
+    pub outputs: PropertyMap,
+}
+
+/// A resource that stands where one is to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Whether its tags (or those of what it belongs to) say that this stack made it.
+    pub ours: bool,
+    /// What it is.
+    pub state: ResourceState,
+}
+
+/// One resource type of one cloud.
+///
+/// Inputs hold no references and no unknowns. An operation that is tried again after it was cut off at any point ends in the
+/// same state as one that ran once.
+#[async_trait]
+pub trait ResourceProvider: Send + Sync {
+    /// Facts about the type.
+    fn info(&self) -> &'static ResourceTypeInfo;
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::AlreadyExists`] when something stands in its place: the caller then asks [`Self::find`].
+    async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError>;
+
+    /// Reads it; `None` when it is gone. `inputs` are the ones it was made with.
+    ///
+    /// # Errors
+    /// When the cloud can't be asked.
+    async fn read(
+        &self,
+        context: &OperationContext,
+        id: &str,
+        inputs: &PropertyMap,
+    ) -> Result<Option<ResourceState>, ProviderError>;
+
+    /// Changes it in place from `old` to `inputs`. `old.inputs` and `old.outputs` are what the state records.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::NotFound`] when it is gone: the caller makes it again.
+    async fn update(
+        &self,
+        context: &OperationContext,
+        old: &ResourceState,
+        inputs: &PropertyMap,
+    ) -> Result<ResourceState, ProviderError>;
+
+    /// Deletes it; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// When the cloud refuses.
+    async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError>;
+
+    /// Looks for what an earlier, cut-off [`Self::create`] with these inputs may have made: by physical name, by natural
+    /// key, or by tags where the id is generated. Something of that name that isn't ours is found too.
+    ///
+    /// # Errors
+    /// When the cloud can't be asked.
+    async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError>;
+}
+
+/// The kind of a failure: what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProviderErrorKind {
+    /// The resource isn't there.
+    NotFound,
+    /// Something stands there already.
+    AlreadyExists,
+    /// The cloud refuses the input.
+    Refused,
+    /// Missing, wrong or insufficient credentials.
+    Denied,
+    /// Another change is under way on the same thing, and the budget for waiting is used up.
+    Conflict,
+    /// The cloud throttles, and the budget for retries is used up.
+    Throttled,
+    /// The cloud can't be reached or fails itself, and the budget for retries is used up.
+    Unavailable,
+    /// It took longer than it may.
+    Timeout,
+    /// The deployment is being stopped.
+    Cancelled,
+    /// A fault of ours, or an answer that makes no sense.
+    Internal,
+}
+
+impl ProviderErrorKind {
+    /// A stable code for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::AlreadyExists => "already-exists",
+            Self::Refused => "refused",
+            Self::Denied => "denied",
+            Self::Conflict => "conflict",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// A failed operation: what the cloud answered, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub struct ProviderError {
+    /// What can be done about it.
+    pub kind: ProviderErrorKind,
+    /// The cloud's own code, such as `ResourceConflictException`.
+    pub code: Option<String>,
+    /// What was tried and what the cloud answered.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The cause.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ProviderError {
+    /// An error with no more than its kind and message.
+    pub fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, code: None, message: message.into(), hint: None, source: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cloud's code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "{} ({code})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
