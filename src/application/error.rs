@@ -1,0 +1,49 @@
+//! Errors of commands and queries, each with the kind that decides the exit code.
+
+use crate::domain::deployment::ErrorDetail;
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Wrong arguments or configuration: exit code 2.
+    Usage,
+    /// It failed and nothing was changed: exit code 1.
+    Failed,
+    /// Somebody else holds the stack's lock: exit code 4.
+    Locked,
+    /// It failed and somebody must look at it: exit code 5.
+    NeedsAttention,
+    /// It was stopped from outside: exit code 130.
+    Interrupted,
+}
+
+/// A command or query that couldn't do its job.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", summary(.details))]
+pub struct ApplicationError {
+    /// What kind of failure it is.
+    pub kind: ErrorKind,
+    /// What went wrong: at least one.
+    pub details: Vec<ErrorDetail>,
+}
+
+fn summary(details: &[ErrorDetail]) -> String {
+    details.iter().map(|detail| detail.message.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+impl ApplicationError {
+    /// An error with one detail.
+    pub fn new(kind: ErrorKind, code: &str, message: impl Into<String>) -> Self {
+        let detail = ErrorDetail { code: code.to_owned(), message: message.into(), ..ErrorDetail::default() };
+        Self { kind, details: vec![detail] }
+    }
+
+    /// Adds what to do next to the last detail.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        if let Some(detail) = self.details.last_mut() {
+            detail.hint = Some(hint.into());
+        }
+        self
+    }
+}

@@ -1,0 +1,61 @@
+//! What a command that deploys reports when it is over: the document of `--json` and the basis of the summary.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::deployment::{CallCounts, ChangeCounts, ErrorDetail};
+
+/// Version of the document's form.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeploymentResult {
+    /// Everything that was wanted is done.
+    Succeeded,
+    /// It failed, and nothing was changed.
+    Failed,
+    /// It failed, and what had been changed was brought back.
+    RolledBack,
+    /// It was stopped from outside.
+    Interrupted,
+    /// It failed with changes done: the next deployment goes on from there.
+    NeedsAttention,
+}
+
+/// Outputs by component and name.
+pub type Outputs = BTreeMap<String, BTreeMap<String, serde_json::Value>>;
+
+/// The result of `deploy`, `destroy` and `preview`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentReport {
+    /// Version of this document's form: 1.
+    pub schema_version: u32,
+    /// `deploy`, `destroy` or `preview`.
+    pub command: String,
+    /// The project.
+    pub project: String,
+    /// The stack.
+    pub stack: String,
+    /// How it ended.
+    pub result: DeploymentResult,
+    /// The deployment's id; absent where none was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_id: Option<String>,
+    /// What was done; for a preview, what would be.
+    pub changes: ChangeCounts,
+    /// The calls to the cloud.
+    pub calls: CallCounts,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// The shortest time that quotas and dependencies allow, in milliseconds.
+    pub lower_bound_ms: u64,
+    /// What the components show.
+    pub outputs: Outputs,
+    /// What went wrong.
+    pub errors: Vec<ErrorDetail>,
+}
