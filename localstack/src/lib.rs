@@ -1,1 +1,31 @@
-//! x
+//! The local clouds that semantest-iac develops and tests against: an AWS on the user's own machine, without Docker and without an account.
+//!
+//! [`Installer`] puts a pinned emulator into a cache folder on first use, [`Server`] runs one for as long as its owner lives, [`Daemon`] keeps one
+//! running in the background for a user, and [`probe`] recognises one that somebody else runs. Nothing here prints or reads the process's environment: [`Host`] carries it in, [`Progress`] reports back.
+#![warn(missing_docs)]
+
+mod account;
+mod daemon;
+mod emulator;
+mod error;
+mod health;
+mod host;
+mod install;
+mod lock;
+mod process;
+mod progress;
+mod python;
+mod server;
+mod testing;
+
+pub use account::unique_account;
+pub use daemon::{Daemon, DaemonOptions, Status};
+pub use emulator::Emulator;
+pub use error::{Error, Result};
+pub use health::{Probed, probe};
+pub use host::Host;
+pub use install::{Installation, Installer};
+pub use progress::{Observer, Progress};
+pub use python::Tried;
+pub use server::{Server, StartOptions};
+pub use testing::TestCloud;

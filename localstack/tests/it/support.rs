@@ -1,0 +1,61 @@
+//! What these tests share: an installer, processes that play another user of the crate, and a way to wait for something to become true.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use localstack::{Host, Installer};
+
+/// Installs into the folder that all test runs share.
+pub fn installer() -> Installer {
+    let host = Host::new(std::env::vars_os());
+    let cache = host
+        .cache_folder()
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    Installer::new(host, cache)
+}
+
+/// Runs one test of this binary as a process of its own, with a variable that tells it what to do.
+pub fn as_process(test: &str, variable: &str, value: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .env(variable, value)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until something is true; fails when that doesn't happen.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "in vain waited until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a process lives, zombies apart.
+pub fn lives(pid: u32) -> bool {
+    Command::new("ps")
+        .args(["-o", "stat=", "-p", &pid.to_string()])
+        .output()
+        .is_ok_and(|output| output.status.success() && !output.stdout.starts_with(b"Z"))
+}
+
+/// The processes of a group that live, zombies apart.
+pub fn members(group: u32) -> Vec<String> {
+    let output = Command::new("ps")
+        .args(["-e", "-o", "pgid=,pid=,stat=,args="])
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter(|line| {
+            let mut fields = line.split_whitespace();
+            fields.next() == Some(&group.to_string())
+                && !fields.nth(1).is_some_and(|stat| stat.starts_with('Z'))
+        })
+        .map(str::to_owned)
+        .collect()
+}
