@@ -21,10 +21,7 @@ mod tests {
         assert_eq!(accounts.len(), 1000);
         for account in accounts {
             assert_eq!(account.len(), 12);
-            assert!(
-                account.bytes().all(|byte| byte.is_ascii_digit()) && !account.starts_with('0'),
-                "{account}"
-            );
+            assert!(account.bytes().all(|byte| byte.is_ascii_digit()) && !account.starts_with('0'), "{account}");
         }
     }
 }

@@ -12,9 +12,7 @@ use crate::error::{Error, Result};
 use crate::health::probe;
 use crate::lock;
 use crate::process::{Identity, start_of};
-use crate::server::{
-    Lifeline, Start, StartOptions, endpoint, existing, log_file, reset, stop_grace,
-};
+use crate::server::{Lifeline, Start, StartOptions, endpoint, existing, log_file, reset, stop_grace};
 use crate::{Emulator, Installer};
 
 /// The record's own version. A newer one is not understood, and not overwritten.
@@ -92,10 +90,7 @@ struct Record {
 
 impl Record {
     fn identity(&self) -> Identity {
-        Identity {
-            pid: self.pid,
-            start: self.process_start.clone(),
-        }
+        Identity { pid: self.pid, start: self.process_start.clone() }
     }
 }
 
@@ -113,11 +108,7 @@ impl Daemon {
         let folder = data_folder.join("local").join(emulator.slug());
         // The server runs in that folder, where a relative path would mean something else.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Daemon {
-            installer,
-            emulator,
-            folder,
-        }
+        Daemon { installer, emulator, folder }
     }
 
     /// Its log.
@@ -145,10 +136,7 @@ impl Daemon {
             // It doesn't answer, or it would have been taken; so it has to make room.
             self.end(record).await?;
         }
-        let port = options
-            .port
-            .or(before.map(|record| record.port))
-            .unwrap_or(self.emulator.default_port());
+        let port = options.port.or(before.map(|record| record.port)).unwrap_or(self.emulator.default_port());
         if let Some(emulator) = existing(&self.installer, self.emulator, port).await? {
             return Ok(foreign(emulator, port).await);
         }
@@ -184,13 +172,7 @@ impl Daemon {
             // It has ended already where this fails, which is seen next.
             drop(lifeline.write_all(b"go\n"));
         }
-        let ready = start
-            .ready(
-                &mut launched.process,
-                &launched.instance,
-                StartOptions::default().ready_within,
-            )
-            .await;
+        let ready = start.ready(&mut launched.process, &launched.instance, StartOptions::default().ready_within).await;
         if let Err(error) = ready {
             self.end(&record).await?;
             drop(launched.process.wait());
@@ -206,9 +188,7 @@ impl Daemon {
     /// [`Error::File`] where the record can't be read.
     pub async fn status(&self) -> Result<Status> {
         let record = self.record()?;
-        let port = record
-            .as_ref()
-            .map_or(self.emulator.default_port(), |record| record.port);
+        let port = record.as_ref().map_or(self.emulator.default_port(), |record| record.port);
         match record {
             Some(record) if record.identity().is_alive() => {
                 if self.answers(&record).await {
@@ -240,16 +220,9 @@ impl Daemon {
             return Ok(true);
         }
         match self.status().await? {
-            Status::Running {
-                endpoint,
-                emulator,
-                pid: None,
-                ..
-            } => Err(Error::NotOurs {
-                emulator,
-                endpoint,
-                action: "stopped",
-            }),
+            Status::Running { endpoint, emulator, pid: None, .. } => {
+                Err(Error::NotOurs { emulator, endpoint, action: "stopped" })
+            }
             _ => Ok(false),
         }
     }
@@ -261,16 +234,9 @@ impl Daemon {
     pub async fn reset(&self) -> Result<()> {
         let _lock = self.lock("starting or stopping it").await?;
         match self.status().await? {
-            Status::Running {
-                endpoint,
-                emulator,
-                pid: None,
-                ..
-            } => Err(Error::NotOurs {
-                emulator,
-                endpoint,
-                action: "emptied",
-            }),
+            Status::Running { endpoint, emulator, pid: None, .. } => {
+                Err(Error::NotOurs { emulator, endpoint, action: "emptied" })
+            }
             Status::Running { endpoint, .. } | Status::Unresponsive { endpoint, .. } => {
                 reset(self.emulator, &endpoint).await
             }
@@ -295,46 +261,27 @@ impl Daemon {
             return Ok(None);
         }
         if let Some(wanted) = options.port.filter(|wanted| *wanted != record.port) {
-            return Err(Error::OtherPort {
-                emulator: self.emulator,
-                running: record.port,
-                wanted,
-            });
+            return Err(Error::OtherPort { emulator: self.emulator, running: record.port, wanted });
         }
-        if options
-            .enforce_iam
-            .is_some_and(|wanted| wanted != record.enforce_iam)
-        {
-            return Err(Error::OtherMode {
-                emulator: self.emulator,
-                port: record.port,
-                enforces: record.enforce_iam,
-            });
+        if options.enforce_iam.is_some_and(|wanted| wanted != record.enforce_iam) {
+            return Err(Error::OtherMode { emulator: self.emulator, port: record.port, enforces: record.enforce_iam });
         }
         Ok(Some(self.ours(&record)))
     }
 
     async fn answers(&self, record: &Record) -> bool {
         probe(&endpoint(record.port)).await.is_some_and(|probed| {
-            probed
-                .instance
-                .is_none_or(|instance| instance == record.instance)
-                && probed.emulator == self.emulator
+            probed.instance.is_none_or(|instance| instance == record.instance) && probed.emulator == self.emulator
         })
     }
 
     async fn end(&self, record: &Record) -> Result<()> {
         if record.identity().is_alive() && !record.identity().end(stop_grace(self.emulator)).await {
-            return Err(Error::CannotStop {
-                emulator: self.emulator,
-                pid: record.pid,
-            });
+            return Err(Error::CannotStop { emulator: self.emulator, pid: record.pid });
         }
         let path = self.record_file();
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::file("remove", &path)(error))
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file("remove", &path)(error)),
             _ => Ok(()),
         }
     }
@@ -367,8 +314,7 @@ impl Daemon {
         match serde_json::from_slice::<Record>(&text) {
             Ok(record) if record.version <= RECORD_VERSION => Ok(Some(record)),
             Ok(_) => {
-                let newer =
-                    std::io::Error::other("it was written by a newer version of this program");
+                let newer = std::io::Error::other("it was written by a newer version of this program");
                 Err(Error::file("read", &path)(newer))
             }
             // It is replaced in one step, so a damaged one is somebody's doing; it says nothing about a process that could be trusted.
@@ -390,24 +336,13 @@ impl Daemon {
 }
 
 async fn foreign(emulator: Emulator, port: u16) -> Status {
-    let version = probe(&endpoint(port))
-        .await
-        .and_then(|probed| probed.version);
-    Status::Running {
-        emulator,
-        version,
-        endpoint: endpoint(port),
-        pid: None,
-        folder: None,
-        log: None,
-    }
+    let version = probe(&endpoint(port)).await.and_then(|probed| probed.version);
+    Status::Running { emulator, version, endpoint: endpoint(port), pid: None, folder: None, log: None }
 }
 
 /// Waits for a process in the background: where this process goes on for long, as a test does, the daemon must not stay a zombie when it ends.
 fn reap(mut process: std::process::Child) {
-    let waiting = std::thread::Builder::new()
-        .name("reap-daemon".to_owned())
-        .spawn(move || drop(process.wait()));
+    let waiting = std::thread::Builder::new().name("reap-daemon".to_owned()).spawn(move || drop(process.wait()));
     if let Err(error) = waiting {
         tracing::debug!(%error, "no thread to wait for the daemon");
     }

@@ -85,14 +85,8 @@ impl Emulator {
     /// LocalStack's own dependencies resolve on Python 3.13 only; MiniStack's pinned ones have wheels from 3.10 on.
     pub(crate) fn python_versions(self) -> PythonVersions {
         match self {
-            Emulator::MiniStack => PythonVersions {
-                oldest: (3, 10),
-                newest: (3, 14),
-            },
-            Emulator::LocalStack => PythonVersions {
-                oldest: (3, 13),
-                newest: (3, 13),
-            },
+            Emulator::MiniStack => PythonVersions { oldest: (3, 10), newest: (3, 14) },
+            Emulator::LocalStack => PythonVersions { oldest: (3, 13), newest: (3, 13) },
         }
     }
 
@@ -101,10 +95,7 @@ impl Emulator {
         match self {
             // cryptography verifies JWTs and backs KMS, cbor2 speaks the protocol of the Rust SDK's CloudWatch client.
             Emulator::MiniStack => &["ministack==1.5.33", "cryptography", "cbor2"],
-            Emulator::LocalStack => &[
-                "localstack-core[runtime]==2026.3.0",
-                "./localstack-nodocker",
-            ],
+            Emulator::LocalStack => &["localstack-core[runtime]==2026.3.0", "./localstack-nodocker"],
         }
     }
 
@@ -129,10 +120,7 @@ impl Emulator {
         match self {
             Emulator::MiniStack => &[],
             Emulator::LocalStack => &[
-                (
-                    "localstack-nodocker/pyproject.toml",
-                    include_str!("../localstack-nodocker/pyproject.toml"),
-                ),
+                ("localstack-nodocker/pyproject.toml", include_str!("../localstack-nodocker/pyproject.toml")),
                 (
                     "localstack-nodocker/localstack_nodocker/__init__.py",
                     include_str!("../localstack-nodocker/localstack_nodocker/__init__.py"),
@@ -161,20 +149,12 @@ impl Emulator {
     pub(crate) fn start_assets(self) -> &'static [Asset] {
         const LIFELINE: Asset = ("lifeline.py", include_str!("../launcher/lifeline.py"));
         match self {
-            Emulator::MiniStack => &[
-                (
-                    "ministack_patched.py",
-                    include_str!("../ministack/ministack_patched.py"),
-                ),
-                LIFELINE,
-            ],
-            Emulator::LocalStack => &[
-                (
-                    "localstack_launcher.py",
-                    include_str!("../launcher/localstack_launcher.py"),
-                ),
-                LIFELINE,
-            ],
+            Emulator::MiniStack => {
+                &[("ministack_patched.py", include_str!("../ministack/ministack_patched.py")), LIFELINE]
+            }
+            Emulator::LocalStack => {
+                &[("localstack_launcher.py", include_str!("../launcher/localstack_launcher.py")), LIFELINE]
+            }
         }
     }
 
@@ -187,10 +167,7 @@ impl Emulator {
         persist: bool,
     ) -> Vec<(&'static str, String)> {
         let below = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let mut environment = vec![
-            ("TMPDIR", below("tmp")),
-            ("PYTHONUNBUFFERED", "1".to_owned()),
-        ];
+        let mut environment = vec![("TMPDIR", below("tmp")), ("PYTHONUNBUFFERED", "1".to_owned())];
         match self {
             Emulator::MiniStack => {
                 environment.extend([
@@ -206,10 +183,7 @@ impl Emulator {
                     environment.push(("AUTH", "true".to_owned()));
                 }
                 if persist {
-                    environment.extend([
-                        ("PERSIST_STATE", "1".to_owned()),
-                        ("S3_PERSIST", "1".to_owned()),
-                    ]);
+                    environment.extend([("PERSIST_STATE", "1".to_owned()), ("S3_PERSIST", "1".to_owned())]);
                 }
             }
             Emulator::LocalStack => {
@@ -248,12 +222,7 @@ impl Emulator {
     /// The folder's name in the cache: another version, other pins or another plugin is another installation.
     pub(crate) fn folder_name(self) -> String {
         let mut digest = Sha256::new();
-        for text in self
-            .requirements()
-            .iter()
-            .copied()
-            .chain([self.constraints()])
-        {
+        for text in self.requirements().iter().copied().chain([self.constraints()]) {
             digest.update(text);
             digest.update([0]);
         }
@@ -281,9 +250,7 @@ impl std::str::FromStr for Emulator {
         Emulator::ALL
             .into_iter()
             .find(|emulator| emulator.slug().eq_ignore_ascii_case(text))
-            .ok_or_else(|| {
-                format!("unknown emulator `{text}`: expected `ministack` or `localstack`")
-            })
+            .ok_or_else(|| format!("unknown emulator `{text}`: expected `ministack` or `localstack`"))
     }
 }
 
@@ -294,15 +261,8 @@ mod tests {
     #[test]
     fn requirements_name_the_version_that_is_announced() {
         for emulator in Emulator::ALL {
-            assert!(
-                emulator.requirements()[0].ends_with(&format!("=={}", emulator.version())),
-                "{emulator}"
-            );
-            assert!(emulator.folder_name().starts_with(&format!(
-                "{}-{}-",
-                emulator.slug(),
-                emulator.version()
-            )));
+            assert!(emulator.requirements()[0].ends_with(&format!("=={}", emulator.version())), "{emulator}");
+            assert!(emulator.folder_name().starts_with(&format!("{}-{}-", emulator.slug(), emulator.version())));
             assert_eq!(emulator.slug().parse(), Ok(emulator));
         }
     }
@@ -311,12 +271,7 @@ mod tests {
     fn every_server_is_bound_to_loopback() {
         for emulator in Emulator::ALL {
             let environment = emulator.start_environment(4000, Path::new("/work"), false, false);
-            assert!(
-                environment
-                    .iter()
-                    .any(|(_, value)| value.starts_with("127.0.0.1")),
-                "{emulator}"
-            );
+            assert!(environment.iter().any(|(_, value)| value.starts_with("127.0.0.1")), "{emulator}");
         }
     }
 }

@@ -13,10 +13,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// No interpreter that the emulator can run on was found.
-    #[error(
-        "{emulator} needs Python {wanted}, and no such Python was found{}",
-        list(tried)
-    )]
+    #[error("{emulator} needs Python {wanted}, and no such Python was found{}", list(tried))]
     PythonNotFound {
         /// What needs it.
         emulator: Emulator,
@@ -48,9 +45,7 @@ pub enum Error {
         output: String,
     },
     /// Something else than an emulator listens at the port.
-    #[error(
-        "port {port} on 127.0.0.1 is in use by another program, so {emulator} can't listen there"
-    )]
+    #[error("port {port} on 127.0.0.1 is in use by another program, so {emulator} can't listen there")]
     PortInUse {
         /// What should have listened.
         emulator: Emulator,
@@ -164,11 +159,7 @@ const OTHER_WAYS: &str = "or set `endpoint` of the environment to the URL of a L
 impl Error {
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         let path = path.to_owned();
-        move |source| Error::File {
-            action,
-            path,
-            source,
-        }
+        move |source| Error::File { action, path, source }
     }
 
     /// What to do about it, as a sentence, where there is something to do.
@@ -197,16 +188,10 @@ impl Error {
                 format!("see the log, {OTHER_WAYS}")
             }
             Error::OtherPort { running, .. } => {
-                format!(
-                    "use http://127.0.0.1:{running}, or stop it first (`semantest-iac local down`)"
-                )
+                format!("use http://127.0.0.1:{running}, or stop it first (`semantest-iac local down`)")
             }
             Error::OtherMode { .. } => "stop it first (`semantest-iac local down`)".to_owned(),
-            Error::NotOurs {
-                action: "emptied",
-                endpoint,
-                ..
-            } => {
+            Error::NotOurs { action: "emptied", endpoint, .. } => {
                 format!(
                     "whoever started it can empty it: `curl -X POST {endpoint}/_ministack/reset`, or restart a LocalStack"
                 )
@@ -226,7 +211,7 @@ fn list(tried: &[Tried]) -> String {
     if tried.is_empty() {
         return " (there is none on the PATH)".to_owned();
     }
-    tried.iter().fold(String::from(":"), |text, tried| {
-        format!("{text}\n  {}: {}", tried.program.display(), tried.reason)
-    })
+    tried
+        .iter()
+        .fold(String::from(":"), |text, tried| format!("{text}\n  {}: {}", tried.program.display(), tried.reason))
 }

@@ -39,11 +39,7 @@ pub(crate) struct Answer {
 /// Recognises an emulator at an endpoint's URL (`http://127.0.0.1:4566`). `None` where nothing answers, or something else does.
 pub async fn probe(endpoint: &str) -> Option<Probed> {
     for emulator in Emulator::ALL {
-        let url = format!(
-            "{}{}",
-            endpoint.trim_end_matches('/'),
-            emulator.health_path()
-        );
+        let url = format!("{}{}", endpoint.trim_end_matches('/'), emulator.health_path());
         let answer = request(Method::GET, &url, ANSWER_WITHIN).await.ok()?;
         if answer.status != StatusCode::OK {
             continue;
@@ -51,31 +47,17 @@ pub async fn probe(endpoint: &str) -> Option<Probed> {
         let Ok(document) = serde_json::from_slice::<serde_json::Value>(&answer.body) else {
             continue;
         };
-        if !document
-            .get("services")
-            .is_some_and(serde_json::Value::is_object)
-        {
+        if !document.get("services").is_some_and(serde_json::Value::is_object) {
             continue;
         }
-        let version = document
-            .get("version")
-            .and_then(|version| version.as_str())
-            .map(str::to_owned);
-        return Some(Probed {
-            emulator,
-            version,
-            instance: answer.instance,
-        });
+        let version = document.get("version").and_then(|version| version.as_str()).map(str::to_owned);
+        return Some(Probed { emulator, version, instance: answer.instance });
     }
     None
 }
 
 /// Sends one request without a body.
-pub(crate) async fn request(
-    method: Method,
-    url: &str,
-    within: Duration,
-) -> std::result::Result<Answer, String> {
+pub(crate) async fn request(method: Method, url: &str, within: Duration) -> std::result::Result<Answer, String> {
     let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
     let request = Request::builder()
         .method(method)
@@ -90,22 +72,9 @@ pub(crate) async fn request(
         };
         let response = response.map_err(|error| chain(&error))?;
         let status = response.status();
-        let instance = response
-            .headers()
-            .get(INSTANCE_HEADER)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| chain(&error))?
-            .to_bytes();
-        Ok(Answer {
-            status,
-            instance,
-            body,
-        })
+        let instance = response.headers().get(INSTANCE_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = response.into_body().collect().await.map_err(|error| chain(&error))?.to_bytes();
+        Ok(Answer { status, instance, body })
     };
     tokio::time::timeout(within, exchange)
         .await

@@ -44,30 +44,18 @@ pub struct Installation {
 impl Installer {
     /// An installer that keeps its installations in `cache_folder` and looks for Python on `host`.
     pub fn new(host: Host, cache_folder: impl Into<PathBuf>) -> Installer {
-        let observer: Observer =
-            std::sync::Arc::new(|progress: &Progress| tracing::debug!(%progress));
-        Installer {
-            host,
-            cache_folder: cache_folder.into(),
-            interpreters: Vec::new(),
-            observer,
-        }
+        let observer: Observer = std::sync::Arc::new(|progress: &Progress| tracing::debug!(%progress));
+        Installer { host, cache_folder: cache_folder.into(), interpreters: Vec::new(), observer }
     }
 
     /// Reports progress to `observer`.
-    pub fn with_observer(
-        mut self,
-        observer: impl Fn(&Progress) + Send + Sync + 'static,
-    ) -> Installer {
+    pub fn with_observer(mut self, observer: impl Fn(&Progress) + Send + Sync + 'static) -> Installer {
         self.observer = std::sync::Arc::new(observer);
         self
     }
 
     /// Tries these interpreters before those of the host.
-    pub fn with_interpreters(
-        mut self,
-        interpreters: impl IntoIterator<Item = PathBuf>,
-    ) -> Installer {
+    pub fn with_interpreters(mut self, interpreters: impl IntoIterator<Item = PathBuf>) -> Installer {
         self.interpreters = interpreters.into_iter().collect();
         self
     }
@@ -93,11 +81,7 @@ impl Installer {
         if !is_program(&python) || self.check(emulator, &python).await.is_err() {
             return None;
         }
-        Some(Installation {
-            emulator,
-            folder,
-            python,
-        })
+        Some(Installation { emulator, folder, python })
     }
 
     /// The emulator, installed now if it isn't yet. Waits where another process is installing.
@@ -109,9 +93,7 @@ impl Installer {
             return Ok(installation);
         }
         let folder = self.folder(emulator);
-        let lock_file = self
-            .cache_folder
-            .join(format!("{}.lock", emulator.folder_name()));
+        let lock_file = self.cache_folder.join(format!("{}.lock", emulator.folder_name()));
         let _lock = lock::acquire(&lock_file, "installing it", &self.observer).await?;
         if let Some(installation) = self.installed(emulator).await {
             return Ok(installation);
@@ -119,26 +101,12 @@ impl Installer {
         let wanted = emulator.python_versions();
         let python = python::find(&self.host, &self.interpreters, wanted)
             .await
-            .map_err(|tried| Error::PythonNotFound {
-                emulator,
-                wanted: wanted.to_string(),
-                tried,
-            })?;
+            .map_err(|tried| Error::PythonNotFound { emulator, wanted: wanted.to_string(), tried })?;
         let started = Instant::now();
-        (self.observer)(&Progress::Installing {
-            emulator,
-            python: python.clone(),
-        });
+        (self.observer)(&Progress::Installing { emulator, python: python.clone() });
         self.make(emulator, &folder, &python).await?;
-        (self.observer)(&Progress::Installed {
-            emulator,
-            took: started.elapsed(),
-        });
-        Ok(Installation {
-            emulator,
-            python: interpreter(&folder),
-            folder,
-        })
+        (self.observer)(&Progress::Installed { emulator, took: started.elapsed() });
+        Ok(Installation { emulator, python: interpreter(&folder), folder })
     }
 
     async fn make(&self, emulator: Emulator, folder: &Path, python: &Path) -> Result<()> {
@@ -156,39 +124,22 @@ impl Installer {
         let environment = folder.join("venv");
         let mut venv = Command::new(python);
         venv.args(["-I", "-m", "venv"]).arg(&environment);
-        self.step(emulator, "python -m venv", venv, &sources)
-            .await?;
+        self.step(emulator, "python -m venv", venv, &sources).await?;
         let python_inside = interpreter(folder);
         let mut pip = Command::new(&python_inside);
-        pip.args([
-            "-I",
-            "-m",
-            "pip",
-            "install",
-            "--no-input",
-            "--disable-pip-version-check",
-            "--quiet",
-        ])
-        .args(["-c", "constraints.txt"])
-        .args(emulator.requirements());
+        pip.args(["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"])
+            .args(["-c", "constraints.txt"])
+            .args(emulator.requirements());
         self.step(emulator, "pip install", pip, &sources).await?;
-        self.check(emulator, &python_inside)
-            .await
-            .map_err(|output| Error::Incomplete {
-                emulator,
-                folder: folder.to_owned(),
-                output,
-            })?;
+        self.check(emulator, &python_inside).await.map_err(|output| Error::Incomplete {
+            emulator,
+            folder: folder.to_owned(),
+            output,
+        })?;
         write(&marker, &python.to_string_lossy())
     }
 
-    async fn step(
-        &self,
-        emulator: Emulator,
-        step: &str,
-        mut command: Command,
-        folder: &Path,
-    ) -> Result<()> {
+    async fn step(&self, emulator: Emulator, step: &str, mut command: Command, folder: &Path) -> Result<()> {
         let program = command.as_std().get_program().to_owned();
         let output = command
             .env_clear()
@@ -224,20 +175,14 @@ impl Installer {
             Ok(Ok(output)) if output.status.success() => Ok(()),
             Ok(Ok(output)) => Err(last_lines(&String::from_utf8_lossy(&output.stderr), 20)),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!(
-                "the interpreter doesn't answer within {} s",
-                CHECK_WITHIN.as_secs()
-            )),
+            Err(_) => Err(format!("the interpreter doesn't answer within {} s", CHECK_WITHIN.as_secs())),
         }
     }
 }
 
 impl std::fmt::Debug for Installer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Installer")
-            .field("cache_folder", &self.cache_folder)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Installer").field("cache_folder", &self.cache_folder).finish_non_exhaustive()
     }
 }
 
@@ -248,9 +193,7 @@ fn interpreter(folder: &Path) -> PathBuf {
 /// Writes embedded files below a folder.
 pub(crate) fn write_assets(folder: &Path, assets: &[(&str, &str)]) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
-    assets
-        .iter()
-        .try_for_each(|(path, text)| write(&folder.join(path), text))
+    assets.iter().try_for_each(|(path, text)| write(&folder.join(path), text))
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -262,9 +205,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 /// The last lines of a text that hold something.
 pub(crate) fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }

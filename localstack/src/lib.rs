@@ -1,7 +1,8 @@
 //! The local clouds that semantest-iac develops and tests against: an AWS on the user's own machine, without Docker and without an account.
 //!
 //! [`Installer`] puts a pinned emulator into a cache folder on first use, [`Server`] runs one for as long as its owner lives, [`Daemon`] keeps one
-//! running in the background for a user, and [`probe`] recognises one that somebody else runs. Nothing here prints or reads the process's environment: [`Host`] carries it in, [`Progress`] reports back.
+//! running in the background for a user, [`probe`] recognises one that somebody else runs, and [`proxy`] stands between a client and any of them to
+//! count, delay and break requests. Nothing here prints or reads the process's environment: [`Host`] carries it in, [`Progress`] reports back.
 #![warn(missing_docs)]
 
 mod account;
@@ -14,6 +15,7 @@ mod install;
 mod lock;
 mod process;
 mod progress;
+pub mod proxy;
 mod python;
 mod server;
 mod testing;

@@ -18,18 +18,11 @@ pub(crate) async fn acquire(path: &Path, what: &'static str, observer: &Observer
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
     }
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(Error::file("create", path))?;
+    let file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(Error::file("create", path))?;
     match file.try_lock() {
         Ok(()) => return Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => observer(&Progress::Waiting {
-            what,
-            lock: path.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => observer(&Progress::Waiting { what, lock: path.to_owned() }),
         Err(TryLockError::Error(error)) => return Err(Error::file("lock", path)(error)),
     }
     // A thread of its own rather than one of the runtime's: a runtime that shuts down waits for its blocking threads, and this one may

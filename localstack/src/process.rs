@@ -14,11 +14,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 ///
 /// Linux: boot and start time of `/proc`; elsewhere what `ps` says. The text is for comparing only.
 pub(crate) fn start_of(pid: u32) -> Option<String> {
-    if Path::new("/proc/self/stat").exists() {
-        start_by_proc(pid)
-    } else {
-        start_by_ps(pid)
-    }
+    if Path::new("/proc/self/stat").exists() { start_by_proc(pid) } else { start_by_ps(pid) }
 }
 
 fn start_by_proc(pid: u32) -> Option<String> {
@@ -102,11 +98,7 @@ mod tests {
 
     #[test]
     fn both_ways_of_asking_know_this_process_and_no_dead_one() {
-        let mut child = Command::new("sleep")
-            .arg("600")
-            .process_group(0)
-            .spawn()
-            .unwrap();
+        let mut child = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
         let by_ps = Command::new("ps").arg("--version").output().is_ok();
         let start = start_of(child.id()).unwrap();
         assert_eq!(start_of(child.id()), Some(start));
@@ -126,24 +118,14 @@ mod tests {
     #[tokio::test]
     async fn a_process_that_ignores_the_request_is_ended_with_its_group() {
         let mut child = Command::new("sh")
-            .args([
-                "-c",
-                "trap '' TERM; sleep 600 & echo ready; wait; sleep 600",
-            ])
+            .args(["-c", "trap '' TERM; sleep 600 & echo ready; wait; sleep 600"])
             .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .unwrap();
         let mut line = String::new();
-        std::io::BufRead::read_line(
-            &mut std::io::BufReader::new(child.stdout.take().unwrap()),
-            &mut line,
-        )
-        .unwrap();
-        let identity = Identity {
-            pid: child.id(),
-            start: start_of(child.id()).unwrap(),
-        };
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
+        let identity = Identity { pid: child.id(), start: start_of(child.id()).unwrap() };
         assert!(identity.end(Duration::from_millis(50)).await);
         child.wait().unwrap();
         let group = Pid::from_raw(child.id().cast_signed()).unwrap();
@@ -156,10 +138,7 @@ mod tests {
 
     #[test]
     fn another_process_of_the_same_id_is_not_taken_for_it() {
-        let identity = Identity {
-            pid: std::process::id(),
-            start: "some other time".to_owned(),
-        };
+        let identity = Identity { pid: std::process::id(), start: "some other time".to_owned() };
         assert!(!identity.is_alive());
     }
 }

@@ -69,39 +69,19 @@ impl fmt::Display for Progress {
                 write!(formatter, "waiting for another process that is {what}")
             }
             Progress::Installing { emulator, .. } => {
-                write!(
-                    formatter,
-                    "installing {emulator} {} (first use, about a minute)",
-                    emulator.version()
-                )
+                write!(formatter, "installing {emulator} {} (first use, about a minute)", emulator.version())
             }
             Progress::Installed { emulator, took } => {
-                write!(
-                    formatter,
-                    "installed {emulator} {} in {:.1} s",
-                    emulator.version(),
-                    took.as_secs_f64()
-                )
+                write!(formatter, "installed {emulator} {} in {:.1} s", emulator.version(), took.as_secs_f64())
             }
             Progress::Starting { emulator, port } => {
                 write!(formatter, "starting {emulator} on port {port}")
             }
-            Progress::Ready {
-                emulator,
-                endpoint,
-                took,
-            } => {
-                write!(
-                    formatter,
-                    "{emulator} is ready at {endpoint} ({:.1} s)",
-                    took.as_secs_f64()
-                )
+            Progress::Ready { emulator, endpoint, took } => {
+                write!(formatter, "{emulator} is ready at {endpoint} ({:.1} s)", took.as_secs_f64())
             }
             Progress::UsingExisting { emulator, endpoint } => {
-                write!(
-                    formatter,
-                    "using the {emulator} that already runs at {endpoint}"
-                )
+                write!(formatter, "using the {emulator} that already runs at {endpoint}")
             }
             Progress::Warning(text) => formatter.write_str(text),
         }

@@ -44,10 +44,7 @@ pub(crate) async fn find(
         }
         match version(host, &program).await {
             Ok(version) if wanted.contains(version) => return Ok(program),
-            Ok((major, minor)) => tried.push(Tried {
-                program,
-                reason: format!("is Python {major}.{minor}"),
-            }),
+            Ok((major, minor)) => tried.push(Tried { program, reason: format!("is Python {major}.{minor}") }),
             Err(reason) => tried.push(Tried { program, reason }),
         }
     }
@@ -59,15 +56,10 @@ fn candidates(host: &Host, explicit: &[PathBuf], wanted: PythonVersions) -> Vec<
     // `python3` is what the user chose as a default; a name with the version is the surer one where only one version will do.
     let plain = std::iter::once("python3".to_owned());
     let exact = minors().map(|minor| format!("python3.{minor}"));
-    let names: Vec<String> = if wanted.oldest == wanted.newest {
-        exact.chain(plain).collect()
-    } else {
-        plain.chain(exact).collect()
-    };
+    let names: Vec<String> =
+        if wanted.oldest == wanted.newest { exact.chain(plain).collect() } else { plain.chain(exact).collect() };
     let folders = host.search_path();
-    let on_path = names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let on_path = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let mut all: Vec<PathBuf> = explicit.to_vec();
     all.extend(on_path.filter(|file| is_program(file)));
     all.extend(minors().flat_map(|minor| pyenv(host, minor)));
@@ -83,16 +75,8 @@ fn pyenv(host: &Host, minor: u32) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
-            let patch = entry
-                .file_name()
-                .to_str()?
-                .strip_prefix(&prefix)?
-                .parse()
-                .ok()?;
-            Some((
-                patch,
-                entry.path().join("bin").join(format!("python3.{minor}")),
-            ))
+            let patch = entry.file_name().to_str()?.strip_prefix(&prefix)?.parse().ok()?;
+            Some((patch, entry.path().join("bin").join(format!("python3.{minor}"))))
         })
         .filter(|(_, file)| is_program(file))
         .collect();
@@ -110,21 +94,14 @@ async fn version(host: &Host, program: &Path) -> std::result::Result<(u32, u32),
         .output();
     let output = match tokio::time::timeout(ANSWER_WITHIN, run).await {
         Err(_) => {
-            return Err(format!(
-                "doesn't answer within {} s",
-                ANSWER_WITHIN.as_secs()
-            ));
+            return Err(format!("doesn't answer within {} s", ANSWER_WITHIN.as_secs()));
         }
         Ok(Err(error)) => return Err(format!("can't be run: {error}")),
         Ok(Ok(output)) => output,
     };
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        let last = text
-            .lines()
-            .rfind(|line| !line.trim().is_empty())
-            .unwrap_or("no output")
-            .trim();
+        let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
         return Err(if last.contains("ensurepip") || last.contains("venv") {
             format!("can't make environments ({last}); its venv package is missing")
         } else {
@@ -144,14 +121,8 @@ mod tests {
 
     use super::*;
 
-    const MINISTACK: PythonVersions = PythonVersions {
-        oldest: (3, 10),
-        newest: (3, 14),
-    };
-    const LOCALSTACK: PythonVersions = PythonVersions {
-        oldest: (3, 13),
-        newest: (3, 13),
-    };
+    const MINISTACK: PythonVersions = PythonVersions { oldest: (3, 10), newest: (3, 14) };
+    const LOCALSTACK: PythonVersions = PythonVersions { oldest: (3, 13), newest: (3, 13) };
 
     fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
         std::fs::create_dir_all(folder).unwrap();
@@ -163,10 +134,7 @@ mod tests {
 
     fn host(folder: &Path) -> Host {
         let path = format!("{}:/usr/bin:/bin", folder.join("path").display());
-        Host::new([
-            ("PATH", path),
-            ("PYENV_ROOT", folder.join("pyenv").display().to_string()),
-        ])
+        Host::new([("PATH", path), ("PYENV_ROOT", folder.join("pyenv").display().to_string())])
     }
 
     #[tokio::test]
@@ -177,22 +145,11 @@ mod tests {
             "python3.13",
             "echo \"pyenv: python3.13: command not found\" >&2; exit 127",
         );
-        script(
-            &folder.path().join("pyenv/versions/3.13.2/bin"),
-            "python3.13",
-            "echo 3.13",
-        );
-        let newest = script(
-            &folder.path().join("pyenv/versions/3.13.10/bin"),
-            "python3.13",
-            "echo 3.13",
-        );
+        script(&folder.path().join("pyenv/versions/3.13.2/bin"), "python3.13", "echo 3.13");
+        let newest = script(&folder.path().join("pyenv/versions/3.13.10/bin"), "python3.13", "echo 3.13");
         let host = Host::new([
             ("PATH", folder.path().join("path").display().to_string()),
-            (
-                "PYENV_ROOT",
-                folder.path().join("pyenv").display().to_string(),
-            ),
+            ("PYENV_ROOT", folder.path().join("pyenv").display().to_string()),
         ]);
         assert!(shim.exists());
         assert_eq!(find(&host, &[], LOCALSTACK).await, Ok(newest));
@@ -210,16 +167,9 @@ mod tests {
         let host = Host::new([("PATH", folder.path().join("path").display().to_string())]);
         let tried = find(&host, &[], MINISTACK).await.unwrap_err();
         assert_eq!(tried.len(), 2, "{tried:?}");
-        assert_eq!(
-            (tried[0].program.clone(), tried[0].reason.as_str()),
-            (old, "is Python 3.8")
-        );
+        assert_eq!((tried[0].program.clone(), tried[0].reason.as_str()), (old, "is Python 3.8"));
         assert_eq!(tried[1].program, bare);
-        assert!(
-            tried[1].reason.contains("venv package is missing"),
-            "{}",
-            tried[1].reason
-        );
+        assert!(tried[1].reason.contains("venv package is missing"), "{}", tried[1].reason);
     }
 
     #[tokio::test]
@@ -227,9 +177,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         script(&folder.path().join("path"), "python3", "echo 3.12");
         let own = script(folder.path(), "my-python", "echo 3.11");
-        assert_eq!(
-            find(&host(folder.path()), std::slice::from_ref(&own), MINISTACK).await,
-            Ok(own)
-        );
+        assert_eq!(find(&host(folder.path()), std::slice::from_ref(&own), MINISTACK).await, Ok(own));
     }
 }

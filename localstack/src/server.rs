@@ -48,13 +48,7 @@ pub struct StartOptions {
 
 impl Default for StartOptions {
     fn default() -> Self {
-        StartOptions {
-            port: None,
-            folder: None,
-            enforce_iam: false,
-            persist: false,
-            ready_within: READY_WITHIN,
-        }
+        StartOptions { port: None, folder: None, enforce_iam: false, persist: false, ready_within: READY_WITHIN }
     }
 }
 
@@ -78,11 +72,7 @@ impl Server {
     /// # Errors
     /// Those of [`Installer::install`]; [`Error::PortInUse`] where another program listens at the port; [`Error::EarlyExit`] and
     /// [`Error::NotReady`], with the end of its log, where it doesn't come up.
-    pub async fn start(
-        installer: &Installer,
-        emulator: Emulator,
-        options: StartOptions,
-    ) -> Result<Server> {
+    pub async fn start(installer: &Installer, emulator: Emulator, options: StartOptions) -> Result<Server> {
         if let Some(port) = options.port
             && let Some(existing) = existing(installer, emulator, port).await?
         {
@@ -102,9 +92,7 @@ impl Server {
             None => Some(temporary_folder(installer, emulator)?),
         };
         let folder = match (&options.folder, &temporary) {
-            (Some(folder), _) => {
-                std::path::absolute(folder).map_err(Error::file("find", folder))?
-            }
+            (Some(folder), _) => std::path::absolute(folder).map_err(Error::file("find", folder))?,
             (None, Some(temporary)) => temporary.path().to_owned(),
             (None, None) => return Err(Error::NotRunning { emulator }),
         };
@@ -112,8 +100,7 @@ impl Server {
         loop {
             let port = match options.port {
                 Some(port) => port,
-                None => free_port()
-                    .map_err(Error::file("find a free port on", Path::new("127.0.0.1")))?,
+                None => free_port().map_err(Error::file("find a free port on", Path::new("127.0.0.1")))?,
             };
             let start = Start {
                 installer,
@@ -123,9 +110,7 @@ impl Server {
                 enforce_iam: options.enforce_iam,
                 persist: options.persist,
             };
-            let owned = Lifeline::Owned {
-                remove: temporary.is_some(),
-            };
+            let owned = Lifeline::Owned { remove: temporary.is_some() };
             // From here on the value's end is the process's end, whatever happens.
             let mut server = Server {
                 emulator,
@@ -137,20 +122,13 @@ impl Server {
             };
             let launched = start.launch(&owned)?;
             let process = server.process.insert(launched.process);
-            match start
-                .ready(process, &launched.instance, options.ready_within)
-                .await
-            {
+            match start.ready(process, &launched.instance, options.ready_within).await {
                 Ok(took) => {
                     server.ready_after = took;
                     server._temporary = temporary;
                     return Ok(server);
                 }
-                Err(error)
-                    if options.port.is_none() && attempt < PORTS_TRIED && lost_its_port(&error) =>
-                {
-                    attempt += 1
-                }
+                Err(error) if options.port.is_none() && attempt < PORTS_TRIED && lost_its_port(&error) => attempt += 1,
                 Err(error) => {
                     // The error quotes the log, but its path should lead somewhere too.
                     if let Some(temporary) = temporary {
@@ -213,21 +191,11 @@ impl Server {
         let Some(mut process) = self.process.take() else {
             return Ok(());
         };
-        let identity = Identity {
-            pid: process.id(),
-            start: start_of(process.id()).unwrap_or_default(),
-        };
+        let identity = Identity { pid: process.id(), start: start_of(process.id()).unwrap_or_default() };
         let gone = identity.end(stop_grace(self.emulator)).await;
         // `end` counts a process as gone when it only remains to be waited for.
-        if gone {
-            process.wait().map(drop).map_err(|_| ())
-        } else {
-            Err(())
-        }
-        .map_err(|()| Error::CannotStop {
-            emulator: self.emulator,
-            pid: process.id(),
-        })
+        if gone { process.wait().map(drop).map_err(|_| ()) } else { Err(()) }
+            .map_err(|()| Error::CannotStop { emulator: self.emulator, pid: process.id() })
     }
 }
 
@@ -250,24 +218,14 @@ pub(crate) fn stop_grace(emulator: Emulator) -> Duration {
 }
 
 /// The emulator that already answers at a port. `None` where nothing listens there.
-pub(crate) async fn existing(
-    installer: &Installer,
-    emulator: Emulator,
-    port: u16,
-) -> Result<Option<Emulator>> {
-    if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-        .await
-        .is_err()
-    {
+pub(crate) async fn existing(installer: &Installer, emulator: Emulator, port: u16) -> Result<Option<Emulator>> {
+    if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.is_err() {
         return Ok(None);
     }
     let Some(probed) = probe(&endpoint(port)).await else {
         return Err(Error::PortInUse { emulator, port });
     };
-    (installer.observer)(&Progress::UsingExisting {
-        emulator: probed.emulator,
-        endpoint: endpoint(port),
-    });
+    (installer.observer)(&Progress::UsingExisting { emulator: probed.emulator, endpoint: endpoint(port) });
     Ok(Some(probed.emulator))
 }
 
@@ -284,11 +242,7 @@ pub(crate) async fn reset(emulator: Emulator, endpoint: &str) -> Result<()> {
     let url = format!("{endpoint}{}", emulator.reset_path());
     let reason = match request(Method::POST, &url, Duration::from_secs(30)).await {
         Ok(answer) if answer.status.is_success() => return Ok(()),
-        Ok(answer) => format!(
-            "{} {}",
-            answer.status,
-            String::from_utf8_lossy(&answer.body)
-        ),
+        Ok(answer) => format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
         Err(reason) => reason,
     };
     Err(Error::Request { url, reason })
@@ -344,10 +298,7 @@ impl Start<'_> {
         let [(program, _), ..] = emulator.start_assets() else {
             return Err(Error::NotRunning { emulator });
         };
-        (self.installer.observer)(&Progress::Starting {
-            emulator,
-            port: self.port,
-        });
+        (self.installer.observer)(&Progress::Starting { emulator, port: self.port });
         let mut command = Command::new(&self.installation.python);
         command.arg(programs.join(program));
         match lifeline {
@@ -363,12 +314,7 @@ impl Start<'_> {
         let process = command
             .env_clear()
             .envs(host.server_environment())
-            .envs(emulator.start_environment(
-                self.port,
-                self.folder,
-                self.enforce_iam,
-                self.persist,
-            ))
+            .envs(emulator.start_environment(self.port, self.folder, self.enforce_iam, self.persist))
             .env("SEMANTEST_INSTANCE", &instance)
             .current_dir(self.folder)
             .stdin(Stdio::piped())
@@ -380,28 +326,16 @@ impl Start<'_> {
     }
 
     /// Waits for the first answer that is this process's own.
-    pub(crate) async fn ready(
-        &self,
-        process: &mut Child,
-        instance: &str,
-        within: Duration,
-    ) -> Result<Duration> {
+    pub(crate) async fn ready(&self, process: &mut Child, instance: &str, within: Duration) -> Result<Duration> {
         let emulator = self.installation.emulator;
         let endpoint = endpoint(self.port);
         let log = log_file(self.folder);
         let started = Instant::now();
         let url = format!("{endpoint}{}", emulator.health_path());
         loop {
-            let ended = process
-                .try_wait()
-                .map_err(Error::file("wait for", &self.installation.python))?;
+            let ended = process.try_wait().map_err(Error::file("wait for", &self.installation.python))?;
             if let Some(status) = ended {
-                return Err(Error::EarlyExit {
-                    emulator,
-                    status: status.to_string(),
-                    tail: tail(&log),
-                    log,
-                });
+                return Err(Error::EarlyExit { emulator, status: status.to_string(), tail: tail(&log), log });
             }
             if let Ok(answer) = request(Method::GET, &url, within.min(Duration::from_secs(3))).await
                 && answer.status.is_success()
@@ -412,21 +346,11 @@ impl Start<'_> {
                 }
             {
                 let took = started.elapsed();
-                (self.installer.observer)(&Progress::Ready {
-                    emulator,
-                    endpoint,
-                    took,
-                });
+                (self.installer.observer)(&Progress::Ready { emulator, endpoint, took });
                 return Ok(took);
             }
             if started.elapsed() >= within {
-                return Err(Error::NotReady {
-                    emulator,
-                    endpoint,
-                    seconds: within.as_secs(),
-                    tail: tail(&log),
-                    log,
-                });
+                return Err(Error::NotReady { emulator, endpoint, seconds: within.as_secs(), tail: tail(&log), log });
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
@@ -440,16 +364,11 @@ fn lost_its_port(error: &Error) -> bool {
 fn temporary_folder(installer: &Installer, emulator: Emulator) -> Result<TempDir> {
     let folder = installer.host().temporary_folder();
     let prefix = format!("semantest-{}-", emulator.slug());
-    tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir_in(&folder)
-        .map_err(Error::file("create a folder in", &folder))
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder).map_err(Error::file("create a folder in", &folder))
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// The end of a log.

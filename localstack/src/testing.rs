@@ -17,9 +17,7 @@ impl TestCloud {
     /// # Errors
     /// Those of [`Server::start`].
     pub async fn start(installer: &Installer, options: StartOptions) -> Result<TestCloud> {
-        Ok(TestCloud {
-            server: Server::start(installer, Emulator::MiniStack, options).await?,
-        })
+        Ok(TestCloud { server: Server::start(installer, Emulator::MiniStack, options).await? })
     }
 
     /// The server that all tests of this process share; started by the first one that asks, which costs about a second.
@@ -28,9 +26,7 @@ impl TestCloud {
     /// Those of [`Server::start`]; the next one who asks tries again.
     pub async fn shared(installer: &Installer) -> Result<&'static TestCloud> {
         static SHARED: OnceCell<TestCloud> = OnceCell::const_new();
-        SHARED
-            .get_or_try_init(|| TestCloud::start(installer, StartOptions::default()))
-            .await
+        SHARED.get_or_try_init(|| TestCloud::start(installer, StartOptions::default())).await
     }
 
     /// The URL to give to clients.

@@ -22,23 +22,12 @@ struct Own {
 impl Own {
     fn new() -> Own {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        Own {
-            daemon: daemon(folder.path()),
-            folder,
-            port,
-        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Own { daemon: daemon(folder.path()), folder, port }
     }
 
     async fn up(&self) -> Running {
-        let options = DaemonOptions {
-            port: Some(self.port),
-            ..DaemonOptions::default()
-        };
+        let options = DaemonOptions { port: Some(self.port), ..DaemonOptions::default() };
         running(self.daemon.up(options).await.unwrap())
     }
 
@@ -51,16 +40,10 @@ impl Drop for Own {
     fn drop(&mut self) {
         let text = std::fs::read_to_string(self.record()).unwrap_or_default();
         let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        if let Some(pid) = record["pid"]
-            .as_u64()
-            .and_then(|pid| u32::try_from(pid).ok())
-            && members(pid)
-                .iter()
-                .any(|line| line.contains("ministack_patched.py"))
+        if let Some(pid) = record["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
+            && members(pid).iter().any(|line| line.contains("ministack_patched.py"))
         {
-            let _ = std::process::Command::new("kill")
-                .args(["-9", &format!("-{pid}")])
-                .status();
+            let _ = std::process::Command::new("kill").args(["-9", &format!("-{pid}")]).status();
         }
     }
 }
@@ -71,9 +54,7 @@ struct Running {
 }
 
 fn running(status: Status) -> Running {
-    let Status::Running { endpoint, pid, .. } = status else {
-        panic!("it doesn't run: {status:?}")
-    };
+    let Status::Running { endpoint, pid, .. } = status else { panic!("it doesn't run: {status:?}") };
     Running { endpoint, pid }
 }
 
@@ -144,13 +125,7 @@ async fn a_daemon_that_was_killed_is_started_again_on_its_port() {
     let own = Own::new();
     let first = own.up().await;
     let pid = first.pid.unwrap();
-    assert!(
-        std::process::Command::new("kill")
-            .args(["-9", &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     eventually("it is dead", async || !lives(pid)).await;
     assert_eq!(own.daemon.status().await.unwrap(), Status::Stopped);
     let second = running(own.daemon.up(DaemonOptions::default()).await.unwrap());
@@ -164,10 +139,7 @@ async fn another_process_of_the_recorded_id_is_left_alone() {
     let own = Own::new();
     own.up().await;
     own.daemon.down().await.unwrap();
-    let mut bystander = std::process::Command::new("sleep")
-        .arg("600")
-        .spawn()
-        .unwrap();
+    let mut bystander = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     std::fs::write(own.record(), record(bystander.id(), own.port).to_string()).unwrap();
     assert_eq!(own.daemon.status().await.unwrap(), Status::Stopped);
     assert!(!own.daemon.down().await.unwrap());
@@ -184,14 +156,8 @@ async fn a_record_of_a_newer_version_is_not_touched() {
     std::fs::create_dir_all(own.record().parent().unwrap()).unwrap();
     std::fs::write(own.record(), record.to_string()).unwrap();
     let error = own.daemon.up(DaemonOptions::default()).await.unwrap_err();
-    assert!(
-        matches!(&error, Error::File { action: "read", .. }),
-        "{error:?}"
-    );
-    assert_eq!(
-        std::fs::read_to_string(own.record()).unwrap(),
-        record.to_string()
-    );
+    assert!(matches!(&error, Error::File { action: "read", .. }), "{error:?}");
+    assert_eq!(std::fs::read_to_string(own.record()).unwrap(), record.to_string());
     std::fs::remove_file(own.record()).unwrap();
 }
 
@@ -199,76 +165,29 @@ async fn a_record_of_a_newer_version_is_not_touched() {
 async fn what_runs_otherwise_than_wanted_is_an_error() {
     let own = Own::new();
     own.up().await;
-    let other = DaemonOptions {
-        port: Some(own.port.wrapping_add(1).max(1024)),
-        ..DaemonOptions::default()
-    };
+    let other = DaemonOptions { port: Some(own.port.wrapping_add(1).max(1024)), ..DaemonOptions::default() };
     let error = own.daemon.up(other).await.unwrap_err();
-    assert!(
-        matches!(error, Error::OtherPort { running, .. } if running == own.port),
-        "{error:?}"
-    );
-    let error = own
-        .daemon
-        .up(DaemonOptions {
-            enforce_iam: Some(true),
-            ..DaemonOptions::default()
-        })
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::OtherMode {
-                enforces: false,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::OtherPort { running, .. } if running == own.port), "{error:?}");
+    let error = own.daemon.up(DaemonOptions { enforce_iam: Some(true), ..DaemonOptions::default() }).await.unwrap_err();
+    assert!(matches!(error, Error::OtherMode { enforces: false, .. }), "{error:?}");
     own.daemon.down().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_server_of_somebody_else_is_used_but_neither_stopped_nor_emptied() {
-    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default())
-        .await
-        .unwrap();
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
     let own = Own::new();
-    let status = running(
-        own.daemon
-            .up(DaemonOptions {
-                port: Some(server.port()),
-                ..DaemonOptions::default()
-            })
-            .await
-            .unwrap(),
-    );
+    let status =
+        running(own.daemon.up(DaemonOptions { port: Some(server.port()), ..DaemonOptions::default() }).await.unwrap());
     assert_eq!((status.endpoint, status.pid), (server.endpoint(), None));
     assert!(!own.record().exists());
 
     // Ours ended without a word, and somebody else has taken its port since.
     std::fs::create_dir_all(own.record().parent().unwrap()).unwrap();
-    std::fs::write(
-        own.record(),
-        record(std::process::id(), server.port()).to_string(),
-    )
-    .unwrap();
+    std::fs::write(own.record(), record(std::process::id(), server.port()).to_string()).unwrap();
     assert_eq!(running(own.daemon.status().await.unwrap()).pid, None);
-    assert!(matches!(
-        own.daemon.down().await,
-        Err(Error::NotOurs {
-            action: "stopped",
-            ..
-        })
-    ));
-    assert!(matches!(
-        own.daemon.reset().await,
-        Err(Error::NotOurs {
-            action: "emptied",
-            ..
-        })
-    ));
+    assert!(matches!(own.daemon.down().await, Err(Error::NotOurs { action: "stopped", .. })));
+    assert!(matches!(own.daemon.reset().await, Err(Error::NotOurs { action: "emptied", .. })));
     assert!(probe(&server.endpoint()).await.is_some());
 }
 
@@ -276,26 +195,18 @@ async fn a_server_of_somebody_else_is_used_but_neither_stopped_nor_emptied() {
 async fn commands_at_once_start_one_server() {
     let own = Own::new();
     let value = format!("{} {}", own.port, own.folder.path().display());
-    let children: Vec<_> = (0..3)
-        .map(|_| as_process("daemon::one_of_the_commands", DATA, &value))
-        .collect();
+    let children: Vec<_> = (0..3).map(|_| as_process("daemon::one_of_the_commands", DATA, &value)).collect();
     let mut pids: Vec<String> = Vec::new();
     for child in children {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
-        pids.extend(
-            text.lines()
-                .filter_map(|line| Some(line.strip_prefix("runs as ")?.to_owned())),
-        );
+        pids.extend(text.lines().filter_map(|line| Some(line.strip_prefix("runs as ")?.to_owned())));
     }
     assert_eq!(pids.len(), 3);
     assert!(pids.iter().all(|pid| *pid == pids[0]), "{pids:?}");
     // It lives on although the processes that asked for it are gone.
-    assert_eq!(
-        running(own.daemon.status().await.unwrap()).pid,
-        pids[0].parse().ok()
-    );
+    assert_eq!(running(own.daemon.status().await.unwrap()).pid, pids[0].parse().ok());
     own.daemon.down().await.unwrap();
 }
 
@@ -306,10 +217,7 @@ async fn one_of_the_commands() {
         return;
     };
     let (port, folder) = value.split_once(' ').unwrap();
-    let options = DaemonOptions {
-        port: port.parse().ok(),
-        ..DaemonOptions::default()
-    };
+    let options = DaemonOptions { port: port.parse().ok(), ..DaemonOptions::default() };
     let status = running(daemon(Path::new(folder)).up(options).await.unwrap());
     println!("\nruns as {}", status.pid.unwrap());
 }

@@ -27,11 +27,7 @@ fn installer(folder: &Path) -> Installer {
     let python = folder.join("path/python3");
     if !python.exists() {
         std::fs::create_dir_all(folder.join("path")).unwrap();
-        std::fs::write(
-            &python,
-            PYTHON.replace("RECORD", &folder.join("record").display().to_string()),
-        )
-        .unwrap();
+        std::fs::write(&python, PYTHON.replace("RECORD", &folder.join("record").display().to_string())).unwrap();
         std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = format!("{}:/usr/bin:/bin", folder.join("path").display());
@@ -58,15 +54,8 @@ async fn an_installation_is_made_once() {
     assert_eq!(record(folder.path()), ["venv", "pip"]);
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 2, "{seen:?}");
-    assert_eq!(
-        seen[0],
-        "installing MiniStack 1.5.33 (first use, about a minute)"
-    );
-    assert!(
-        seen[1].starts_with("installed MiniStack 1.5.33 in "),
-        "{}",
-        seen[1]
-    );
+    assert_eq!(seen[0], "installing MiniStack 1.5.33 (first use, about a minute)");
+    assert!(seen[1].starts_with("installed MiniStack 1.5.33 in "), "{}", seen[1]);
 }
 
 #[tokio::test]
@@ -78,12 +67,7 @@ async fn a_failed_installation_is_told_and_made_again() {
     assert!(
         matches!(&error, Error::Install { step, output, .. } if step == "pip install" && output.contains("No matching distribution"))
     );
-    assert!(
-        error
-            .hint()
-            .unwrap()
-            .contains("a LocalStack that runs elsewhere")
-    );
+    assert!(error.hint().unwrap().contains("a LocalStack that runs elsewhere"));
     assert!(installer.installed(Emulator::MiniStack).await.is_none());
     std::fs::remove_file(folder.path().join("record.fail")).unwrap();
     installer.install(Emulator::MiniStack).await.unwrap();
@@ -114,10 +98,7 @@ async fn an_installation_whose_python_is_gone_is_made_again() {
     // And one whose packages are gone.
     std::fs::remove_file(installation.python.with_file_name("modules")).unwrap();
     installer.install(Emulator::MiniStack).await.unwrap();
-    assert_eq!(
-        record(folder.path()),
-        ["venv", "pip", "venv", "pip", "venv", "pip"]
-    );
+    assert_eq!(record(folder.path()), ["venv", "pip", "venv", "pip", "venv", "pip"]);
 }
 
 #[tokio::test]
@@ -125,16 +106,10 @@ async fn processes_at_once_install_once() {
     let folder = tempfile::tempdir().unwrap();
     installer(folder.path());
     let value = folder.path().display().to_string();
-    let children: Vec<_> = (0..4)
-        .map(|_| as_process("install::one_of_the_processes", FOLDER, &value))
-        .collect();
+    let children: Vec<_> = (0..4).map(|_| as_process("install::one_of_the_processes", FOLDER, &value)).collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
     assert_eq!(record(folder.path()), ["venv", "pip"]);
 }
@@ -145,32 +120,20 @@ async fn one_of_the_processes() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         return;
     };
-    installer(&folder)
-        .install(Emulator::MiniStack)
-        .await
-        .unwrap();
+    installer(&folder).install(Emulator::MiniStack).await.unwrap();
 }
 
 #[tokio::test]
 async fn without_python_the_ways_out_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let installer = Installer::new(
-        Host::new([("PATH", folder.path())]),
-        folder.path().join("cache"),
-    );
+    let installer = Installer::new(Host::new([("PATH", folder.path())]), folder.path().join("cache"));
     let error = installer.install(Emulator::MiniStack).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "MiniStack needs Python 3.10 to 3.14, and no such Python was found (there is none on the PATH)"
     );
     let hint = error.hint().unwrap();
-    for way in [
-        "install Python",
-        "`endpoint`",
-        "LocalStack",
-        "docker compose",
-        "a real account",
-    ] {
+    for way in ["install Python", "`endpoint`", "LocalStack", "docker compose", "a real account"] {
         assert!(hint.contains(way), "{way} is not in: {hint}");
     }
 }
@@ -181,19 +144,9 @@ async fn a_python_that_is_too_old_is_named() {
     let python = folder.path().join("python3");
     std::fs::write(&python, "#!/bin/sh\necho 3.9\n").unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let installer = Installer::new(
-        Host::new([("PATH", folder.path())]),
-        folder.path().join("cache"),
-    );
-    let text = installer
-        .install(Emulator::MiniStack)
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        text.ends_with(&format!("found:\n  {}: is Python 3.9", python.display())),
-        "{text}"
-    );
+    let installer = Installer::new(Host::new([("PATH", folder.path())]), folder.path().join("cache"));
+    let text = installer.install(Emulator::MiniStack).await.unwrap_err().to_string();
+    assert!(text.ends_with(&format!("found:\n  {}: is Python 3.9", python.display())), "{text}");
 }
 
 #[tokio::test]
@@ -201,12 +154,6 @@ async fn a_cache_folder_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     installer(folder.path());
     std::fs::write(folder.path().join("cache"), "a file").unwrap();
-    let error = installer(folder.path())
-        .install(Emulator::MiniStack)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, Error::File { action: "create", path, .. } if path.ends_with("cache")),
-        "{error:?}"
-    );
+    let error = installer(folder.path()).install(Emulator::MiniStack).await.unwrap_err();
+    assert!(matches!(&error, Error::File { action: "create", path, .. } if path.ends_with("cache")), "{error:?}");
 }

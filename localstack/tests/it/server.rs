@@ -13,18 +13,9 @@ const OWNER: &str = "SEMANTEST_TEST_OWNER";
 
 #[tokio::test]
 async fn it_starts_answers_and_is_gone_with_its_owner() {
-    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default())
-        .await
-        .unwrap();
-    let (endpoint, folder, pid) = (
-        server.endpoint(),
-        server.folder().to_owned(),
-        server.pid().unwrap(),
-    );
-    assert_eq!(
-        probe(&endpoint).await.unwrap().emulator,
-        Emulator::MiniStack
-    );
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    let (endpoint, folder, pid) = (server.endpoint(), server.folder().to_owned(), server.pid().unwrap());
+    assert_eq!(probe(&endpoint).await.unwrap().emulator, Emulator::MiniStack);
     assert!(server.log_file().is_file());
     server.reset().await.unwrap();
     drop(server);
@@ -36,9 +27,7 @@ async fn it_starts_answers_and_is_gone_with_its_owner() {
 
 #[tokio::test]
 async fn it_listens_on_loopback_only() {
-    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default())
-        .await
-        .unwrap();
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
     // Where another address of the machine is ours to listen on, the server doesn't.
     let everywhere = TcpListener::bind(("0.0.0.0", 0)).await.unwrap();
     let address = std::net::UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
@@ -48,11 +37,7 @@ async fn it_listens_on_loopback_only() {
     drop(everywhere);
     match address {
         Ok(address) if !address.ip().is_loopback() => {
-            assert!(
-                tokio::net::TcpStream::connect((address.ip(), server.port()))
-                    .await
-                    .is_err()
-            );
+            assert!(tokio::net::TcpStream::connect((address.ip(), server.port())).await.is_err());
         }
         _ => println!("not checked: this machine has no other address than loopback"),
     }
@@ -62,9 +47,7 @@ async fn it_listens_on_loopback_only() {
 async fn a_killed_owner_leaves_no_process_and_no_folder() {
     let mut owner = as_process("server::owner_to_be_killed", OWNER, "1");
     let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    let line = lines
-        .find_map(|line| line.unwrap().strip_prefix("owns ").map(str::to_owned))
-        .unwrap();
+    let line = lines.find_map(|line| line.unwrap().strip_prefix("owns ").map(str::to_owned)).unwrap();
     let (pid, folder) = line.split_once(' ').unwrap();
     let pid = pid.parse().unwrap();
     assert!(lives(pid));
@@ -72,10 +55,7 @@ async fn a_killed_owner_leaves_no_process_and_no_folder() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     eventually("the server is gone", async || members(pid).is_empty()).await;
-    eventually("its folder is gone", async || {
-        !std::path::Path::new(folder).exists()
-    })
-    .await;
+    eventually("its folder is gone", async || !std::path::Path::new(folder).exists()).await;
 }
 
 #[tokio::test]
@@ -84,14 +64,8 @@ async fn owner_to_be_killed() {
     if std::env::var_os(OWNER).is_none() {
         return;
     }
-    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default())
-        .await
-        .unwrap();
-    println!(
-        "\nowns {} {}",
-        server.pid().unwrap(),
-        server.folder().display()
-    );
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    println!("\nowns {} {}", server.pid().unwrap(), server.folder().display());
     std::future::pending::<()>().await;
 }
 
@@ -101,9 +75,7 @@ async fn many_at_once_get_servers_of_their_own() {
     let starts: Vec<_> = (0..3)
         .map(|_| {
             let installer = installer.clone();
-            tokio::spawn(async move {
-                Server::start(&installer, Emulator::MiniStack, StartOptions::default()).await
-            })
+            tokio::spawn(async move { Server::start(&installer, Emulator::MiniStack, StartOptions::default()).await })
         })
         .collect();
     let mut servers = Vec::new();
@@ -122,45 +94,22 @@ async fn a_port_that_another_program_has_is_an_error_that_says_what_to_do() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            drop(
-                stream
-                    .write_all(
-                        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi",
-                    )
-                    .await,
-            );
+            drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi").await);
         }
     });
-    let options = StartOptions {
-        port: Some(port),
-        ..StartOptions::default()
-    };
-    let error = Server::start(&installer(), Emulator::MiniStack, options)
-        .await
-        .unwrap_err();
+    let options = StartOptions { port: Some(port), ..StartOptions::default() };
+    let error = Server::start(&installer(), Emulator::MiniStack, options).await.unwrap_err();
     assert!(matches!(error, Error::PortInUse { port: in_use, .. } if in_use == port));
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("port {port} on 127.0.0.1 is in use")),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("port {port} on 127.0.0.1 is in use")), "{error}");
     assert!(error.hint().unwrap().contains("choose another port"));
 }
 
 #[tokio::test]
 async fn an_emulator_that_runs_already_is_used_and_left_alone() {
     let installer = installer();
-    let first = Server::start(&installer, Emulator::MiniStack, StartOptions::default())
-        .await
-        .unwrap();
-    let options = StartOptions {
-        port: Some(first.port()),
-        ..StartOptions::default()
-    };
-    let second = Server::start(&installer, Emulator::MiniStack, options)
-        .await
-        .unwrap();
+    let first = Server::start(&installer, Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    let options = StartOptions { port: Some(first.port()), ..StartOptions::default() };
+    let second = Server::start(&installer, Emulator::MiniStack, options).await.unwrap();
     assert_eq!((second.endpoint(), second.pid()), (first.endpoint(), None));
     drop(second);
     assert!(probe(&first.endpoint()).await.is_some());
@@ -176,16 +125,9 @@ async fn a_server_that_does_not_come_up_shows_its_log() {
         ready_within: Duration::ZERO,
         ..StartOptions::default()
     };
-    let error = Server::start(&installer, Emulator::MiniStack, options)
-        .await
-        .unwrap_err();
-    let Error::NotReady { log, .. } = &error else {
-        panic!("{error:?}")
-    };
-    assert!(
-        log.is_file() && error.to_string().contains(&log.display().to_string()),
-        "{error}"
-    );
+    let error = Server::start(&installer, Emulator::MiniStack, options).await.unwrap_err();
+    let Error::NotReady { log, .. } = &error else { panic!("{error:?}") };
+    assert!(log.is_file() && error.to_string().contains(&log.display().to_string()), "{error}");
 }
 
 #[tokio::test]

@@ -9,9 +9,7 @@ use localstack::{Host, Installer};
 /// Installs into the folder that all test runs share.
 pub fn installer() -> Installer {
     let host = Host::new(std::env::vars_os());
-    let cache = host
-        .cache_folder()
-        .unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    let cache = host.cache_folder().unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     Installer::new(host, cache)
 }
 
@@ -45,16 +43,12 @@ pub fn lives(pid: u32) -> bool {
 
 /// The processes of a group that live, zombies apart.
 pub fn members(group: u32) -> Vec<String> {
-    let output = Command::new("ps")
-        .args(["-e", "-o", "pgid=,pid=,stat=,args="])
-        .output()
-        .unwrap();
+    let output = Command::new("ps").args(["-e", "-o", "pgid=,pid=,stat=,args="]).output().unwrap();
     String::from_utf8_lossy(&output.stdout)
         .lines()
         .filter(|line| {
             let mut fields = line.split_whitespace();
-            fields.next() == Some(&group.to_string())
-                && !fields.nth(1).is_some_and(|stat| stat.starts_with('Z'))
+            fields.next() == Some(&group.to_string()) && !fields.nth(1).is_some_and(|stat| stat.starts_with('Z'))
         })
         .map(str::to_owned)
         .collect()
