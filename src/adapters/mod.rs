@@ -1,1 +1,3 @@
 //! The outside things, one folder each. Each implements a trait of [`crate::ports`]; none knows the terminal.
+
+pub mod packaging;

@@ -1,0 +1,300 @@
+//! Runs a component's build command in its source folder, hands its output on line by line, and keeps the last lines for
+//! the error message. Also says when a build may be skipped.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::error::PackagingError;
+use super::index::Digests;
+use super::tree::{EntryKind, SourceTree};
+
+/// How many of the last lines a failed build shows.
+const LAST_LINES: usize = 40;
+
+/// How long output is still awaited from processes that a finished build left running in the background.
+const STRAGGLERS: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether a silent build has ended while something else holds its output open.
+const EXIT_CHECK: Duration = Duration::from_millis(50);
+
+/// Programs whose replacement makes a new build necessary.
+const TOOLS: [&str; 2] = ["node", "npm"];
+
+/// A component's build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildCommand {
+    /// The command, run by the platform's shell in the source folder.
+    pub command: String,
+    /// The whole environment of the command; nothing else is inherited.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// Runs the command even when nothing has changed since it last succeeded.
+    pub always: bool,
+}
+
+/// What became of the build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuildOutcome {
+    /// The component has no build command.
+    None,
+    /// Nothing has changed since it last succeeded, so it wasn't run.
+    Unchanged,
+    /// It ran for this long.
+    Ran(Duration),
+}
+
+impl BuildCommand {
+    /// Digest of what a build depends on apart from the source folder: the command, its environment, and the tools it finds
+    /// first. A tool counts by place, size and modification time: asking each for its version would cost more than all the rest.
+    pub(super) fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_be_bytes());
+            hasher.update(bytes);
+        };
+        field(self.command.as_bytes());
+        for (name, value) in &self.environment {
+            if !changes_by_itself(name) {
+                field(name.as_encoded_bytes());
+                field(value.as_encoded_bytes());
+            }
+        }
+        for tool in TOOLS {
+            let Some((place, size, modified)) = self.find(tool) else { continue };
+            field(place.as_os_str().as_encoded_bytes());
+            field(&size.to_be_bytes());
+            field(&modified.to_be_bytes());
+        }
+        hex::encode(hasher.finalize())
+    }
+
+    fn find(&self, tool: &str) -> Option<(PathBuf, u64, u128)> {
+        let path = self.environment.get(OsStr::new("PATH"))?;
+        std::env::split_paths(path).find_map(|folder| {
+            let place = folder.join(tool).canonicalize().ok()?;
+            let metadata = place.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let modified = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+            Some((place, metadata.len(), modified.as_nanos()))
+        })
+    }
+
+    /// Runs the command in `folder`, handing each line of its output to `on_line`.
+    ///
+    /// # Errors
+    /// The shell can't be started, or the command fails.
+    pub(super) fn run(&self, folder: &Path, on_line: &mut dyn FnMut(&str)) -> Result<Duration, PackagingError> {
+        let started = Instant::now();
+        let not_started = |source| PackagingError::BuildNotStarted {
+            command: self.command.clone(),
+            folder: folder.to_owned(),
+            source,
+        };
+        // One pipe for both, so that lines keep their order.
+        let (reader, writer) = std::io::pipe().map_err(not_started)?;
+        let second_writer = writer.try_clone().map_err(not_started)?;
+        let mut command = shell(&self.command);
+        command
+            .current_dir(folder)
+            .env_clear()
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(second_writer);
+        let mut child = command.spawn().map_err(not_started)?;
+        // Our own copies of the pipe's writing end live in `command`.
+        drop(command);
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(reader);
+            let mut line = Vec::new();
+            while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+                if sender.send(readable(&line)).is_err() {
+                    break;
+                }
+                line.clear();
+            }
+        });
+        let mut last: VecDeque<String> = VecDeque::with_capacity(LAST_LINES);
+        let mut ended: Option<(ExitStatus, Instant)> = None;
+        let status = loop {
+            match lines.recv_timeout(EXIT_CHECK) {
+                Ok(line) => {
+                    on_line(&line);
+                    if last.len() == LAST_LINES {
+                        last.pop_front();
+                    }
+                    last.push_back(line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break child.wait().map_err(not_started)?,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            match ended {
+                Some((status, since)) if since.elapsed() > STRAGGLERS => break status,
+                Some(_) => {}
+                None => ended = child.try_wait().map_err(not_started)?.map(|status| (status, Instant::now())),
+            }
+        };
+        if status.success() {
+            return Ok(started.elapsed());
+        }
+        Err(PackagingError::BuildFailed {
+            command: self.command.clone(),
+            folder: folder.to_owned(),
+            status: describe(status),
+            output: last.into(),
+        })
+    }
+}
+
+/// Variables that differ between two calls from the same shell and say nothing about a build.
+fn changes_by_itself(name: &OsStr) -> bool {
+    const NAMES: [&str; 14] = [
+        "_",
+        "OLDPWD",
+        "PWD",
+        "SHLVL",
+        "TERM",
+        "COLUMNS",
+        "LINES",
+        "WINDOWID",
+        "SSH_AUTH_SOCK",
+        "SSH_CLIENT",
+        "SSH_CONNECTION",
+        "SSH_TTY",
+        "TERM_SESSION_ID",
+        "XDG_SESSION_ID",
+    ];
+    const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PULUMI_"];
+    let name = name.to_string_lossy();
+    NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(not(windows))]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command);
+    shell
+}
+
+#[cfg(windows)]
+fn shell(command: &str) -> Command {
+    let mut shell = Command::new("cmd");
+    shell.arg("/C").arg(command);
+    shell
+}
+
+/// A line as text, without its ending and without what a progress bar has overwritten.
+fn readable(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim_end_matches(['\n', '\r']);
+    text.rsplit('\r').next().unwrap_or(text).to_owned()
+}
+
+fn describe(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("signal {signal}");
+    }
+    status.code().map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
+}
+
+/// Digest of everything in the source folder that a build could read or has made: names, modes, contents.
+pub(super) fn tree_digest(tree: &SourceTree, digests: &Digests) -> String {
+    let mut hasher = Sha256::new();
+    for entry in &tree.entries {
+        let (kind, content) = match &entry.kind {
+            EntryKind::File(stat) => {
+                let digest = digests.get(&entry.path).map_or("", String::as_str);
+                (if stat.executable { 'x' } else { 'f' }, digest)
+            }
+            EntryKind::Link(target) => ('l', target.as_str()),
+            EntryKind::EmptyFolder => ('d', ""),
+        };
+        hasher.update(format!("{kind}{}:{}{}:{content}", entry.path.len(), entry.path, content.len()));
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn build(command: &str) -> BuildCommand {
+        let environment = BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into()), ("WHO".into(), "semantest".into())]);
+        BuildCommand { command: command.to_owned(), environment, always: false }
+    }
+
+    fn run(command: &str) -> (Result<Duration, PackagingError>, Vec<String>, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lines = Vec::new();
+        let result = build(command).run(folder.path(), &mut |line| lines.push(line.to_owned()));
+        (result, lines, folder)
+    }
+
+    #[test]
+    fn it_runs_in_the_source_folder_with_the_given_environment_only() {
+        let (result, lines, folder) = run("echo \"$WHO\" > made.txt; echo out; echo err >&2; echo \"${HOME-none}\"");
+        result.unwrap();
+        assert_eq!(lines, ["out", "err", "none"]);
+        assert_eq!(std::fs::read_to_string(folder.path().join("made.txt")).unwrap(), "semantest\n");
+    }
+
+    #[test]
+    fn a_failure_shows_command_code_and_last_lines() {
+        let (result, lines, _folder) =
+            run("i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); done; printf 'no newline'; exit 3");
+        assert_eq!(lines.len(), 61);
+        let error = result.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("exit code 3") && text.contains("exit 3`"), "{text}");
+        assert!(text.contains("line 59") && text.contains("no newline") && !text.contains("line 20\n"), "{text}");
+        let PackagingError::BuildFailed { output, .. } = error else { panic!() };
+        assert_eq!(output.len(), LAST_LINES);
+    }
+
+    #[test]
+    fn a_signal_and_a_missing_program_are_named() {
+        assert!(run("kill -9 $$").0.unwrap_err().to_string().contains("signal 9"));
+        assert!(run("no-such-program-here").0.unwrap_err().to_string().contains("exit code 127"));
+        assert!(run("exit 1").0.unwrap_err().to_string().ends_with("it printed nothing"));
+    }
+
+    #[test]
+    fn a_progress_bar_leaves_its_last_state() {
+        let (_, lines, _folder) = run("printf '10%%\\r50%%\\rdone\\r\\n'");
+        assert_eq!(lines, ["done"]);
+    }
+
+    #[test]
+    fn a_process_left_behind_does_not_hold_the_build_up() {
+        // It ends with the test at the latest: it reads a pipe that is closed when the folder is dropped.
+        let (result, lines, _folder) = run("sleep 5 & echo built");
+        assert!(result.unwrap() < Duration::from_secs(4));
+        assert_eq!(lines, ["built"]);
+    }
+
+    #[test]
+    fn the_digest_knows_command_environment_and_tools() {
+        let base = build("npm ci");
+        let mut noise = base.clone();
+        noise.environment.insert("SHLVL".into(), "7".into());
+        noise.environment.insert("AWS_SESSION_TOKEN".into(), "x".into());
+        assert_eq!(base.digest(), noise.digest());
+        let mut other = base.clone();
+        other.environment.insert("NODE_ENV".into(), "production".into());
+        assert_ne!(base.digest(), other.digest());
+        assert_ne!(base.digest(), build("npm install").digest());
+        let tools = tempfile::tempdir().unwrap();
+        let mut tooled = base.clone();
+        tooled.environment.insert("PATH".into(), tools.path().into());
+        let before = tooled.digest();
+        std::fs::write(tools.path().join("node"), "another one").unwrap();
+        assert_ne!(before, tooled.digest());
+    }
+}

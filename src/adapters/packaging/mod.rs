@@ -1,0 +1,21 @@
+//! Turns a component's source folder into the zip that AWS Lambda runs: builds it, leaves out what doesn't belong there,
+//! adds the runtime shim that carries an unchanged listening server, and writes a deterministic archive.
+//!
+//! Everything here is synchronous and is meant to be called from a blocking thread. The cache folder, the environment of
+//! a build and the place where its output goes are passed in.
+
+mod archive;
+mod build;
+mod error;
+mod ignore_rules;
+mod index;
+mod manifest;
+mod packager;
+mod start;
+mod store;
+mod tree;
+
+pub use build::{BuildCommand, BuildOutcome};
+pub use error::{FolderSize, PackagingError};
+pub use packager::{Package, PackageRequest, Packager, UNPACKED_SIZE_LIMIT, ZIPPED_SIZE_LIMIT};
+pub use start::{PROBE_EVENT, SHIM_FILE, SHIM_HANDLER, SHIM_SETTINGS_FILE, Start};

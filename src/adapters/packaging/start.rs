@@ -1,0 +1,383 @@
+//! How a package is started: an unchanged listening server behind the runtime shim, or a handler of the user's own.
+//! Checks that the file which the configuration names is in the package, and adds the shim.
+
+use serde::Serialize;
+
+use super::error::PackagingError;
+use super::manifest::{Content, Manifest};
+
+/// The runtime shim, as added to the package of a server.
+const SHIM: &str = include_str!("shim/semantest-shim.mjs");
+
+/// The shim's name at the root of the package.
+pub const SHIM_FILE: &str = "semantest-shim.mjs";
+
+/// The name of the shim's settings beside it.
+pub const SHIM_SETTINGS_FILE: &str = "semantest-shim.json";
+
+/// What Lambda calls when a server is packaged: the shim's file without its ending, and its function.
+pub const SHIM_HANDLER: &str = "semantest-shim.handler";
+
+/// Invoked with this event, the shim starts the server, waits until it listens and answers
+/// `{"listening": true, "port": …, "startMilliseconds": …}`, or `{"listening": false, "error": {"code": …, "message": …},
+/// "lastOutput": [lines]}`. No request through a gateway can have this form.
+pub const PROBE_EVENT: &str = r#"{"semantest":"probe"}"#;
+
+/// The longest handler that Lambda accepts (`Handler` of CreateFunction: 128 characters without white space).
+const HANDLER_LENGTH: usize = 128;
+
+/// The endings under which Lambda's Node.js runtime looks for a handler's file, in its order.
+const HANDLER_ENDINGS: [&str; 4] = ["", ".js", ".mjs", ".cjs"];
+
+/// What runs in the function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// A server that listens on `PORT`, and the command that starts it, such as `node server.js`.
+    Server {
+        /// The command; run without a shell when it is a plain `node …`.
+        start: String,
+    },
+    /// A handler in Lambda's notation, such as `dist/lambda.handler`.
+    Handler {
+        /// File without ending, a dot, and the exported function.
+        handler: String,
+    },
+}
+
+/// The shim's settings, read by it when the sandbox starts.
+#[derive(Serialize)]
+struct ShimSettings<'a> {
+    start: &'a str,
+    /// Words of a command that needs no shell; absent when it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arguments: Option<Vec<String>>,
+}
+
+impl Start {
+    /// Checks the setting against what will be packaged and adds what it needs; returns Lambda's handler.
+    pub(super) fn complete(&self, manifest: &mut Manifest) -> Result<String, PackagingError> {
+        match self {
+            Self::Server { start } => {
+                let arguments = plain_words(start)?;
+                if let Some(arguments) = &arguments {
+                    check_command(start, arguments, manifest)?;
+                }
+                let arguments = arguments.filter(|arguments| arguments[0] == "node");
+                let settings = serde_json::to_vec(&ShimSettings { start: start.trim(), arguments }).unwrap_or_default();
+                manifest.add_generated(SHIM_FILE, SHIM.as_bytes().to_vec())?;
+                manifest.add_generated(SHIM_SETTINGS_FILE, settings)?;
+                Ok(SHIM_HANDLER.to_owned())
+            }
+            Self::Handler { handler } => {
+                check_handler(handler, manifest)?;
+                Ok(handler.clone())
+            }
+        }
+    }
+}
+
+/// The words of a command, if it means the same without a shell; none if it needs one.
+fn plain_words(start: &str) -> Result<Option<Vec<String>>, PackagingError> {
+    let invalid = |reason| PackagingError::InvalidStart { setting: "start", value: start.to_owned(), reason };
+    if start.trim().is_empty() {
+        return Err(invalid("it is empty"));
+    }
+    if start.contains('\0') {
+        return Err(invalid("it holds a zero byte"));
+    }
+    let words = shlex::split(start).ok_or_else(|| invalid("a quotation mark is not closed"))?;
+    let needs_shell = start.contains(|character| "|&;<>()$`\\*?[]#~!{}\n".contains(character))
+        || words.first().is_none_or(|first| first.contains('='));
+    Ok(if needs_shell { None } else { Some(words) })
+}
+
+/// Options of `node` that take the next word as their value, when it isn't joined by `=`.
+const NODE_OPTIONS_WITH_VALUE: [&str; 14] = [
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "-C",
+    "--conditions",
+    "--env-file",
+    "--env-file-if-exists",
+    "--title",
+    "--icu-data-dir",
+    "--input-type",
+    "--disable-warning",
+    "--openssl-config",
+];
+
+fn check_command(start: &str, words: &[String], manifest: &Manifest) -> Result<(), PackagingError> {
+    let program = words[0].as_str();
+    if program == "node" {
+        let mut rest = words[1..].iter().map(String::as_str);
+        while let Some(word) = rest.next() {
+            if ["-e", "--eval", "-p", "--print"].contains(&word) {
+                return Ok(());
+            }
+            if NODE_OPTIONS_WITH_VALUE.contains(&word) {
+                rest.next();
+            } else if word == "--run" {
+                return check_script(start, rest.next().unwrap_or_default(), manifest);
+            } else if !word.starts_with('-') {
+                return check_entry(start, word, manifest);
+            }
+        }
+        return Err(PackagingError::InvalidStart {
+            setting: "start",
+            value: start.to_owned(),
+            reason: "it names no file to run",
+        });
+    }
+    if ["npm", "pnpm", "yarn"].contains(&program) {
+        return match words[1..].iter().map(String::as_str).find(|word| !word.starts_with('-')) {
+            Some("start") => check_script(start, "start", manifest),
+            Some("run" | "run-script") => {
+                let name = words[1..].iter().filter(|word| !word.starts_with('-')).nth(1);
+                name.map_or(Ok(()), |name| check_script(start, name, manifest))
+            }
+            _ => Ok(()),
+        };
+    }
+    if program.starts_with("./") || program.contains('/') && !program.starts_with('/') {
+        return check_entry(start, program, manifest);
+    }
+    Ok(())
+}
+
+/// `npm start` and its like need a `package.json`. The script itself is npm's to find: it has defaults of its own.
+fn check_script(start: &str, script: &str, manifest: &Manifest) -> Result<(), PackagingError> {
+    if manifest.entries.contains_key("package.json") {
+        return Ok(());
+    }
+    Err(PackagingError::EntryMissing {
+        setting: "start",
+        value: start.to_owned(),
+        expected: format!("the script `{script}` of package.json"),
+        advice: "add a package.json to the source folder, or start the server directly, as by `node server.js`".into(),
+    })
+}
+
+/// The file that `node` is to run: named as it is, without `.js`, or by a folder with a package.json or an index.js.
+fn check_entry(start: &str, file: &str, manifest: &Manifest) -> Result<(), PackagingError> {
+    let Some(path) = normalise(file) else {
+        return Err(PackagingError::InvalidStart {
+            setting: "start",
+            value: start.to_owned(),
+            reason: "it names a file outside of the source folder",
+        });
+    };
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+    let candidates = [
+        path.clone(),
+        format!("{path}.js"),
+        format!("{path}.json"),
+        format!("{path}.node"),
+        below("package.json"),
+        below("index.js"),
+        below("index.node"),
+    ];
+    if candidates.iter().any(|candidate| is_file(manifest, candidate)) || reached_by_link(manifest, &path) {
+        return Ok(());
+    }
+    Err(PackagingError::EntryMissing {
+        setting: "start",
+        value: start.to_owned(),
+        expected: format!("the file {file}"),
+        advice: advice(&path, manifest),
+    })
+}
+
+fn check_handler(handler: &str, manifest: &Manifest) -> Result<(), PackagingError> {
+    let invalid = |reason| Err(PackagingError::InvalidStart { setting: "handler", value: handler.to_owned(), reason });
+    if handler.is_empty() {
+        return invalid("it is empty");
+    }
+    if handler.chars().any(char::is_whitespace) {
+        return invalid("it holds white space");
+    }
+    if handler.len() > HANDLER_LENGTH {
+        return invalid("it is longer than the 128 characters that AWS Lambda accepts");
+    }
+    if handler.contains("..") {
+        return invalid("AWS Lambda accepts no `..` in it");
+    }
+    let Some(path) = normalise(handler) else { return invalid("it names a file outside of the source folder") };
+    // Lambda's Node.js runtime splits the last part of the path at its first dot.
+    let (folder, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folder, name)| (folder, name));
+    let Some((module, function)) = name.split_once('.') else { return invalid("it names no function") };
+    if module.is_empty() || function.is_empty() {
+        return invalid("it names no file or no function");
+    }
+    let module = if folder.is_empty() { module.to_owned() } else { format!("{folder}/{module}") };
+    if HANDLER_ENDINGS.iter().any(|ending| is_file(manifest, &format!("{module}{ending}")))
+        || reached_by_link(manifest, &module)
+    {
+        return Ok(());
+    }
+    Err(PackagingError::EntryMissing {
+        setting: "handler",
+        value: handler.to_owned(),
+        expected: format!("{module}.js, {module}.mjs or {module}.cjs"),
+        advice: advice(&module, manifest),
+    })
+}
+
+fn is_file(manifest: &Manifest, path: &str) -> bool {
+    !matches!(manifest.entries.get(path), None | Some(Content::Folder))
+}
+
+/// Whether a folder on the way to `path` is a link; then the file is somewhere else in the package.
+fn reached_by_link(manifest: &Manifest, path: &str) -> bool {
+    path.match_indices('/').any(|(end, _)| matches!(manifest.entries.get(&path[..end]), Some(Content::Link(_))))
+}
+
+/// Resolves `.`, `..` and a leading `./`; none when it leads out of the source folder.
+fn normalise(file: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    if file.starts_with('/') {
+        return None;
+    }
+    for part in file.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Says where the file probably is, or what makes it.
+fn advice(path: &str, manifest: &Manifest) -> String {
+    let stem = |path: &str| -> String {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned()
+    };
+    let wanted = stem(path);
+    let alike = manifest
+        .entries
+        .keys()
+        .filter(|name| !name.contains("node_modules/") && stem(name) == wanted)
+        .min_by_key(|name| (name.matches('/').count(), name.len()));
+    match alike {
+        Some(name) if name.ends_with(".ts") || name.ends_with(".mts") || name.ends_with(".cts") => {
+            format!("{name} has to be compiled first: give the component a `build` command, such as `npm ci && npx tsc`")
+        }
+        Some(name) => format!("did you mean {name}? Paths are taken relative to the component's `source`"),
+        None => "paths are taken relative to the component's `source`; a file that a build makes needs the component's `build` command, and must not be left out by .semantestignore".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(files: &[&str]) -> Manifest {
+        Manifest { entries: files.iter().map(|path| ((*path).to_owned(), Content::Generated(vec![]))).collect() }
+    }
+
+    fn server(start: &str, files: &[&str]) -> Result<(Manifest, serde_json::Value), PackagingError> {
+        let mut manifest = manifest(files);
+        let handler = Start::Server { start: start.to_owned() }.complete(&mut manifest)?;
+        assert_eq!(handler, SHIM_HANDLER);
+        let Some(Content::Generated(settings)) = manifest.entries.get(SHIM_SETTINGS_FILE) else { panic!() };
+        let settings = serde_json::from_slice(settings).unwrap();
+        Ok((manifest, settings))
+    }
+
+    fn handler(handler: &str, files: &[&str]) -> Result<String, PackagingError> {
+        Start::Handler { handler: handler.to_owned() }.complete(&mut manifest(files))
+    }
+
+    #[test]
+    fn a_plain_node_command_needs_no_shell() {
+        let (manifest, settings) =
+            server("node --enable-source-maps 'my server.js' --port 1", &["my server.js"]).unwrap();
+        assert_eq!(
+            settings,
+            serde_json::json!({
+                "start": "node --enable-source-maps 'my server.js' --port 1",
+                "arguments": ["node", "--enable-source-maps", "my server.js", "--port", "1"],
+            })
+        );
+        assert!(manifest.entries.contains_key(SHIM_FILE));
+    }
+
+    #[test]
+    fn what_a_shell_must_read_goes_to_one() {
+        for start in
+            ["npm start", "NODE_ENV=production node server.js", "node a.js && node b.js", "node $ENTRY", "node *.js"]
+        {
+            let (_, settings) = server(start, &["package.json", "server.js"]).unwrap();
+            assert_eq!(settings, serde_json::json!({ "start": start }), "{start}");
+        }
+    }
+
+    #[test]
+    fn the_entry_file_may_be_named_in_all_of_nodes_ways() {
+        for (start, file) in [
+            ("node server.js", "server.js"),
+            ("node ./server", "server.js"),
+            ("node .", "index.js"),
+            ("node dist", "dist/package.json"),
+            ("node -r ./hook.js --import=./x.mjs server.mjs", "server.mjs"),
+            ("node lib/../server.js", "server.js"),
+            ("./bin/serve", "bin/serve"),
+            ("npm run serve", "package.json"),
+            ("node --run serve", "package.json"),
+        ] {
+            server(start, &[file]).unwrap_or_else(|error| panic!("{start}: {error}"));
+            let error = server(start, &["other.js"]).unwrap_err();
+            assert!(matches!(error, PackagingError::EntryMissing { setting: "start", .. }), "{start}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_entry_says_where_it_probably_is() {
+        let error = server("node server.js", &["app/src/server.js", "src/server.js", "package.json"]).unwrap_err();
+        assert_eq!(error.to_string(), "`start: node server.js` names the file server.js, which is not in the package");
+        assert!(error.hint().starts_with("did you mean src/server.js?"), "{}", error.hint());
+        let error = server("node dist/server.js", &["src/server.ts"]).unwrap_err();
+        assert!(error.hint().contains("`build`"), "{}", error.hint());
+    }
+
+    #[test]
+    fn a_malformed_start_is_refused() {
+        for start in ["", "  ", "node 'a.js", "node", "node --inspect", "node ../server.js", "node /srv/server.js"] {
+            let error = server(start, &["server.js"]).unwrap_err();
+            assert!(matches!(error, PackagingError::InvalidStart { setting: "start", .. }), "{start}: {error}");
+        }
+    }
+
+    #[test]
+    fn handlers_are_found_as_lambda_finds_them() {
+        for file in ["dist/lambda", "dist/lambda.js", "dist/lambda.mjs", "dist/lambda.cjs"] {
+            assert_eq!(handler("dist/lambda.handler", &[file]).unwrap(), "dist/lambda.handler");
+            assert_eq!(handler("./dist/lambda.api.get", &[file]).unwrap(), "./dist/lambda.api.get");
+        }
+        let error = handler("dist/lambda.handler", &["src/lambda.ts"]).unwrap_err();
+        assert!(error.to_string().contains("dist/lambda.js, dist/lambda.mjs or dist/lambda.cjs"), "{error}");
+        assert!(error.hint().contains("src/lambda.ts"), "{}", error.hint());
+    }
+
+    #[test]
+    fn malformed_handlers_are_refused() {
+        let long = format!("{}.handler", "a".repeat(125));
+        for text in ["", "lambda", "lambda.", ".handler", "a b.handler", "../lambda.handler", "a..b", long.as_str()] {
+            let error = handler(text, &["lambda.js"]).unwrap_err();
+            assert!(matches!(error, PackagingError::InvalidStart { setting: "handler", .. }), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_handler_gets_no_shim() {
+        let mut manifest = manifest(&["index.js"]);
+        Start::Handler { handler: "index.handler".into() }.complete(&mut manifest).unwrap();
+        assert_eq!(manifest.entries.len(), 1);
+    }
+}

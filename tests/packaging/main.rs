@@ -1,0 +1,8 @@
+//! Packaging end to end: real folders become archives, and archives run under real Node.js as a Lambda sandbox would run
+//! them, with API Gateway's events as input.
+
+#![cfg(unix)]
+
+mod archives;
+mod builds;
+mod folders;
