@@ -1,0 +1,458 @@
+//! The configuration of a project: found, read, checked as a whole, and then asked for what a
+//! command needs. After a load nothing in it is invalid; names given by a user still may be.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::domain::component::{Component, Project};
+use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
+use crate::domain::provider::Provider;
+use crate::domain::violation::{FieldPath, FieldStep, Violation};
+
+use super::check::check;
+use super::decode;
+use super::fields;
+use super::merge::merged;
+use super::problem::{ConfigurationErrors, Problem};
+use super::settings::{AwsSettings, EnvironmentSettings, StateLocation};
+use super::shape::Shape;
+use super::source::{SourceFile, Span};
+use super::suggest;
+use super::tree::{self, Node};
+
+/// The name of the configuration file.
+pub const FILE_NAME: &str = "semantest-iac.yaml";
+
+/// A project's configuration.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    source: Arc<SourceFile>,
+    tree: Node,
+    project: ProjectName,
+    state: StateLocation,
+    environments: Vec<DeclaredEnvironment>,
+}
+
+/// An environment and the components as they are in it.
+#[derive(Debug, Clone)]
+struct DeclaredEnvironment {
+    settings: EnvironmentSettings,
+    components: Vec<ResolvedComponent>,
+}
+
+/// A component as it is in an environment, and the tree that says where each field was written.
+#[derive(Debug, Clone)]
+struct ResolvedComponent {
+    component: Component,
+    tree: Node,
+}
+
+impl Configuration {
+    /// Looks for [`FILE_NAME`] in `start` and the folders above it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find(start: &Path) -> Result<PathBuf, ConfigurationErrors> {
+        let expected = start.join(FILE_NAME);
+        for folder in start.ancestors() {
+            let path = folder.join(FILE_NAME);
+            if path.exists() {
+                return Ok(path);
+            }
+        }
+        let misnamed = start
+            .ancestors()
+            .map(|folder| folder.join("semantest-iac.yml"))
+            .find(|path| path.exists());
+        let problem = Problem::new(
+            "config/not-found",
+            format!(
+                "there is no {FILE_NAME} in {} or any folder above it",
+                start.display()
+            ),
+        );
+        let problem = match misnamed {
+            Some(path) => problem.with_hint(format!("rename {} to {FILE_NAME}", path.display())),
+            None => problem.with_hint(
+                "`semantest-iac init` writes one; -C names another folder, --config another file",
+            ),
+        };
+        Err(ConfigurationErrors::of_unread_file(&expected, problem))
+    }
+
+    /// Reads the file at `path` and checks all of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigurationErrors> {
+        let source = SourceFile::read(path)
+            .map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
+        Self::from_source(source)
+    }
+
+    /// Takes `bytes` as the content of the file at `path`, which isn't read.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ConfigurationErrors> {
+        let source = SourceFile::from_bytes(path, bytes)
+            .map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
+        Self::from_source(source)
+    }
+
+    fn from_source(source: SourceFile) -> Result<Self, ConfigurationErrors> {
+        let source = Arc::new(source);
+        let fail = |problems| Err(ConfigurationErrors::new(&source, problems));
+        let (tree, mut problems) = tree::parse(&source);
+        let Some(tree) = tree else {
+            if problems.is_empty() {
+                problems.push(
+                    Problem::new("config/empty", "the file is empty").with_hint(
+                        "`semantest-iac init` writes one with everything that is needed",
+                    ),
+                );
+            }
+            return fail(problems);
+        };
+        problems.extend(check(
+            &tree,
+            &Shape::Object(&fields::ROOT),
+            &FieldPath::root(),
+        ));
+        problems.extend(unknown_overrides(&tree));
+        let environments = resolve_environments(&tree, source.folder(), &mut problems);
+        if !problems.is_empty() {
+            return fail(problems);
+        }
+        let project = tree
+            .get("project")
+            .map(|node| source_text(node).parse::<ProjectName>())
+            .transpose();
+        let state = decode::state_location(&tree, source.folder());
+        match (project, state) {
+            (Ok(Some(project)), Ok(state)) => Ok(Self {
+                source,
+                tree,
+                project,
+                state,
+                environments,
+            }),
+            // The check has found these already; they are told all the same rather than lost.
+            (Err(error), _) => fail(vec![Problem::invalid(&error)]),
+            (_, Err(problem)) => fail(vec![problem]),
+            (Ok(None), _) => fail(vec![Problem::new(
+                "config/missing-key",
+                "the key \"project\" is missing",
+            )]),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// The folder of the file, from which relative paths in it are seen.
+    pub fn folder(&self) -> &Path {
+        self.source.folder()
+    }
+
+    /// The project's name.
+    pub fn project_name(&self) -> &ProjectName {
+        &self.project
+    }
+
+    /// Where state is kept.
+    pub fn state(&self) -> &StateLocation {
+        &self.state
+    }
+
+    /// The environments in the order in which they are written.
+    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentSettings> {
+        self.environments.iter().map(|declared| &declared.settings)
+    }
+
+    /// The names of the components in the order in which they are written.
+    pub fn component_names(&self) -> Vec<&str> {
+        names_under(&self.tree, "components")
+    }
+
+    /// The environment of that name.
+    ///
+    /// # Errors
+    /// When there is none; the error lists those there are.
+    pub fn environment(&self, name: &str) -> Result<&EnvironmentSettings, ConfigurationErrors> {
+        Ok(&self.declared(name)?.settings)
+    }
+
+    /// The components as they are in `environment`, in the order in which they are written.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub fn components_for(&self, environment: &str) -> Result<Vec<Component>, ConfigurationErrors> {
+        let components = &self.declared(environment)?.components;
+        Ok(components
+            .iter()
+            .map(|resolved| resolved.component.clone())
+            .collect())
+    }
+
+    /// The components `names` as they are in `environment`, each once, in the order in which the
+    /// file has them.
+    ///
+    /// # Errors
+    /// When there is no such environment, or no component of one of the names.
+    pub fn select(
+        &self,
+        environment: &str,
+        names: &[String],
+    ) -> Result<Vec<Component>, ConfigurationErrors> {
+        let known = self.component_names();
+        let unknown: Vec<Problem> = names
+            .iter()
+            .filter(|name| !known.contains(&name.as_str()))
+            .map(|name| self.unknown("component", "components", name, &known))
+            .collect();
+        if !unknown.is_empty() {
+            return Err(ConfigurationErrors::new(&self.source, unknown));
+        }
+        let mut components = self.components_for(environment)?;
+        components.retain(|component| names.iter().any(|name| name == component.name().as_str()));
+        Ok(components)
+    }
+
+    /// The whole project as it is in `environment`.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub fn project_for(&self, environment: &str) -> Result<Project, ConfigurationErrors> {
+        Project::new(self.project.clone(), self.components_for(environment)?)
+            .map_err(|error| ConfigurationErrors::new(&self.source, vec![Problem::invalid(&error)]))
+    }
+
+    /// Where `environment` lies in AWS. Where it says nothing about any cloud, everything comes
+    /// from the AWS environment variables and profile.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub fn aws_settings(&self, environment: &str) -> Result<AwsSettings, ConfigurationErrors> {
+        Ok(self
+            .environment(environment)?
+            .aws
+            .clone()
+            .unwrap_or_default())
+    }
+
+    /// The provider of that name.
+    ///
+    /// # Errors
+    /// When there is none; the error lists those there are.
+    pub fn provider(&self, name: &str) -> Result<Provider, ConfigurationErrors> {
+        name.parse().map_err(|_| {
+            let known = Provider::ALL.map(Provider::as_str);
+            let problem = Problem::new(
+                "config/unknown-provider",
+                format!("there is no provider {name:?}"),
+            )
+            .with_hint(suggest::hint(name, &known));
+            ConfigurationErrors::new(&self.source, vec![problem])
+        })
+    }
+
+    /// The violations of `component`'s fields, shown at the lines where the fields were written.
+    /// `None` if there are none.
+    pub fn violations(
+        &self,
+        environment: &str,
+        violations: &[(ComponentName, Violation)],
+    ) -> Option<ConfigurationErrors> {
+        let problems: Vec<Problem> = violations
+            .iter()
+            .map(|(component, violation)| {
+                let span = self.locate(environment, component, &violation.field);
+                let field = format!("components.{component}.{}", violation.field);
+                let problem = Problem::new(violation.code, &violation.message)
+                    .of_severity(violation.severity)
+                    .in_field(field.trim_end_matches('.'))
+                    .by_rule_of(violation.source_url);
+                let problem = match span {
+                    Some(span) => problem.at(span, ""),
+                    None => problem,
+                };
+                match &violation.hint {
+                    Some(hint) => problem.with_hint(hint),
+                    None => problem,
+                }
+            })
+            .collect();
+        (!problems.is_empty()).then(|| ConfigurationErrors::new(&self.source, problems))
+    }
+
+    /// Where the field of a component was written that holds in `environment`; where the field
+    /// was left out, the nearest thing around it.
+    fn locate(
+        &self,
+        environment: &str,
+        component: &ComponentName,
+        field: &FieldPath,
+    ) -> Option<Span> {
+        let declared = self.declared(environment).ok()?;
+        let resolved = declared
+            .components
+            .iter()
+            .find(|resolved| resolved.component.name() == component)?;
+        let mut node = &resolved.tree;
+        for step in field.steps() {
+            let next = match step {
+                FieldStep::Key(key) => node.get(key),
+                FieldStep::Index(index) => node.items().get(*index),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        Some(node.span)
+    }
+
+    fn declared(&self, name: &str) -> Result<&DeclaredEnvironment, ConfigurationErrors> {
+        self.environments
+            .iter()
+            .find(|declared| declared.settings.name.as_str() == name)
+            .ok_or_else(|| {
+                let known = names_under(&self.tree, "environments");
+                let problem = self.unknown("environment", "environments", name, &known);
+                ConfigurationErrors::new(&self.source, vec![problem])
+            })
+    }
+
+    fn unknown(&self, what: &str, under: &str, name: &str, known: &[&str]) -> Problem {
+        let problem = Problem::new(
+            if what == "component" {
+                "config/unknown-component"
+            } else {
+                "config/unknown-environment"
+            },
+            format!("there is no {what} {name:?}"),
+        )
+        .with_hint(if known.is_empty() {
+            format!("declare it under `{under}`")
+        } else {
+            suggest::hint(name, known)
+        });
+        match self.tree.entry(under) {
+            Some(entry) => problem.at(entry.key_span, format!("{what}s are declared here")),
+            None => problem,
+        }
+    }
+}
+
+fn source_text(node: &Node) -> &str {
+    match &node.content {
+        tree::Content::Scalar(scalar) => &scalar.text,
+        _ => "",
+    }
+}
+
+fn names_under<'a>(tree: &'a Node, key: &str) -> Vec<&'a str> {
+    tree.get(key)
+        .map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| entry.key.as_str())
+        .collect()
+}
+
+/// Changes to components that there aren't.
+fn unknown_overrides(tree: &Node) -> Vec<Problem> {
+    let known = names_under(tree, "components");
+    let environments = tree
+        .get("environments")
+        .map(Node::entries)
+        .unwrap_or_default();
+    environments
+        .iter()
+        .flat_map(|environment| {
+            let changes = environment.value.get("components").map(Node::entries);
+            let known = &known;
+            changes
+                .unwrap_or_default()
+                .iter()
+                .filter_map(move |change| {
+                    if known.contains(&change.key.as_str()) {
+                        return None;
+                    }
+                    let path = FieldPath::of([
+                        "environments",
+                        &environment.key,
+                        "components",
+                        &change.key,
+                    ]);
+                    Some(
+                        Problem::new(
+                            "config/unknown-component",
+                            format!("there is no component {:?}", change.key),
+                        )
+                        .in_field(path)
+                        .at(change.key_span, "not under `components`")
+                        .with_hint(suggest::hint(&change.key, known)),
+                    )
+                })
+        })
+        .collect()
+}
+
+/// Every environment with the components as they are in it. What is wrong with a component
+/// itself is found even when there is no environment.
+fn resolve_environments(
+    tree: &Node,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Vec<DeclaredEnvironment> {
+    let components = tree
+        .get("components")
+        .map(Node::entries)
+        .unwrap_or_default();
+    let mut resolve = |environment: Option<(&str, &Node)>| -> Vec<ResolvedComponent> {
+        let mut resolved = Vec::new();
+        for entry in components {
+            let Ok(name) = entry.key.parse::<ComponentName>() else {
+                continue;
+            };
+            let change = environment.and_then(|(_, node)| node.get("components")?.get(&entry.key));
+            let tree = match change {
+                Some(change) => merged(&entry.value, change, &fields::COMPONENT),
+                None => entry.value.clone(),
+            };
+            let path = FieldPath::of(["components", &entry.key]);
+            let found = check(&tree, &Shape::Object(&fields::COMPONENT), &path);
+            if !found.is_empty() {
+                problems.extend(found);
+                continue;
+            }
+            match decode::component(&tree, &name, folder) {
+                Ok(component) => resolved.push(ResolvedComponent { component, tree }),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        resolved
+    };
+    resolve(None);
+    let declared = tree
+        .get("environments")
+        .map(Node::entries)
+        .unwrap_or_default();
+    let mut environments = Vec::new();
+    for entry in declared {
+        let components = resolve(Some((&entry.key, &entry.value)));
+        if let Ok(name) = entry.key.parse::<EnvironmentName>()
+            && let Ok(aws) = decode::aws_settings(&entry.value, &entry.key)
+        {
+            environments.push(DeclaredEnvironment {
+                settings: EnvironmentSettings { name, aws },
+                components,
+            });
+        }
+    }
+    environments
+}

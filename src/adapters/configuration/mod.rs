@@ -1,0 +1,27 @@
+//! The configuration file `semantest-iac.yaml`: found, read with the place of every value, held
+//! against the table of its shape, merged with what an environment changes, and turned into the
+//! domain's aggregates. Everything that is wrong is told at once, each with its line.
+
+mod check;
+mod decode;
+mod fields;
+mod load;
+mod merge;
+mod problem;
+mod schema;
+mod settings;
+mod shape;
+mod source;
+mod suggest;
+mod syntax;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use load::{Configuration, FILE_NAME};
+pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
+pub use schema::json_schema;
+pub use settings::{
+    AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateLocation,
+};

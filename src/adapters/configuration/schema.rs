@@ -1,0 +1,180 @@
+//! The JSON Schema (draft 2020-12) of the configuration file, made from the table of its shape,
+//! for editors and other tools. `docs/reference/semantest-iac.schema.json` is this, written down.
+
+use serde_json::{Map, Value, json};
+
+use super::fields;
+use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
+
+/// The schema of `semantest-iac.yaml`.
+pub fn json_schema() -> Value {
+    let mut definitions = Map::new();
+    let root = object(&fields::ROOT, false, &mut definitions);
+    let mut schema = Map::new();
+    schema.insert(
+        "$schema".into(),
+        json!("https://json-schema.org/draft/2020-12/schema"),
+    );
+    schema.insert(
+        "$id".into(),
+        json!("https://semantest.com/schemas/semantest-iac.schema.json"),
+    );
+    schema.insert("title".into(), json!("semantest-iac.yaml"));
+    if let Value::Object(root) = root {
+        schema.extend(root);
+    }
+    schema.insert("$defs".into(), Value::Object(definitions));
+    Value::Object(schema)
+}
+
+fn shape(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    match shape {
+        Shape::Object(of) => reference(of, partial, definitions),
+        Shape::Partial(of) => reference(of, true, definitions),
+        Shape::Map(of) => map(of, partial, definitions),
+        Shape::List { items, at_least } => {
+            let mut list =
+                json!({ "type": "array", "items": self::shape(items, false, definitions) });
+            if *at_least > 0 {
+                list["minItems"] = json!(at_least);
+            }
+            list
+        }
+        Shape::Text(of) => text(of),
+        Shape::Anything(description) => {
+            json!({ "type": ["string", "number", "boolean"], "description": description })
+        }
+        Shape::WholeNumber { from, to } => {
+            json!({ "type": "integer", "minimum": from, "maximum": to })
+        }
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::WordOr(word, other) => {
+            json!({ "anyOf": [{ "const": word }, self::shape(other, partial, definitions)] })
+        }
+    }
+}
+
+/// A reference to an object's definition, which is added where it isn't there yet.
+fn reference(
+    of: &'static ObjectShape,
+    partial: bool,
+    definitions: &mut Map<String, Value>,
+) -> Value {
+    let name = if partial {
+        format!("{}-change", of.name)
+    } else {
+        of.name.to_owned()
+    };
+    if !definitions.contains_key(&name) {
+        definitions.insert(name.clone(), Value::Null);
+        let definition = object(of, partial, definitions);
+        definitions.insert(name.clone(), definition);
+    }
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
+fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    let properties: Map<String, Value> = of
+        .fields
+        .iter()
+        .map(|field| (field.key.to_owned(), property(field, partial, definitions)))
+        .collect();
+    let mut schema = json!({
+        "description": of.description,
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    });
+    if !partial {
+        let required: Vec<&str> = of
+            .fields
+            .iter()
+            .filter(|field| field.required)
+            .map(|field| field.key)
+            .collect();
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        if !of.exactly_one.is_empty() {
+            let choices: Vec<Value> = of
+                .exactly_one
+                .iter()
+                .map(|key| json!({ "required": [key] }))
+                .collect();
+            schema["oneOf"] = json!(choices);
+        }
+    }
+    schema
+}
+
+fn property(field: &Field, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    let mut schema = shape(&field.shape, partial, definitions);
+    // A collection without entries, and in a change anything that may be left out, can be empty.
+    let can_be_empty = match &field.shape {
+        Shape::Object(_) | Shape::Partial(_) | Shape::Map(_) => true,
+        Shape::List { at_least, .. } => *at_least == 0,
+        _ => false,
+    } || (partial && !field.required);
+    if can_be_empty {
+        schema = json!({ "anyOf": [schema, { "type": "null" }] });
+    }
+    schema["description"] = json!(field.description);
+    if let Some(default) = field.default {
+        schema["default"] = match field.shape {
+            Shape::Boolean => json!(default == "true"),
+            _ => json!(default),
+        };
+    }
+    schema
+}
+
+fn map(of: &MapShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    let mut schema = json!({ "type": "object" });
+    let mut values = shape(&of.values, partial, definitions);
+    if partial {
+        // A single entry may be removed too.
+        values = json!({ "anyOf": [values, { "type": "null" }] });
+    }
+    schema["additionalProperties"] = values;
+    schema["propertyNames"] = text(of.keys);
+    schema
+}
+
+fn text(of: &TextShape) -> Value {
+    let mut schema = json!({ "type": "string" });
+    if let Some(pattern) = of.pattern {
+        schema["pattern"] = json!(pattern);
+    }
+    if !of.choices.is_empty() {
+        schema["enum"] = json!(of.choices);
+    }
+    if !of.examples.is_empty() {
+        schema["examples"] = json!(of.examples);
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// `UPDATE_REFERENCE=1 cargo test` writes the file; otherwise it must be as the code says.
+    #[test]
+    fn the_reference_is_not_stale() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/semantest-iac.schema.json");
+        let current = format!("{:#}\n", json_schema());
+        if std::env::var_os("UPDATE_REFERENCE").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &current).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            written == current,
+            "{} is stale: run UPDATE_REFERENCE=1 cargo test -p semantest-iac --lib reference",
+            path.display()
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The vocabulary in which the configuration's shape is written down: one table, from which both
+//! the check of a file and its JSON Schema are made, so that they can't disagree.
+
+use crate::domain::invalid::InvalidValue;
+
+/// What may stand at a place of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// A mapping with the keys of a table.
+    Object(&'static ObjectShape),
+    /// As [`Shape::Object`], but any key may be missing: what an environment changes.
+    Partial(&'static ObjectShape),
+    /// A mapping whose keys the user chooses.
+    Map(&'static MapShape),
+    /// A list of at least so many items.
+    List {
+        /// What each item is.
+        items: &'static Shape,
+        /// How many there must be.
+        at_least: usize,
+    },
+    /// Text that a type of the domain can read.
+    Text(&'static TextShape),
+    /// Any single value, taken as it is written.
+    Anything(&'static str),
+    /// A whole number without quotes, within bounds.
+    WholeNumber {
+        /// The smallest.
+        from: u32,
+        /// The largest.
+        to: u32,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// One word, or else what the shape says.
+    WordOr(&'static str, &'static Shape),
+}
+
+/// A mapping with given keys.
+#[derive(Debug)]
+pub struct ObjectShape {
+    /// The name under which the schema refers to it.
+    pub name: &'static str,
+    /// What it describes.
+    pub description: &'static str,
+    /// Its keys, in the order in which one would write them.
+    pub fields: &'static [Field],
+    /// Of these keys exactly one must be there.
+    pub exactly_one: &'static [&'static str],
+}
+
+/// A key of an object.
+#[derive(Debug)]
+pub struct Field {
+    /// The key.
+    pub key: &'static str,
+    /// What it means.
+    pub description: &'static str,
+    /// What may stand there.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What holds where it isn't, as one would write it.
+    pub default: Option<&'static str>,
+}
+
+/// A mapping whose keys the user chooses.
+#[derive(Debug)]
+pub struct MapShape {
+    /// What a key may be.
+    pub keys: &'static TextShape,
+    /// What each key's value is.
+    pub values: Shape,
+}
+
+/// Text with a form.
+#[derive(Debug)]
+pub struct TextShape {
+    /// What it is.
+    pub what: &'static str,
+    /// Its form as a regular expression (ECMA 262), as far as one can say it.
+    pub pattern: Option<&'static str>,
+    /// The words to choose from, if it is a choice.
+    pub choices: &'static [&'static str],
+    /// Examples, each of them accepted.
+    pub examples: &'static [&'static str],
+    /// Reads it as its type does and gives the type's error.
+    pub check: fn(&str) -> Result<(), InvalidValue>,
+}
+
+impl ObjectShape {
+    /// The field of that key.
+    pub fn field(&self, key: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.key == key)
+    }
+
+    /// What holds where the field `key` isn't given.
+    pub fn default_of(&self, key: &str) -> Option<&'static str> {
+        self.field(key).and_then(|field| field.default)
+    }
+}

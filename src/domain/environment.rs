@@ -1,0 +1,162 @@
+//! The environment variables of a function: names, and values that may have to stay secret.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::fmt;
+use std::str::FromStr;
+
+use super::invalid::InvalidValue;
+
+/// The name of an environment variable: letters, digits and `_`, not starting with a digit
+/// (POSIX, Base Definitions 8.1, and lower case as every platform accepts it).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariableName(String);
+
+impl VariableName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VariableName {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let refuse = |reason: String| {
+            InvalidValue::new("environment variable name", text, reason)
+                .with_hint("use letters, digits and '_', and start with a letter or '_'")
+        };
+        if text.is_empty() {
+            return Err(refuse("it is empty".into()));
+        }
+        if let Some(wrong) = text
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || *c == '_'))
+        {
+            return Err(refuse(format!("{wrong:?} is not allowed in it")));
+        }
+        if text.starts_with(|c: char| c.is_ascii_digit()) {
+            return Err(refuse("it starts with a digit".into()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The value of an environment variable. What it holds is reached by [`VariableValue::expose`]
+/// only, and not shown by `Debug` or `Display`, so that secret kinds of value can join the plain
+/// one without a look at every use.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VariableValue(String);
+
+impl VariableValue {
+    /// A value that stands in the configuration for everybody to read.
+    ///
+    /// # Errors
+    /// When there is a NUL in it, which no environment can carry.
+    pub fn plain(value: impl Into<String>) -> Result<Self, InvalidValue> {
+        let value = value.into();
+        if value.contains('\0') {
+            return Err(InvalidValue::new(
+                "environment variable value",
+                "…",
+                "there is a NUL character in it",
+            ));
+        }
+        Ok(Self(value))
+    }
+
+    /// The value itself, for the call that sets it and for nothing that is shown.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the value has to be kept secret wherever it goes.
+    pub fn is_secret(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for VariableValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("VariableValue(…)")
+    }
+}
+
+/// The environment variables of a function, each name once, in the order of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<VariableName, VariableValue>);
+
+impl Environment {
+    /// Sets a variable and gives back what it was before.
+    pub fn insert(&mut self, name: VariableName, value: VariableValue) -> Option<VariableValue> {
+        self.0.insert(name, value)
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&VariableValue> {
+        self.0
+            .iter()
+            .find_map(|(known, value)| (known.as_str() == name).then_some(value))
+    }
+
+    /// Names and values, in the order of the names.
+    pub fn iter(&self) -> btree_map::Iter<'_, VariableName, VariableValue> {
+        self.0.iter()
+    }
+
+    /// How many variables there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no variable.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Environment {
+    type Item = (&'a VariableName, &'a VariableValue);
+    type IntoIter = btree_map::Iter<'a, VariableName, VariableValue>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<(VariableName, VariableValue)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (VariableName, VariableValue)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_posix() {
+        for good in ["A", "_HANDLER", "apiVersion", "X_2"] {
+            assert_eq!(good.parse::<VariableName>().unwrap().as_str(), good);
+        }
+        for bad in ["", "2X", "A-B", "A B", "A=B", "É"] {
+            assert!(bad.parse::<VariableName>().is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn values_are_not_shown_by_accident() {
+        let value = VariableValue::plain("hunter2").unwrap();
+        let environment: Environment = [("PASSWORD".parse().unwrap(), value)].into_iter().collect();
+        assert!(!format!("{environment:?}").contains("hunter2"));
+        assert_eq!(environment.get("PASSWORD").unwrap().expose(), "hunter2");
+        assert!(VariableValue::plain("a\0b").is_err());
+    }
+}

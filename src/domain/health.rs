@@ -1,0 +1,103 @@
+//! How a deployed component is asked whether it works.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::invalid::InvalidValue;
+use super::quantity::Timeout;
+
+/// The path, and perhaps query, of a request: starts with `/`, nothing in it that a request
+/// line can't carry, no fragment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RequestPath(String);
+
+impl RequestPath {
+    /// The path with its query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path without its query.
+    pub fn path(&self) -> &str {
+        self.0.split('?').next().unwrap_or_default()
+    }
+}
+
+impl FromStr for RequestPath {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let refuse = |reason: &str| InvalidValue::new("request path", text, reason);
+        if !text.starts_with('/') {
+            return Err(
+                refuse("it doesn't start with '/'").with_hint(if text.contains("://") {
+                    "write the path alone, without scheme and host".to_owned()
+                } else {
+                    format!("did you mean \"/{text}\"?")
+                }),
+            );
+        }
+        if text.starts_with("//") {
+            return Err(refuse(
+                "it starts with two slashes, which would name a host",
+            ));
+        }
+        if text.contains('#') {
+            return Err(refuse("a fragment is never sent"));
+        }
+        if text.contains(['{', '}']) {
+            return Err(refuse("a request goes to one path").with_hint("write a path without {…}"));
+        }
+        if let Some(wrong) = text
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "\"<>\\^`|".contains(*c))
+        {
+            return Err(InvalidValue::new(
+                "request path",
+                text,
+                format!("{wrong:?} can't stand in it"),
+            )
+            .with_hint("encode it with %"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for RequestPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// A request that must be answered with success before a deployment counts as done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is asked for.
+    pub path: RequestPath,
+    /// How long the component may take until it first answers well.
+    pub timeout: Timeout,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_what_a_request_can_carry() {
+        let path: RequestPath = "/health?deep=1".parse().unwrap();
+        assert_eq!((path.as_str(), path.path()), ("/health?deep=1", "/health"));
+        for bad in [
+            "",
+            "health",
+            "//evil.example",
+            "/a b",
+            "/a#b",
+            "/{id}",
+            "/é",
+            "http://a/b",
+            "/a\nb",
+        ] {
+            assert!(bad.parse::<RequestPath>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}
