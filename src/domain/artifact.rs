@@ -33,13 +33,8 @@ impl FromStr for ArtifactDigest {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let digits = text.strip_prefix("sha256:").unwrap_or(text);
         let mut bytes = [0; 32];
-        hex::decode_to_slice(digits, &mut bytes).map_err(|_| {
-            InvalidValue::new(
-                "artifact digest",
-                text,
-                "it is not 64 hexadecimal digits of SHA-256",
-            )
-        })?;
+        hex::decode_to_slice(digits, &mut bytes)
+            .map_err(|_| InvalidValue::new("artifact digest", text, "it is not 64 hexadecimal digits of SHA-256"))?;
         Ok(Self(bytes))
     }
 }
@@ -63,23 +58,10 @@ mod tests {
     #[test]
     fn digests_read_back_and_only_digests_do() {
         let digest = ArtifactDigest::from_bytes([0xab; 32]);
-        assert_eq!(
-            digest.to_string().parse::<ArtifactDigest>().unwrap(),
-            digest
-        );
-        assert_eq!(
-            digest
-                .to_hex()
-                .to_uppercase()
-                .parse::<ArtifactDigest>()
-                .unwrap(),
-            digest
-        );
+        assert_eq!(digest.to_string().parse::<ArtifactDigest>().unwrap(), digest);
+        assert_eq!(digest.to_hex().to_uppercase().parse::<ArtifactDigest>().unwrap(), digest);
         for bad in ["", "sha256:", "sha1:abcd", &"a".repeat(63), &"g".repeat(64)] {
-            assert!(
-                bad.parse::<ArtifactDigest>().is_err(),
-                "{bad:?} was accepted"
-            );
+            assert!(bad.parse::<ArtifactDigest>().is_err(), "{bad:?} was accepted");
         }
     }
 }

@@ -42,11 +42,7 @@ impl JwtAuthentication {
         }
         for (position, one) in audience.iter().enumerate() {
             if audience[..position].contains(one) {
-                return Err(InvalidValue::new(
-                    "list of audiences",
-                    one.as_str(),
-                    "it stands there twice",
-                ));
+                return Err(InvalidValue::new("list of audiences", one.as_str(), "it stands there twice"));
             }
         }
         Ok(Self { issuer, audience })
@@ -135,11 +131,7 @@ impl Audience {
             return Err(InvalidValue::new("audience", audience, "it is empty"));
         }
         if audience.chars().any(char::is_control) {
-            return Err(InvalidValue::new(
-                "audience",
-                audience,
-                "there is a control character in it",
-            ));
+            return Err(InvalidValue::new("audience", audience, "there is a control character in it"));
         }
         Ok(Self(audience))
     }
@@ -158,11 +150,7 @@ mod tests {
     fn issuers_are_plain_urls() {
         let issuer = Issuer::new("https://id.example.com/").unwrap();
         assert!(issuer.is_https() && !issuer.is_loopback());
-        for loopback in [
-            "http://127.0.0.1:8080",
-            "http://localhost/realm",
-            "http://[::1]:9",
-        ] {
+        for loopback in ["http://127.0.0.1:8080", "http://localhost/realm", "http://[::1]:9"] {
             let issuer = Issuer::new(loopback).unwrap();
             assert!(issuer.is_loopback() && !issuer.is_https(), "{loopback}");
         }

@@ -39,13 +39,10 @@ impl FromStr for ComponentKind {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| {
-                InvalidValue::new("component kind", text, "there is no kind of that name")
-                    .with_hint("the kinds are: rest-api")
-            })
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+            InvalidValue::new("component kind", text, "there is no kind of that name")
+                .with_hint("the kinds are: rest-api")
+        })
     }
 }
 
@@ -77,26 +74,16 @@ impl Component {
             match gateway.route_for_get(path) {
                 None => {
                     return Err(refuse("no route of the gateway takes a GET of that path")
-                        .with_hint(format!(
-                            "add a route {{ path: {path} }}, or remove the health check"
-                        )));
+                        .with_hint(format!("add a route {{ path: {path} }}, or remove the health check")));
                 }
                 Some(route) if !gateway.authentication_of(route).is_none() => {
-                    return Err(refuse(
-                        "the gateway asks for a token there, and a health check has none",
-                    )
-                    .with_hint(format!("add a route {{ path: {path}, auth: none }}")));
+                    return Err(refuse("the gateway asks for a token there, and a health check has none")
+                        .with_hint(format!("add a route {{ path: {path}, auth: none }}")));
                 }
                 Some(_) => {}
             }
         }
-        Ok(Self {
-            kind: ComponentKind::RestApi,
-            function,
-            gateway,
-            health,
-            log_retention,
-        })
+        Ok(Self { kind: ComponentKind::RestApi, function, gateway, health, log_retention })
     }
 
     /// The component's name.
@@ -146,10 +133,7 @@ impl Project {
     pub fn new(name: ProjectName, components: Vec<Component>) -> Result<Self, InvalidValue> {
         let mut components = components;
         components.sort_by(|a, b| a.name().cmp(b.name()));
-        if let Some(pair) = components
-            .windows(2)
-            .find(|pair| pair[0].name() == pair[1].name())
-        {
+        if let Some(pair) = components.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
             return Err(InvalidValue::new(
                 "list of components",
                 pair[0].name().as_str(),
@@ -201,18 +185,13 @@ mod tests {
             vec![Audience::new("semantest").unwrap()],
         )
         .unwrap();
-        let routes = vec![Route {
-            key: key.parse().unwrap(),
-            authentication,
-        }];
+        let routes = vec![Route { key: key.parse().unwrap(), authentication }];
         ApiGateway::new(routes, catch_all, Authentication::Jwt(jwt), None, None).unwrap()
     }
 
     fn with_health(gateway: ApiGateway) -> Result<Component, InvalidValue> {
-        let health = HealthCheck {
-            path: "/health?deep=1".parse().unwrap(),
-            timeout: Timeout::from_seconds(20).unwrap(),
-        };
+        let health =
+            HealthCheck { path: "/health?deep=1".parse().unwrap(), timeout: Timeout::from_seconds(20).unwrap() };
         Component::rest_api(function(), gateway, Some(health), LogRetention::Days(14))
     }
 
@@ -231,12 +210,6 @@ mod tests {
         let component = with_health(ApiGateway::default()).unwrap();
         let name: ProjectName = "semantest".parse().unwrap();
         assert!(Project::new(name.clone(), vec![component.clone(), component.clone()]).is_err());
-        assert_eq!(
-            Project::new(name, vec![component])
-                .unwrap()
-                .components()
-                .len(),
-            1
-        );
+        assert_eq!(Project::new(name, vec![component]).unwrap().components().len(), 1);
     }
 }

@@ -62,8 +62,7 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let refuse = |reason: &str| InvalidValue::new("origin", text, reason);
-        const FORM: &str =
-            "write scheme and host, such as https://semantest.com, or \"*\" for every origin";
+        const FORM: &str = "write scheme and host, such as https://semantest.com, or \"*\" for every origin";
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(refuse("it has no scheme").with_hint(
                 if text.contains('.') && !text.contains(char::is_whitespace) {
@@ -74,9 +73,7 @@ impl FromStr for Origin {
             ));
         };
         let scheme_is_valid = scheme.starts_with(|c: char| c.is_ascii_lowercase())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c));
+            && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c));
         if !scheme_is_valid {
             return Err(refuse("its scheme is not a lower-case word").with_hint(FORM));
         }
@@ -100,18 +97,13 @@ impl FromStr for Origin {
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
             .is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
-        let plain = !host.is_empty()
-            && host
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c));
+        let plain =
+            !host.is_empty() && host.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c));
         if !bracketed && !plain {
             let lower = host.to_ascii_lowercase();
             let error = refuse("its host is not one that a browser would send");
             return Err(if lower != host && lower.is_ascii() {
-                error.with_hint(format!(
-                    "did you mean {scheme}://{}?",
-                    rest.to_ascii_lowercase()
-                ))
+                error.with_hint(format!("did you mean {scheme}://{}?", rest.to_ascii_lowercase()))
             } else {
                 error.with_hint(FORM)
             });
@@ -121,12 +113,10 @@ impl FromStr for Origin {
         {
             return Err(refuse("its port is not a number from 1 to 65535"));
         }
-        if matches!(
-            (scheme, port),
-            ("https", Some("443")) | ("http", Some("80"))
-        ) {
-            return Err(refuse("browsers leave out the scheme's own port")
-                .with_hint(format!("write {scheme}://{host}")));
+        if matches!((scheme, port), ("https", Some("443")) | ("http", Some("80"))) {
+            return Err(
+                refuse("browsers leave out the scheme's own port").with_hint(format!("write {scheme}://{host}"))
+            );
         }
         Ok(Self(text.to_owned()))
     }
@@ -154,22 +144,14 @@ impl FromStr for HeaderName {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let is_token = !text.is_empty()
-            && text
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "!#$%&'+-.^_`|~".contains(c));
+        let is_token =
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "!#$%&'+-.^_`|~".contains(c));
         if is_token {
             return Ok(Self(text.to_ascii_lowercase()));
         }
-        let error = InvalidValue::new(
-            "header name",
-            text,
-            "there are characters in it that no header's name has",
-        );
+        let error = InvalidValue::new("header name", text, "there are characters in it that no header's name has");
         Err(match text.split_once(':') {
-            Some((name, _)) if !name.is_empty() => {
-                error.with_hint(format!("write the name alone: {name}"))
-            }
+            Some((name, _)) if !name.is_empty() => error.with_hint(format!("write the name alone: {name}")),
             _ => error,
         })
     }
@@ -211,10 +193,8 @@ impl CorsPolicy {
     /// (<https://fetch.spec.whatwg.org/#cors-protocol-and-credentials>).
     pub fn new(rules: CorsRules) -> Result<Self, InvalidValue> {
         if rules.origins.is_empty() {
-            return Err(
-                InvalidValue::new("list of origins", "[]", "no origin is allowed by it")
-                    .with_hint("name the origins whose pages may call, or leave cors out"),
-            );
+            return Err(InvalidValue::new("list of origins", "[]", "no origin is allowed by it")
+                .with_hint("name the origins whose pages may call, or leave cors out"));
         }
         if rules.credentials {
             let wildcard = [
@@ -229,9 +209,7 @@ impl CorsPolicy {
                     format!("{field}: \"*\" with credentials: true"),
                     "browsers refuse \"*\" in an answer to a request with credentials",
                 )
-                .with_hint(format!(
-                    "list the {field} by name, or set credentials to false"
-                )));
+                .with_hint(format!("list the {field} by name, or set credentials to false")));
             }
         }
         Ok(Self(rules))
@@ -262,39 +240,15 @@ mod tests {
     fn credentials_and_a_wildcard_exclude_each_other() {
         assert!(CorsPolicy::new(rules()).is_ok());
         for wildcard in [
-            CorsRules {
-                origins: Allowed::Any,
-                ..rules()
-            },
-            CorsRules {
-                methods: Allowed::Any,
-                ..rules()
-            },
-            CorsRules {
-                headers: Allowed::Any,
-                ..rules()
-            },
-            CorsRules {
-                expose_headers: Allowed::Any,
-                ..rules()
-            },
+            CorsRules { origins: Allowed::Any, ..rules() },
+            CorsRules { methods: Allowed::Any, ..rules() },
+            CorsRules { headers: Allowed::Any, ..rules() },
+            CorsRules { expose_headers: Allowed::Any, ..rules() },
         ] {
             assert!(CorsPolicy::new(wildcard.clone()).is_err());
-            assert!(
-                CorsPolicy::new(CorsRules {
-                    credentials: false,
-                    ..wildcard
-                })
-                .is_ok()
-            );
+            assert!(CorsPolicy::new(CorsRules { credentials: false, ..wildcard }).is_ok());
         }
-        assert!(
-            CorsPolicy::new(CorsRules {
-                origins: Allowed::none(),
-                ..rules()
-            })
-            .is_err()
-        );
+        assert!(CorsPolicy::new(CorsRules { origins: Allowed::none(), ..rules() }).is_err());
     }
 
     #[test]
@@ -308,26 +262,11 @@ mod tests {
         ] {
             assert_eq!(good.parse::<Origin>().unwrap().as_str(), good);
         }
-        let hint = |text: &str| {
-            text.parse::<Origin>()
-                .unwrap_err()
-                .hint()
-                .unwrap()
-                .to_owned()
-        };
-        assert_eq!(
-            hint("https://semantest.com/"),
-            "write https://semantest.com"
-        );
+        let hint = |text: &str| text.parse::<Origin>().unwrap_err().hint().unwrap().to_owned();
+        assert_eq!(hint("https://semantest.com/"), "write https://semantest.com");
         assert_eq!(hint("semantest.com"), "did you mean https://semantest.com?");
-        assert_eq!(
-            hint("https://Semantest.com"),
-            "did you mean https://semantest.com?"
-        );
-        assert_eq!(
-            hint("https://semantest.com:443"),
-            "write https://semantest.com"
-        );
+        assert_eq!(hint("https://Semantest.com"), "did you mean https://semantest.com?");
+        assert_eq!(hint("https://semantest.com:443"), "write https://semantest.com");
         for bad in [
             "",
             "null",
@@ -347,10 +286,7 @@ mod tests {
 
     #[test]
     fn header_names_have_no_case() {
-        assert_eq!(
-            "Content-Type".parse::<HeaderName>().unwrap().as_str(),
-            "content-type"
-        );
+        assert_eq!("Content-Type".parse::<HeaderName>().unwrap().as_str(), "content-type");
         for bad in ["", "a b", "ü", "x: y", "*"] {
             assert!(bad.parse::<HeaderName>().is_err(), "{bad:?} was accepted");
         }

@@ -30,10 +30,7 @@ impl FromStr for VariableName {
         if text.is_empty() {
             return Err(refuse("it is empty".into()));
         }
-        if let Some(wrong) = text
-            .chars()
-            .find(|c| !(c.is_ascii_alphanumeric() || *c == '_'))
-        {
+        if let Some(wrong) = text.chars().find(|c| !(c.is_ascii_alphanumeric() || *c == '_')) {
             return Err(refuse(format!("{wrong:?} is not allowed in it")));
         }
         if text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -63,11 +60,7 @@ impl VariableValue {
     pub fn plain(value: impl Into<String>) -> Result<Self, InvalidValue> {
         let value = value.into();
         if value.contains('\0') {
-            return Err(InvalidValue::new(
-                "environment variable value",
-                "…",
-                "there is a NUL character in it",
-            ));
+            return Err(InvalidValue::new("environment variable value", "…", "there is a NUL character in it"));
         }
         Ok(Self(value))
     }
@@ -101,9 +94,7 @@ impl Environment {
 
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&VariableValue> {
-        self.0
-            .iter()
-            .find_map(|(known, value)| (known.as_str() == name).then_some(value))
+        self.0.iter().find_map(|(known, value)| (known.as_str() == name).then_some(value))
     }
 
     /// Names and values, in the order of the names.

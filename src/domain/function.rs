@@ -30,10 +30,8 @@ impl FromStr for CommandLine {
             return Err(InvalidValue::new("command", text, "it is empty"));
         }
         if text.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(
-                InvalidValue::new("command", text, "it is more than one line")
-                    .with_hint("join commands with && or put them into a script"),
-            );
+            return Err(InvalidValue::new("command", text, "it is more than one line")
+                .with_hint("join commands with && or put them into a script"));
         }
         Ok(Self(text.trim().to_owned()))
     }
@@ -76,23 +74,18 @@ impl FromStr for Handler {
                 "write the module's path without its ending, a dot and the export's name, such as dist/lambda.handler",
             )
         };
-        let (module, export) = text
-            .rsplit_once('.')
-            .ok_or_else(|| refuse("the name of the exported function is missing"))?;
+        let (module, export) =
+            text.rsplit_once('.').ok_or_else(|| refuse("the name of the exported function is missing"))?;
         if matches!(export, "js" | "mjs" | "cjs" | "ts") {
             return Err(refuse("it names a file, not a function in it"));
         }
         let identifier = export.starts_with(|c: char| c.is_alphabetic() || matches!(c, '_' | '$'))
-            && export
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
+            && export.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
         if !identifier {
             return Err(refuse("what follows the dot is not the name of an export"));
         }
         if module.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(refuse(
-                "the module's path is missing or has white space in it",
-            ));
+            return Err(refuse("the module's path is missing or has white space in it"));
         }
         if module.starts_with('/') || module.split('/').any(|part| part == "..") {
             return Err(refuse("the module must lie inside the source folder"));
@@ -134,19 +127,10 @@ impl SourceFolder {
                 .with_hint("write . for the folder of the configuration file"));
         }
         if written.chars().any(char::is_control) {
-            return Err(InvalidValue::new(
-                "source folder",
-                written,
-                "there is a control character in it",
-            ));
+            return Err(InvalidValue::new("source folder", written, "there is a control character in it"));
         }
-        let relative = Path::new(written)
-            .components()
-            .filter(|part| !matches!(part, std::path::Component::CurDir));
-        Ok(Self {
-            written: written.to_owned(),
-            resolved: base.join(relative.collect::<PathBuf>()),
-        })
+        let relative = Path::new(written).components().filter(|part| !matches!(part, std::path::Component::CurDir));
+        Ok(Self { written: written.to_owned(), resolved: base.join(relative.collect::<PathBuf>()) })
     }
 
     /// The folder as it was written.
@@ -200,10 +184,7 @@ mod tests {
     #[test]
     fn handlers_name_a_module_and_its_export() {
         let handler: Handler = "dist/v1.2/lambda.handler".parse().unwrap();
-        assert_eq!(
-            (handler.module(), handler.export()),
-            ("dist/v1.2/lambda", "handler")
-        );
+        assert_eq!((handler.module(), handler.export()), ("dist/v1.2/lambda", "handler"));
         for bad in [
             "",
             "handler",
@@ -222,21 +203,13 @@ mod tests {
 
     #[test]
     fn commands_are_one_line_and_sources_are_seen_from_the_file() {
-        assert_eq!(
-            " npm ci ".parse::<CommandLine>().unwrap().as_str(),
-            "npm ci"
-        );
+        assert_eq!(" npm ci ".parse::<CommandLine>().unwrap().as_str(), "npm ci");
         for bad in ["", "  ", "a\nb", "a\0b"] {
             assert!(bad.parse::<CommandLine>().is_err(), "{bad:?} was accepted");
         }
         let source = SourceFolder::new(Path::new("/project"), "./rest-api").unwrap();
         assert_eq!(source.path(), Path::new("/project/rest-api"));
-        assert_eq!(
-            SourceFolder::new(Path::new("/project"), ".")
-                .unwrap()
-                .path(),
-            Path::new("/project")
-        );
+        assert_eq!(SourceFolder::new(Path::new("/project"), ".").unwrap().path(), Path::new("/project"));
         assert!(SourceFolder::new(Path::new("/project"), " ").is_err());
     }
 }

@@ -31,23 +31,15 @@ impl ApiGateway {
     ) -> Result<Self, InvalidValue> {
         let mut routes = listed;
         if catch_all && !routes.iter().any(|route| route.key == RouteKey::Default) {
-            routes.push(Route {
-                key: RouteKey::Default,
-                authentication: None,
-            });
+            routes.push(Route { key: RouteKey::Default, authentication: None });
         }
         if routes.is_empty() {
-            return Err(
-                InvalidValue::new("list of routes", "[]", "no request would be taken")
-                    .with_hint("list a route, or leave catch-all at true"),
-            );
+            return Err(InvalidValue::new("list of routes", "[]", "no request would be taken")
+                .with_hint("list a route, or leave catch-all at true"));
         }
         for (position, route) in routes.iter().enumerate() {
             let shape = route.key.shape();
-            if let Some(earlier) = routes[..position]
-                .iter()
-                .find(|earlier| earlier.key.shape() == shape)
-            {
+            if let Some(earlier) = routes[..position].iter().find(|earlier| earlier.key.shape() == shape) {
                 return Err(InvalidValue::new(
                     "list of routes",
                     route.key.to_string(),
@@ -55,12 +47,7 @@ impl ApiGateway {
                 ));
             }
         }
-        Ok(Self {
-            routes,
-            authentication,
-            cors,
-            throttle,
-        })
+        Ok(Self { routes, authentication, cors, throttle })
     }
 
     /// The routes, at least one: those listed in the order in which they were written, then the
@@ -76,10 +63,7 @@ impl ApiGateway {
 
     /// Who may send a request to `route`.
     pub fn authentication_of<'a>(&'a self, route: &'a Route) -> &'a Authentication {
-        route
-            .authentication
-            .as_ref()
-            .unwrap_or(&self.authentication)
+        route.authentication.as_ref().unwrap_or(&self.authentication)
     }
 
     /// Each kind of token that some route asks for, once.
@@ -106,8 +90,7 @@ impl ApiGateway {
             .filter_map(|route| match &route.key {
                 RouteKey::Default => Some((route, None)),
                 RouteKey::Path(method, pattern) => {
-                    let takes_get =
-                        matches!(method, RouteMethod::Any | RouteMethod::One(HttpMethod::Get));
+                    let takes_get = matches!(method, RouteMethod::Any | RouteMethod::One(HttpMethod::Get));
                     (takes_get && pattern.matches(path)).then(|| {
                         let rank: Vec<u8> = pattern
                             .segments()
@@ -141,10 +124,7 @@ impl Default for ApiGateway {
     /// Takes everything from everybody.
     fn default() -> Self {
         Self {
-            routes: vec![Route {
-                key: RouteKey::Default,
-                authentication: None,
-            }],
+            routes: vec![Route { key: RouteKey::Default, authentication: None }],
             authentication: Authentication::None,
             cors: None,
             throttle: None,
@@ -158,10 +138,7 @@ mod tests {
     use super::*;
 
     fn route(key: &str, authentication: Option<Authentication>) -> Route {
-        Route {
-            key: key.parse().unwrap(),
-            authentication,
-        }
+        Route { key: key.parse().unwrap(), authentication }
     }
 
     fn jwt() -> Authentication {
@@ -189,10 +166,7 @@ mod tests {
 
     #[test]
     fn two_routes_never_take_the_same_requests() {
-        let listed = vec![
-            route("GET /users/{id}", None),
-            route("GET /users/{name}", None),
-        ];
+        let listed = vec![route("GET /users/{id}", None), route("GET /users/{name}", None)];
         let error = ApiGateway::new(listed, true, Authentication::None, None, None).unwrap_err();
         assert!(error.reason().contains("GET /users/{id}"), "{error}");
     }

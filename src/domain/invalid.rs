@@ -18,12 +18,7 @@ pub struct InvalidValue {
 impl InvalidValue {
     /// An error for the value `given`, which should have been a `what` (such as `"component name"`).
     pub fn new(what: &'static str, given: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self {
-            what,
-            given: given.into(),
-            reason: reason.to_string(),
-            hint: None,
-        }
+        Self { what, given: given.into(), reason: reason.to_string(), hint: None }
     }
 
     /// Adds what to write instead.

@@ -25,24 +25,18 @@ impl FromStr for LogRetention {
             return Ok(Self::Forever);
         }
         let refuse = |reason: String| {
-            InvalidValue::new("log retention", text, reason)
-                .with_hint("write whole days, such as 14d, or forever")
+            InvalidValue::new("log retention", text, reason).with_hint("write whole days, such as 14d, or forever")
         };
         if let Ok(days) = text.parse::<u32>() {
-            return Err(
-                InvalidValue::new("log retention", text, "the unit is missing")
-                    .with_hint(format!("did you mean {days}d?")),
-            );
+            return Err(InvalidValue::new("log retention", text, "the unit is missing")
+                .with_hint(format!("did you mean {days}d?")));
         }
-        let span: TimeSpan = text
-            .parse()
-            .map_err(|error: InvalidValue| refuse(error.reason().to_owned()))?;
+        let span: TimeSpan = text.parse().map_err(|error: InvalidValue| refuse(error.reason().to_owned()))?;
         let milliseconds = span.duration().as_millis();
-        if milliseconds == 0 || milliseconds % DAY != 0 {
+        if milliseconds == 0 || !milliseconds.is_multiple_of(DAY) {
             return Err(refuse("it is not a whole number of days".into()));
         }
-        let days =
-            u32::try_from(milliseconds / DAY).map_err(|_| refuse("it is too long".into()))?;
+        let days = u32::try_from(milliseconds / DAY).map_err(|_| refuse("it is too long".into()))?;
         Ok(Self::Days(days))
     }
 }
@@ -62,22 +56,10 @@ mod tests {
 
     #[test]
     fn logs_are_kept_for_whole_days() {
-        assert_eq!(
-            "14d".parse::<LogRetention>().unwrap(),
-            LogRetention::Days(14)
-        );
-        assert_eq!(
-            "48h".parse::<LogRetention>().unwrap(),
-            LogRetention::Days(2)
-        );
-        assert_eq!(
-            "forever".parse::<LogRetention>().unwrap(),
-            LogRetention::Forever
-        );
-        assert_eq!(
-            "14".parse::<LogRetention>().unwrap_err().hint(),
-            Some("did you mean 14d?")
-        );
+        assert_eq!("14d".parse::<LogRetention>().unwrap(), LogRetention::Days(14));
+        assert_eq!("48h".parse::<LogRetention>().unwrap(), LogRetention::Days(2));
+        assert_eq!("forever".parse::<LogRetention>().unwrap(), LogRetention::Forever);
+        assert_eq!("14".parse::<LogRetention>().unwrap_err().hint(), Some("did you mean 14d?"));
         for bad in ["", "0d", "36h", "14 weeks", "-1d", "Forever"] {
             assert!(bad.parse::<LogRetention>().is_err(), "{bad:?} was accepted");
         }

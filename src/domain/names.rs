@@ -21,20 +21,11 @@ fn check_pulumi_name(what: &'static str, name: &str) -> Result<(), InvalidValue>
         return Err(InvalidValue::new(what, name, "it is empty"));
     }
     if name.chars().count() > LONGEST_PULUMI_NAME {
-        return Err(InvalidValue::new(
-            what,
-            name,
-            format!("it is longer than {LONGEST_PULUMI_NAME} characters"),
-        ));
+        return Err(InvalidValue::new(what, name, format!("it is longer than {LONGEST_PULUMI_NAME} characters")));
     }
-    if let Some(wrong) = name
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
-    {
-        return Err(
-            InvalidValue::new(what, name, format!("{wrong:?} is not allowed in it"))
-                .with_hint("use letters, digits, '-', '_' and '.' only"),
-        );
+    if let Some(wrong) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
+        return Err(InvalidValue::new(what, name, format!("{wrong:?} is not allowed in it"))
+            .with_hint("use letters, digits, '-', '_' and '.' only"));
     }
     Ok(())
 }
@@ -42,7 +33,8 @@ fn check_pulumi_name(what: &'static str, name: &str) -> Result<(), InvalidValue>
 /// A lower-case label that is safe in every cloud's names, in a URL and in a file's name:
 /// `[a-z][a-z0-9]*(-[a-z0-9]+)*`, at most [`LONGEST_LABEL`] characters.
 fn check_label(what: &'static str, name: &str) -> Result<(), InvalidValue> {
-    const RULE: &str = "start with a lower-case letter and go on with lower-case letters, digits and single '-' between them";
+    const RULE: &str =
+        "start with a lower-case letter and go on with lower-case letters, digits and single '-' between them";
     let refuse = |reason: String| {
         let error = InvalidValue::new(what, name, reason);
         let suggestion = label_from(name);
@@ -56,14 +48,9 @@ fn check_label(what: &'static str, name: &str) -> Result<(), InvalidValue> {
         return Err(refuse("it is empty".into()));
     }
     if name.chars().count() > LONGEST_LABEL {
-        return Err(refuse(format!(
-            "it is longer than {LONGEST_LABEL} characters"
-        )));
+        return Err(refuse(format!("it is longer than {LONGEST_LABEL} characters")));
     }
-    if let Some(wrong) = name
-        .chars()
-        .find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-'))
-    {
+    if let Some(wrong) = name.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
         return Err(refuse(format!("{wrong:?} is not allowed in it")));
     }
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
@@ -86,12 +73,7 @@ fn label_from(name: &str) -> String {
         }
     }
     let label = label.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    label
-        .chars()
-        .take(LONGEST_LABEL)
-        .collect::<String>()
-        .trim_end_matches('-')
-        .to_owned()
+    label.chars().take(LONGEST_LABEL).collect::<String>().trim_end_matches('-').to_owned()
 }
 
 /// Declares a name: a string that was checked once and stays as it is.
@@ -182,10 +164,7 @@ mod tests {
         for good in ["rest-api", "a", "v2", "web-socket-2"] {
             assert_eq!(ComponentName::new(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "", "Rest", "rest_api", "-rest", "rest-", "re--st", "2rest", "rést", "a b", "a/b",
-            "a.b",
-        ] {
+        for bad in ["", "Rest", "rest_api", "-rest", "rest-", "re--st", "2rest", "rést", "a b", "a/b", "a.b"] {
             assert!(ComponentName::new(bad).is_err(), "{bad:?} was accepted");
         }
         assert!(EnvironmentName::new("a".repeat(LONGEST_LABEL)).is_ok());
@@ -195,10 +174,7 @@ mod tests {
     #[test]
     fn a_refused_label_suggests_the_nearest_good_one() {
         let error = ComponentName::new("Rest API_2").unwrap_err();
-        assert!(
-            error.hint().unwrap().contains("\"rest-api-2\""),
-            "{error:?}"
-        );
+        assert!(error.hint().unwrap().contains("\"rest-api-2\""), "{error:?}");
         let error = ComponentName::new("42").unwrap_err();
         assert!(!error.hint().unwrap().contains("for example"), "{error:?}");
     }

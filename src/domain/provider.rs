@@ -38,13 +38,10 @@ impl FromStr for Provider {
     type Err = InvalidValue;
 
     fn from_str(name: &str) -> Result<Self, InvalidValue> {
-        Self::ALL
-            .into_iter()
-            .find(|provider| provider.as_str() == name)
-            .ok_or_else(|| {
-                InvalidValue::new("provider", name, "there is no provider of that name")
-                    .with_hint("the providers are: aws, azure")
-            })
+        Self::ALL.into_iter().find(|provider| provider.as_str() == name).ok_or_else(|| {
+            InvalidValue::new("provider", name, "there is no provider of that name")
+                .with_hint("the providers are: aws, azure")
+        })
     }
 }
 
@@ -66,12 +63,9 @@ impl FromStr for Region {
     fn from_str(name: &str) -> Result<Self, InvalidValue> {
         let shaped = !name.is_empty()
             && name.len() <= 40
-            && name.split('-').all(|part| {
-                !part.is_empty()
-                    && part
-                        .chars()
-                        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-            })
+            && name
+                .split('-')
+                .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
             && name.starts_with(|c: char| c.is_ascii_lowercase());
         if shaped {
             Ok(Self(name.to_owned()))
@@ -110,15 +104,7 @@ mod tests {
         for good in ["us-east-1", "us-gov-west-1", "westeurope", "ap-southeast-4"] {
             assert_eq!(good.parse::<Region>().unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            "EU-West-1",
-            "eu west",
-            "eu--west",
-            "-eu",
-            "1eu",
-            "eu_west_1",
-        ] {
+        for bad in ["", "EU-West-1", "eu west", "eu--west", "-eu", "1eu", "eu_west_1"] {
             assert!(bad.parse::<Region>().is_err(), "{bad:?} was accepted");
         }
     }

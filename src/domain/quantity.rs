@@ -61,17 +61,13 @@ impl FromStr for Memory {
                 }));
             }
         };
-        let thousandths = thousandths(number).ok_or_else(|| {
-            refuse(format!("{number:?} is not a number of at most 3 decimals")).with_hint(UNITS)
-        })?;
-        let total = thousandths
-            .checked_mul(per_unit)
-            .ok_or_else(|| refuse("it is too large".into()))?;
+        let thousandths = thousandths(number)
+            .ok_or_else(|| refuse(format!("{number:?} is not a number of at most 3 decimals")).with_hint(UNITS))?;
+        let total = thousandths.checked_mul(per_unit).ok_or_else(|| refuse("it is too large".into()))?;
         if total % 1000 != 0 {
             return Err(refuse("it is not a whole number of megabytes".into()));
         }
-        let megabytes =
-            u32::try_from(total / 1000).map_err(|_| refuse("it is too large".into()))?;
+        let megabytes = u32::try_from(total / 1000).map_err(|_| refuse("it is too large".into()))?;
         if megabytes == 0 {
             return Err(refuse("it is zero".into()));
         }
@@ -97,13 +93,7 @@ pub struct TimeSpan(Duration);
 const LONGEST_SPAN: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Units of time, from the longest to the shortest, with their length in milliseconds.
-const TIME_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const TIME_UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 impl TimeSpan {
     /// The span as the standard library's type.
@@ -118,8 +108,7 @@ impl FromStr for TimeSpan {
     /// Reads `500ms`, `30s`, `1.5s`, `2m`, `1h30m`, `14d`: each unit once, longest first.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         const WHAT: &str = "length of time";
-        const UNITS: &str =
-            "write a number and its unit, ms, s, m, h or d, such as 500ms, 30s, 2m, 1h or 14d";
+        const UNITS: &str = "write a number and its unit, ms, s, m, h or d, such as 500ms, 30s, 2m, 1h or 14d";
         let refuse = |reason: String| InvalidValue::new(WHAT, text, reason);
         let mut rest = text.trim();
         if rest.is_empty() {
@@ -128,14 +117,10 @@ impl FromStr for TimeSpan {
         let mut milliseconds: u64 = 0;
         let mut last_unit = usize::MAX;
         while !rest.is_empty() {
-            let number_end = rest
-                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-                .unwrap_or(rest.len());
+            let number_end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
             let (number, after) = rest.split_at(number_end);
             let after = after.trim_start();
-            let unit_end = after
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(after.len());
+            let unit_end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
             let (unit, after) = after.split_at(unit_end);
             if number.is_empty() {
                 return Err(refuse(format!("a number must stand before {rest:?}")).with_hint(UNITS));
@@ -160,22 +145,16 @@ impl FromStr for TimeSpan {
                 }));
             };
             if last_unit != usize::MAX && position <= last_unit {
-                return Err(refuse("each unit may stand once, the longest first".into())
-                    .with_hint("for example 1h30m"));
+                return Err(refuse("each unit may stand once, the longest first".into()).with_hint("for example 1h30m"));
             }
             last_unit = position;
-            let part = thousandths(number).ok_or_else(|| {
-                refuse(format!("{number:?} is not a number of at most 3 decimals")).with_hint(UNITS)
-            })?;
-            let part = part
-                .checked_mul(TIME_UNITS[position].1)
-                .ok_or_else(|| refuse("it is too long".into()))?;
+            let part = thousandths(number)
+                .ok_or_else(|| refuse(format!("{number:?} is not a number of at most 3 decimals")).with_hint(UNITS))?;
+            let part = part.checked_mul(TIME_UNITS[position].1).ok_or_else(|| refuse("it is too long".into()))?;
             if part % 1000 != 0 {
                 return Err(refuse("it is not a whole number of milliseconds".into()));
             }
-            milliseconds = milliseconds
-                .checked_add(part / 1000)
-                .ok_or_else(|| refuse("it is too long".into()))?;
+            milliseconds = milliseconds.checked_add(part / 1000).ok_or_else(|| refuse("it is too long".into()))?;
             rest = after.trim_start();
         }
         let span = Duration::from_millis(milliseconds);
@@ -255,11 +234,7 @@ impl FromStr for Timeout {
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let span: TimeSpan = text.parse()?;
         if span.0.is_zero() {
-            return Err(InvalidValue::new(
-                "timeout",
-                text,
-                "nothing is done in no time",
-            ));
+            return Err(InvalidValue::new("timeout", text, "nothing is done in no time"));
         }
         Ok(Self(span))
     }
@@ -302,19 +277,10 @@ mod tests {
 
     #[test]
     fn memory_is_read_with_its_unit() {
-        for (text, megabytes) in [
-            ("512MB", 512),
-            ("1GB", 1024),
-            ("1.5GB", 1536),
-            ("0.125GB", 128),
-            ("128 MiB", 128),
-            ("10GiB", 10240),
-        ] {
-            assert_eq!(
-                text.parse::<Memory>().unwrap().megabytes(),
-                megabytes,
-                "{text}"
-            );
+        for (text, megabytes) in
+            [("512MB", 512), ("1GB", 1024), ("1.5GB", 1536), ("0.125GB", 128), ("128 MiB", 128), ("10GiB", 10240)]
+        {
+            assert_eq!(text.parse::<Memory>().unwrap().megabytes(), megabytes, "{text}");
         }
         for bad in [
             "",
@@ -338,13 +304,7 @@ mod tests {
 
     #[test]
     fn a_slip_in_memory_is_answered_with_what_was_meant() {
-        let hint = |text: &str| {
-            text.parse::<Memory>()
-                .unwrap_err()
-                .hint()
-                .unwrap()
-                .to_owned()
-        };
+        let hint = |text: &str| text.parse::<Memory>().unwrap_err().hint().unwrap().to_owned();
         assert!(hint("512").contains("did you mean 512MB?"));
         assert!(hint("512mb").contains("did you mean 512MB?"));
         assert!(hint("1G").contains("did you mean 1GB?"));
@@ -385,12 +345,7 @@ mod tests {
             assert!(bad.parse::<TimeSpan>().is_err(), "{bad:?} was accepted");
         }
         assert!("0s".parse::<Timeout>().is_err());
-        let hint = "5min"
-            .parse::<Timeout>()
-            .unwrap_err()
-            .hint()
-            .unwrap()
-            .to_owned();
+        let hint = "5min".parse::<Timeout>().unwrap_err().hint().unwrap().to_owned();
         assert!(hint.contains("did you mean 5m?"));
     }
 

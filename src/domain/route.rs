@@ -28,15 +28,7 @@ pub enum HttpMethod {
 
 impl HttpMethod {
     /// Every method, in alphabetical order.
-    pub const ALL: [Self; 7] = [
-        Self::Delete,
-        Self::Get,
-        Self::Head,
-        Self::Options,
-        Self::Patch,
-        Self::Post,
-        Self::Put,
-    ];
+    pub const ALL: [Self; 7] = [Self::Delete, Self::Get, Self::Head, Self::Options, Self::Patch, Self::Post, Self::Put];
 
     /// The method as it stands in a request.
     pub fn as_str(self) -> &'static str {
@@ -67,15 +59,10 @@ impl FromStr for HttpMethod {
         }
         let error = InvalidValue::new("HTTP method", text, "there is no such method");
         let upper = text.to_ascii_uppercase();
-        Err(
-            match Self::ALL
-                .into_iter()
-                .find(|method| method.as_str() == upper)
-            {
-                Some(method) => error.with_hint(format!("did you mean {method}?")),
-                None => error.with_hint("use GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS"),
-            },
-        )
+        Err(match Self::ALL.into_iter().find(|method| method.as_str() == upper) {
+            Some(method) => error.with_hint(format!("did you mean {method}?")),
+            None => error.with_hint("use GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS"),
+        })
     }
 }
 
@@ -106,10 +93,8 @@ impl FromStr for RouteMethod {
             return Ok(Self::Any);
         }
         if text == "*" || text.eq_ignore_ascii_case("any") || text.eq_ignore_ascii_case("all") {
-            return Err(
-                InvalidValue::new("HTTP method", text, "there is no such method")
-                    .with_hint("write ANY, or leave the method out"),
-            );
+            return Err(InvalidValue::new("HTTP method", text, "there is no such method")
+                .with_hint("write ANY, or leave the method out"));
         }
         text.parse().map(Self::One)
     }
@@ -140,10 +125,7 @@ impl RoutePath {
 
     /// Whether a request for `path` (without query) falls under this route's path.
     pub fn matches(&self, path: &str) -> bool {
-        let mut given = path
-            .split('/')
-            .skip(1)
-            .filter(|segment| !segment.is_empty());
+        let mut given = path.split('/').skip(1).filter(|segment| !segment.is_empty());
         for segment in &self.segments {
             match (segment, given.next()) {
                 (PathSegment::Greedy(_), Some(_)) => return true,
@@ -193,33 +175,22 @@ impl FromStr for RoutePath {
             return Ok(Self { segments: vec![] });
         }
         if rest.ends_with('/') {
-            return Err(refuse("it ends with '/'".into())
-                .with_hint(format!("write {:?}", text.trim_end_matches('/'))));
+            return Err(refuse("it ends with '/'".into()).with_hint(format!("write {:?}", text.trim_end_matches('/'))));
         }
         let mut segments: Vec<PathSegment> = Vec::new();
         let mut names: Vec<&str> = Vec::new();
         for part in rest.split('/') {
             if matches!(segments.last(), Some(PathSegment::Greedy(_))) {
-                return Err(
-                    refuse("a part such as {rest+} takes all that follows".into())
-                        .with_hint("put it last"),
-                );
+                return Err(refuse("a part such as {rest+} takes all that follows".into()).with_hint("put it last"));
             }
             if part.is_empty() {
                 return Err(refuse("two slashes stand together".into()));
             }
             if let Some(inner) = part.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
                 let name = inner.strip_suffix('+').unwrap_or(inner);
-                if name.is_empty()
-                    || !name
-                        .chars()
-                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
-                {
-                    return Err(
-                        refuse(format!("{part:?} has no valid name in it")).with_hint(
-                            "name it with letters, digits, '_', '-' and '.', such as {id}",
-                        ),
-                    );
+                if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')) {
+                    return Err(refuse(format!("{part:?} has no valid name in it"))
+                        .with_hint("name it with letters, digits, '_', '-' and '.', such as {id}"));
                 }
                 if names.contains(&name) {
                     return Err(refuse(format!("the name {name:?} stands there twice")));
@@ -234,13 +205,13 @@ impl FromStr for RoutePath {
             }
             if part.contains(['{', '}']) {
                 return Err(
-                    refuse("a parameter must be a whole part of the path".into())
-                        .with_hint("such as /users/{id}"),
+                    refuse("a parameter must be a whole part of the path".into()).with_hint("such as /users/{id}")
                 );
             }
             if let Some(name) = part.strip_prefix(':') {
-                return Err(refuse("parameters stand in braces".into())
-                    .with_hint(format!("write {{{name}}} for :{name}")));
+                return Err(
+                    refuse("parameters stand in braces".into()).with_hint(format!("write {{{name}}} for :{name}"))
+                );
             }
             if part.contains('*') {
                 return Err(refuse("'*' has no meaning in a path".into())
@@ -329,13 +300,7 @@ mod tests {
     #[test]
     fn paths_are_read_and_match_what_they_say() {
         let path = |text: &str| text.parse::<RoutePath>().unwrap();
-        for text in [
-            "/",
-            "/health",
-            "/users/{id}",
-            "/a/{b}/c/{rest+}",
-            "/v1.0/~x",
-        ] {
+        for text in ["/", "/health", "/users/{id}", "/a/{b}/c/{rest+}", "/v1.0/~x"] {
             assert_eq!(path(text).to_string(), text);
         }
         assert!(path("/").matches("/"));
@@ -352,13 +317,7 @@ mod tests {
 
     #[test]
     fn wrong_paths_are_refused_with_the_right_form() {
-        let hint = |text: &str| {
-            text.parse::<RoutePath>()
-                .unwrap_err()
-                .hint()
-                .unwrap()
-                .to_owned()
-        };
+        let hint = |text: &str| text.parse::<RoutePath>().unwrap_err().hint().unwrap().to_owned();
         assert_eq!(hint("health"), "did you mean \"/health\"?");
         assert_eq!(hint("/users/"), "write \"/users\"");
         assert_eq!(hint("/users/:id"), "write {id} for :id");
@@ -388,17 +347,8 @@ mod tests {
         for method in HttpMethod::ALL {
             assert_eq!(method.to_string().parse::<HttpMethod>().unwrap(), method);
         }
-        assert_eq!(
-            "get".parse::<RouteMethod>().unwrap_err().hint(),
-            Some("did you mean GET?")
-        );
-        assert!(
-            "*".parse::<RouteMethod>()
-                .unwrap_err()
-                .hint()
-                .unwrap()
-                .contains("ANY")
-        );
+        assert_eq!("get".parse::<RouteMethod>().unwrap_err().hint(), Some("did you mean GET?"));
+        assert!("*".parse::<RouteMethod>().unwrap_err().hint().unwrap().contains("ANY"));
         for key in ["$default", "ANY /{proxy+}", "GET /health"] {
             assert_eq!(key.parse::<RouteKey>().unwrap().to_string(), key);
         }

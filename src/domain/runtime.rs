@@ -23,10 +23,7 @@ pub struct Runtime {
 impl Runtime {
     /// Node.js of a major version.
     pub const fn node_js(major: u16) -> Self {
-        Self {
-            language: Language::NodeJs,
-            major,
-        }
+        Self { language: Language::NodeJs, major }
     }
 
     /// The language.
@@ -62,8 +59,9 @@ impl FromStr for Runtime {
             .take_while(char::is_ascii_digit)
             .collect();
         Err(match major_version(&digits) {
-            Some(major) => refuse("it is not written as a runtime is")
-                .with_hint(format!("did you mean nodejs{major}?")),
+            Some(major) => {
+                refuse("it is not written as a runtime is").with_hint(format!("did you mean nodejs{major}?"))
+            }
             None => refuse("only Node.js is known").with_hint(FORM),
         })
     }
@@ -71,8 +69,7 @@ impl FromStr for Runtime {
 
 /// A major version without sign, leading zeros or anything after it.
 fn major_version(text: &str) -> Option<u16> {
-    let plain =
-        !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    let plain = !text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse().ok()).flatten()
 }
 
@@ -100,11 +97,7 @@ mod tests {
             ("nodejs-18", "nodejs18"),
         ] {
             let error = slip.parse::<Runtime>().unwrap_err();
-            assert_eq!(
-                error.hint(),
-                Some(format!("did you mean {meant}?").as_str()),
-                "{slip}"
-            );
+            assert_eq!(error.hint(), Some(format!("did you mean {meant}?").as_str()), "{slip}");
         }
         for bad in ["", "python3.12", "nodejs", "nodejs022", "nodejs99999"] {
             assert!(bad.parse::<Runtime>().is_err(), "{bad:?} was accepted");

@@ -62,20 +62,15 @@ impl FromStr for Weight {
     /// Reads `10%` or `0.5%`.
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let refuse = |reason: &str| {
-            InvalidValue::new("traffic weight", text, reason)
-                .with_hint("write a percentage, such as 10% or 0.5%")
+            InvalidValue::new("traffic weight", text, reason).with_hint("write a percentage, such as 10% or 0.5%")
         };
-        let number = text
-            .strip_suffix('%')
-            .ok_or_else(|| refuse("the percent sign is missing"))?;
+        let number = text.strip_suffix('%').ok_or_else(|| refuse("the percent sign is missing"))?;
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(decimals) || decimals.len() > 2 {
             return Err(refuse("it is not a number of at most 2 decimals"));
         }
-        let basis_points = format!("{whole}{decimals:0<2}")
-            .parse()
-            .map_err(|_| refuse("it is too large"))?;
+        let basis_points = format!("{whole}{decimals:0<2}").parse().map_err(|_| refuse("it is too large"))?;
         Self::from_basis_points(basis_points)
     }
 }
@@ -98,11 +93,7 @@ impl FunctionVersion {
     pub fn new(version: impl Into<String>) -> Result<Self, InvalidValue> {
         let version = version.into();
         if version.trim().is_empty() {
-            return Err(InvalidValue::new(
-                "function version",
-                version,
-                "it is empty",
-            ));
+            return Err(InvalidValue::new("function version", version, "it is empty"));
         }
         Ok(Self(version))
     }
@@ -123,10 +114,7 @@ pub struct TrafficSplit {
 impl TrafficSplit {
     /// All traffic to one version.
     pub fn all_to(version: FunctionVersion) -> Self {
-        Self {
-            primary: version,
-            canary: None,
-        }
+        Self { primary: version, canary: None }
     }
 
     /// `weight` of the traffic to `canary`, the rest to `primary`. With no or all traffic for the
@@ -134,11 +122,7 @@ impl TrafficSplit {
     ///
     /// # Errors
     /// When both are the same version.
-    pub fn between(
-        primary: FunctionVersion,
-        canary: FunctionVersion,
-        weight: Weight,
-    ) -> Result<Self, InvalidValue> {
+    pub fn between(primary: FunctionVersion, canary: FunctionVersion, weight: Weight) -> Result<Self, InvalidValue> {
         if primary == canary {
             return Err(InvalidValue::new(
                 "traffic split",
@@ -149,10 +133,7 @@ impl TrafficSplit {
         Ok(match weight {
             Weight::NONE => Self::all_to(primary),
             Weight::ALL => Self::all_to(canary),
-            _ => Self {
-                primary,
-                canary: Some((canary, weight)),
-            },
+            _ => Self { primary, canary: Some((canary, weight)) },
         })
     }
 
@@ -163,9 +144,7 @@ impl TrafficSplit {
 
     /// The version being tried and its share, if there is one.
     pub fn canary(&self) -> Option<(&FunctionVersion, Weight)> {
-        self.canary
-            .as_ref()
-            .map(|(version, weight)| (version, *weight))
+        self.canary.as_ref().map(|(version, weight)| (version, *weight))
     }
 }
 
@@ -179,17 +158,7 @@ mod tests {
         assert_eq!("10%".parse::<Weight>().unwrap().basis_points(), 1000);
         assert_eq!("0.5%".parse::<Weight>().unwrap().basis_points(), 50);
         assert_eq!("100%".parse::<Weight>().unwrap(), Weight::ALL);
-        for bad in [
-            "",
-            "%",
-            "10",
-            "101%",
-            "-1%",
-            "1.234%",
-            "1.%",
-            ".5%",
-            "999999999%",
-        ] {
+        for bad in ["", "%", "10", "101%", "-1%", "1.234%", "1.%", ".5%", "999999999%"] {
             assert!(bad.parse::<Weight>().is_err(), "{bad:?} was accepted");
         }
     }

@@ -43,11 +43,7 @@ impl FieldPath {
 
     /// The field reached through `keys`.
     pub fn of<const N: usize>(keys: [&str; N]) -> Self {
-        Self(
-            keys.into_iter()
-                .map(|key| FieldStep::Key(key.into()))
-                .collect(),
-        )
+        Self(keys.into_iter().map(|key| FieldStep::Key(key.into())).collect())
     }
 
     /// The field `key` of this one.

@@ -11,9 +11,7 @@ use super::tree::{Content, Node, Scalar, ScalarKind};
 
 /// All that keeps `node`, the field at `path`, from being what `shape` says.
 pub fn check(node: &Node, shape: &Shape, path: &FieldPath) -> Vec<Problem> {
-    let mut checker = Checker {
-        problems: Vec::new(),
-    };
+    let mut checker = Checker { problems: Vec::new() };
     checker.check(node, shape, path);
     checker.problems
 }
@@ -41,13 +39,7 @@ impl Checker {
         }
     }
 
-    fn object(
-        &mut self,
-        node: &Node,
-        shape: &'static ObjectShape,
-        path: &FieldPath,
-        partial: bool,
-    ) {
+    fn object(&mut self, node: &Node, shape: &'static ObjectShape, path: &FieldPath, partial: bool) {
         let entries = match &node.content {
             Content::Map(entries) => entries.as_slice(),
             // A key whose entries are all left out or commented out.
@@ -58,11 +50,8 @@ impl Checker {
         for entry in entries {
             let field_path = path.clone().key(&entry.key);
             let Some(field) = shape.field(&entry.key) else {
-                let problem = Problem::new(
-                    "config/unknown-key",
-                    format!("the key {:?} is not known here", entry.key),
-                )
-                .with_hint(suggest::hint(&entry.key, &keys));
+                let problem = Problem::new("config/unknown-key", format!("the key {:?} is not known here", entry.key))
+                    .with_hint(suggest::hint(&entry.key, &keys));
                 self.report(problem, &field_path, entry.key_span, "unknown key");
                 continue;
             };
@@ -72,12 +61,8 @@ impl Checker {
             }
             // What an environment changes about an object may be a part of it as well.
             match (partial, &field.shape) {
-                (true, Shape::Object(object)) => {
-                    self.object(&entry.value, object, &field_path, true)
-                }
-                (true, Shape::WordOr(_, Shape::Object(object)))
-                    if matches!(entry.value.content, Content::Map(_)) =>
-                {
+                (true, Shape::Object(object)) => self.object(&entry.value, object, &field_path, true),
+                (true, Shape::WordOr(_, Shape::Object(object))) if matches!(entry.value.content, Content::Map(_)) => {
                     self.object(&entry.value, object, &field_path, true);
                 }
                 (_, shape) => self.check(&entry.value, shape, &field_path),
@@ -88,30 +73,16 @@ impl Checker {
         }
         for field in shape.fields.iter().filter(|field| field.required) {
             if node.get(field.key).is_none() {
-                let problem = Problem::new(
-                    "config/missing-key",
-                    format!("the key {:?} is missing", field.key),
-                )
-                .with_hint(self::example_of(field.key, &field.shape));
-                self.report(
-                    problem,
-                    &path.clone().key(field.key),
-                    node.span,
-                    format!("has no {:?}", field.key),
-                );
+                let problem = Problem::new("config/missing-key", format!("the key {:?} is missing", field.key))
+                    .with_hint(self::example_of(field.key, &field.shape));
+                self.report(problem, &path.clone().key(field.key), node.span, format!("has no {:?}", field.key));
             }
         }
-        let present: Vec<_> = entries
-            .iter()
-            .filter(|entry| shape.exactly_one.contains(&entry.key.as_str()))
-            .collect();
+        let present: Vec<_> = entries.iter().filter(|entry| shape.exactly_one.contains(&entry.key.as_str())).collect();
         let choice = shape.exactly_one.join("\" or \"");
         match present.as_slice() {
             [] if !shape.exactly_one.is_empty() => {
-                let problem = Problem::new(
-                    "config/missing-key",
-                    format!("one of \"{choice}\" is missing"),
-                );
+                let problem = Problem::new("config/missing-key", format!("one of \"{choice}\" is missing"));
                 let field = shape.exactly_one.first().and_then(|key| shape.field(key));
                 let problem = match field {
                     Some(field) => problem.with_hint(self::example_of(field.key, &field.shape)),
@@ -125,12 +96,9 @@ impl Checker {
                 );
             }
             [first, second, ..] => {
-                let problem = Problem::new(
-                    "config/contradiction",
-                    format!("only one of \"{choice}\" can be given"),
-                )
-                .related_to(first.key_span, "given here")
-                .with_hint("keep one of them");
+                let problem = Problem::new("config/contradiction", format!("only one of \"{choice}\" can be given"))
+                    .related_to(first.key_span, "given here")
+                    .with_hint("keep one of them");
                 self.report(problem, path, second.key_span, "and here");
             }
             _ => {}
@@ -146,12 +114,7 @@ impl Checker {
         for entry in entries {
             let entry_path = path.clone().key(&entry.key);
             if let Err(error) = (shape.keys.check)(&entry.key) {
-                self.report(
-                    Problem::invalid(&error),
-                    &entry_path,
-                    entry.key_span,
-                    format!("not {}", shape.keys.what),
-                );
+                self.report(Problem::invalid(&error), &entry_path, entry.key_span, format!("not {}", shape.keys.what));
             }
             self.check(&entry.value, &shape.values, &entry_path);
         }
@@ -163,9 +126,8 @@ impl Checker {
             Content::Null if at_least == 0 => &[],
             Content::Null => return self.no_value(node, path),
             Content::Scalar(scalar) => {
-                let problem =
-                    Problem::new("config/wrong-kind", "expected a list, found a single value")
-                        .with_hint(format!("write [{}]", scalar.text));
+                let problem = Problem::new("config/wrong-kind", "expected a list, found a single value")
+                    .with_hint(format!("write [{}]", scalar.text));
                 return self.report(problem, path, node.span, "not a list");
             }
             Content::Map(_) => return self.wrong_kind(node, "a list", path),
@@ -220,11 +182,9 @@ impl Checker {
             Content::Scalar(_) => {}
             Content::Null => self.no_value(node, path),
             Content::List(_) | Content::Map(_) => {
-                let problem = Problem::new(
-                    "config/wrong-kind",
-                    format!("expected a single value, found {}", node.describe()),
-                )
-                .with_hint("put it into quotes if it is meant as text");
+                let problem =
+                    Problem::new("config/wrong-kind", format!("expected a single value, found {}", node.describe()))
+                        .with_hint("put it into quotes if it is meant as text");
                 self.report(problem, path, node.span, "not a single value");
             }
         }
@@ -233,15 +193,12 @@ impl Checker {
     fn whole_number(&mut self, node: &Node, from: u32, to: u32, path: &FieldPath) {
         let number = match &node.content {
             Content::Scalar(Scalar { text, kind }) => match (kind, text.parse::<u32>()) {
-                (ScalarKind::Number, Ok(number))
-                    if (from..=to).contains(&number) && !text.starts_with('+') =>
-                {
+                (ScalarKind::Number, Ok(number)) if (from..=to).contains(&number) && !text.starts_with('+') => {
                     return;
                 }
                 (ScalarKind::Text, Ok(_)) => {
-                    let problem =
-                        Problem::new("config/wrong-kind", "expected a number, found text")
-                            .with_hint(format!("write {text} without quotes"));
+                    let problem = Problem::new("config/wrong-kind", "expected a number, found text")
+                        .with_hint(format!("write {text} without quotes"));
                     return self.report(problem, path, node.span, "not a number");
                 }
                 _ => text,
@@ -273,10 +230,7 @@ impl Checker {
             "no" | "n" | "off" | "false" | "0" => Some("false"),
             _ => None,
         };
-        let problem = Problem::new(
-            "config/wrong-kind",
-            format!("expected true or false, found {:?}", scalar.text),
-        );
+        let problem = Problem::new("config/wrong-kind", format!("expected true or false, found {:?}", scalar.text));
         let problem = match meant {
             Some(word) => problem.with_hint(format!("write {word}, without quotes")),
             None => problem,
@@ -296,12 +250,7 @@ impl Checker {
                     Some(word) => problem.with_hint(format!("did you mean {word}?")),
                     None => problem,
                 };
-                self.report(
-                    problem,
-                    path,
-                    node.span,
-                    format!("neither {word} nor a mapping"),
-                );
+                self.report(problem, path, node.span, format!("neither {word} nor a mapping"));
             }
             Content::Null => self.no_value(node, path),
             _ => self.check(node, other, path),
@@ -315,10 +264,7 @@ impl Checker {
     }
 
     fn wrong_kind(&mut self, node: &Node, expected: &str, path: &FieldPath) {
-        let problem = Problem::new(
-            "config/wrong-kind",
-            format!("expected {expected}, found {}", node.describe()),
-        );
+        let problem = Problem::new("config/wrong-kind", format!("expected {expected}, found {}", node.describe()));
         self.report(problem, path, node.span, format!("not {expected}"));
     }
 }
@@ -330,14 +276,8 @@ fn example_of(key: &str, shape: &Shape) -> String {
             Some(example) => format!("for example `{key}: {example}`"),
             None => format!("add `{key}: …`"),
         },
-        Shape::List {
-            items: Shape::Text(text),
-            ..
-        } => {
-            format!(
-                "for example `{key}: [{}]`",
-                text.examples.first().unwrap_or(&"…")
-            )
+        Shape::List { items: Shape::Text(text), .. } => {
+            format!("for example `{key}: [{}]`", text.examples.first().unwrap_or(&"…"))
         }
         Shape::WholeNumber { .. } => format!("for example `{key}: 100`"),
         Shape::Boolean => format!("write `{key}: true` or `{key}: false`"),

@@ -37,12 +37,7 @@ type Decoded<T> = Result<T, Problem>;
 
 impl<'a> View<'a> {
     fn root(node: &'a Node, shape: &'static ObjectShape, path: FieldPath) -> Self {
-        Self {
-            node: Some(node),
-            shape,
-            path,
-            fallback: node,
-        }
+        Self { node: Some(node), shape, path, fallback: node }
     }
 
     fn field(&self, key: &str) -> Option<&'a Node> {
@@ -50,8 +45,7 @@ impl<'a> View<'a> {
     }
 
     fn has(&self, key: &str) -> bool {
-        self.field(key)
-            .is_some_and(|node| node.content != Content::Null)
+        self.field(key).is_some_and(|node| node.content != Content::Null)
     }
 
     fn object(&self, key: &str, shape: &'static ObjectShape) -> Self {
@@ -73,21 +67,15 @@ impl<'a> View<'a> {
 
     fn refuse(&self, key: &str, error: &InvalidValue) -> Problem {
         let node = self.field(key).unwrap_or(self.fallback);
-        Problem::invalid(error)
-            .in_field(self.path.clone().key(key))
-            .at(node.span, error.what())
+        Problem::invalid(error).in_field(self.path.clone().key(key)).at(node.span, error.what())
     }
 
     fn refuse_whole(&self, error: &InvalidValue) -> Problem {
-        Problem::invalid(error)
-            .in_field(&self.path)
-            .at(self.fallback.span, error.what())
+        Problem::invalid(error).in_field(&self.path).at(self.fallback.span, error.what())
     }
 
     fn optional<T: FromStr<Err = InvalidValue>>(&self, key: &str) -> Decoded<Option<T>> {
-        self.written(key)
-            .map(|text| text.parse().map_err(|error| self.refuse(key, &error)))
-            .transpose()
+        self.written(key).map(|text| text.parse().map_err(|error| self.refuse(key, &error))).transpose()
     }
 
     fn required<T: FromStr<Err = InvalidValue>>(&self, key: &str) -> Decoded<T> {
@@ -110,11 +98,7 @@ impl<'a> View<'a> {
     }
 
     /// The items of the list `key`, each read by `read`.
-    fn list<T>(
-        &self,
-        key: &str,
-        read: impl Fn(&str) -> Result<T, InvalidValue>,
-    ) -> Decoded<Vec<T>> {
+    fn list<T>(&self, key: &str, read: impl Fn(&str) -> Result<T, InvalidValue>) -> Decoded<Vec<T>> {
         let items = self.field(key).map(Node::items).unwrap_or_default();
         items
             .iter()
@@ -165,14 +149,12 @@ pub fn component(node: &Node, name: &ComponentName, folder: &Path) -> Decoded<Co
     let view = View::root(node, &fields::COMPONENT, path);
     let function = function(&view, name, folder)?;
     let gateway = gateway(&view.object("gateway", &fields::GATEWAY))?;
-    let health = view
-        .has("health")
-        .then(|| health(&view.object("health", &fields::HEALTH)))
-        .transpose()?;
+    let health = view.has("health").then(|| health(&view.object("health", &fields::HEALTH))).transpose()?;
     let retention = view.object("logs", &fields::LOGS).required("retention")?;
     match view.required("kind")? {
-        ComponentKind::RestApi => Component::rest_api(function, gateway, health, retention)
-            .map_err(|error| view.refuse("health", &error)),
+        ComponentKind::RestApi => {
+            Component::rest_api(function, gateway, health, retention).map_err(|error| view.refuse("health", &error))
+        }
     }
 }
 
@@ -196,10 +178,7 @@ fn function(view: &View<'_>, name: &ComponentName, folder: &Path) -> Decoded<Ser
 }
 
 fn environment(view: &View<'_>) -> Decoded<Environment> {
-    let entries = view
-        .field("environment")
-        .map(Node::entries)
-        .unwrap_or_default();
+    let entries = view.field("environment").map(Node::entries).unwrap_or_default();
     entries
         .iter()
         .map(|entry| {
@@ -212,31 +191,19 @@ fn environment(view: &View<'_>) -> Decoded<Environment> {
                     .in_field(view.path.clone().key("environment").key(&entry.key))
                     .at(entry.value.span, error.what())
             };
-            Ok((
-                entry.key.parse().map_err(refuse)?,
-                VariableValue::plain(text).map_err(refuse)?,
-            ))
+            Ok((entry.key.parse().map_err(refuse)?, VariableValue::plain(text).map_err(refuse)?))
         })
         .collect()
 }
 
 fn health(view: &View<'_>) -> Decoded<HealthCheck> {
-    Ok(HealthCheck {
-        path: view.required("path")?,
-        timeout: view.required("timeout")?,
-    })
+    Ok(HealthCheck { path: view.required("path")?, timeout: view.required("timeout")? })
 }
 
 fn gateway(view: &View<'_>) -> Decoded<ApiGateway> {
     let authentication = authentication(view)?.unwrap_or(Authentication::None);
-    let cors = view
-        .has("cors")
-        .then(|| cors(&view.object("cors", &fields::CORS)))
-        .transpose()?;
-    let throttle = view
-        .has("throttle")
-        .then(|| throttle(&view.object("throttle", &fields::THROTTLE)))
-        .transpose()?;
+    let cors = view.has("cors").then(|| cors(&view.object("cors", &fields::CORS))).transpose()?;
+    let throttle = view.has("throttle").then(|| throttle(&view.object("throttle", &fields::THROTTLE))).transpose()?;
     let listed = view.field("routes").map(Node::items).unwrap_or_default();
     let routes = listed
         .iter()
@@ -246,14 +213,8 @@ fn gateway(view: &View<'_>) -> Decoded<ApiGateway> {
             route(&View::root(item, &fields::ROUTE, path))
         })
         .collect::<Decoded<Vec<_>>>()?;
-    ApiGateway::new(
-        routes,
-        view.truth("catch-all"),
-        authentication,
-        cors,
-        throttle,
-    )
-    .map_err(|error| view.refuse("routes", &error))
+    ApiGateway::new(routes, view.truth("catch-all"), authentication, cors, throttle)
+        .map_err(|error| view.refuse("routes", &error))
 }
 
 fn authentication(view: &View<'_>) -> Decoded<Option<Authentication>> {

@@ -26,46 +26,19 @@ fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue>
 
 /// Reads `*` or what `T` reads.
 fn reads_or_wildcard<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
-    if text == "*" {
-        Ok(())
-    } else {
-        reads::<T>(text)
-    }
+    if text == "*" { Ok(()) } else { reads::<T>(text) }
 }
 
 const fn required(key: &'static str, shape: Shape, description: &'static str) -> Field {
-    Field {
-        key,
-        description,
-        shape,
-        required: true,
-        default: None,
-    }
+    Field { key, description, shape, required: true, default: None }
 }
 
 const fn optional(key: &'static str, shape: Shape, description: &'static str) -> Field {
-    Field {
-        key,
-        description,
-        shape,
-        required: false,
-        default: None,
-    }
+    Field { key, description, shape, required: false, default: None }
 }
 
-const fn defaulted(
-    key: &'static str,
-    shape: Shape,
-    default: &'static str,
-    description: &'static str,
-) -> Field {
-    Field {
-        key,
-        description,
-        shape,
-        required: false,
-        default: Some(default),
-    }
+const fn defaulted(key: &'static str, shape: Shape, default: &'static str, description: &'static str) -> Field {
+    Field { key, description, shape, required: false, default: Some(default) }
 }
 
 /// The whole file.
@@ -73,30 +46,16 @@ pub static ROOT: ObjectShape = ObjectShape {
     name: "configuration",
     description: "A project of Semantest: its components, and the environments that they are deployed to.",
     fields: &[
-        required(
-            "project",
-            Shape::Text(&PROJECT_NAME),
-            "The project's name, which is also Pulumi's project name.",
-        ),
-        optional(
-            "state",
-            Shape::Object(&STATE),
-            "Where the state of deployments is kept.",
-        ),
+        required("project", Shape::Text(&PROJECT_NAME), "The project's name, which is also Pulumi's project name."),
+        optional("state", Shape::Object(&STATE), "Where the state of deployments is kept."),
         required(
             "components",
-            Shape::Map(&MapShape {
-                keys: &COMPONENT_NAME,
-                values: Shape::Object(&COMPONENT),
-            }),
+            Shape::Map(&MapShape { keys: &COMPONENT_NAME, values: Shape::Object(&COMPONENT) }),
             "What the project is made of, by name.",
         ),
         optional(
             "environments",
-            Shape::Map(&MapShape {
-                keys: &ENVIRONMENT_NAME,
-                values: Shape::Object(&ENVIRONMENT),
-            }),
+            Shape::Map(&MapShape { keys: &ENVIRONMENT_NAME, values: Shape::Object(&ENVIRONMENT) }),
             "Where the components are deployed to, by name, and what is different there.",
         ),
     ],
@@ -121,16 +80,8 @@ pub static COMPONENT: ObjectShape = ObjectShape {
     name: "component",
     description: "A part of the project that is deployed by name.",
     fields: &[
-        required(
-            "kind",
-            Shape::Text(&KIND),
-            "What the component is: rest-api is an HTTP server behind a gateway.",
-        ),
-        required(
-            "source",
-            Shape::Text(&SOURCE),
-            "The folder with the component's code, seen from this file's folder.",
-        ),
+        required("kind", Shape::Text(&KIND), "What the component is: rest-api is an HTTP server behind a gateway."),
+        required("source", Shape::Text(&SOURCE), "The folder with the component's code, seen from this file's folder."),
         optional(
             "build",
             Shape::Text(&COMMAND),
@@ -146,24 +97,9 @@ pub static COMPONENT: ObjectShape = ObjectShape {
             Shape::Text(&HANDLER),
             "The exported function, in code that is a handler of the cloud's events already. Either this or start.",
         ),
-        defaulted(
-            "runtime",
-            Shape::Text(&RUNTIME),
-            "nodejs22",
-            "The language runtime.",
-        ),
-        defaulted(
-            "memory",
-            Shape::Text(&MEMORY),
-            "512MB",
-            "How much memory the code gets.",
-        ),
-        defaulted(
-            "timeout",
-            Shape::Text(&TIMEOUT),
-            "30s",
-            "How long one request may take.",
-        ),
+        defaulted("runtime", Shape::Text(&RUNTIME), "nodejs22", "The language runtime."),
+        defaulted("memory", Shape::Text(&MEMORY), "512MB", "How much memory the code gets."),
+        defaulted("timeout", Shape::Text(&TIMEOUT), "30s", "How long one request may take."),
         optional(
             "environment",
             Shape::Map(&MapShape {
@@ -177,16 +113,8 @@ pub static COMPONENT: ObjectShape = ObjectShape {
             Shape::Object(&HEALTH),
             "A request that must be answered with success before a deployment counts as done.",
         ),
-        optional(
-            "gateway",
-            Shape::Object(&GATEWAY),
-            "The front door: routes, tokens, CORS, throttling.",
-        ),
-        optional(
-            "logs",
-            Shape::Object(&LOGS),
-            "What happens to the component's logs.",
-        ),
+        optional("gateway", Shape::Object(&GATEWAY), "The front door: routes, tokens, CORS, throttling."),
+        optional("logs", Shape::Object(&LOGS), "What happens to the component's logs."),
     ],
     exactly_one: &["start", "handler"],
 };
@@ -196,11 +124,7 @@ pub static HEALTH: ObjectShape = ObjectShape {
     name: "health",
     description: "A request that must be answered with success before a deployment counts as done.",
     fields: &[
-        required(
-            "path",
-            Shape::Text(&REQUEST_PATH),
-            "The path that is asked for with GET.",
-        ),
+        required("path", Shape::Text(&REQUEST_PATH), "The path that is asked for with GET."),
         defaulted(
             "timeout",
             Shape::Text(&TIMEOUT),
@@ -229,23 +153,11 @@ pub static GATEWAY: ObjectShape = ObjectShape {
     name: "gateway",
     description: "The front door of a component.",
     fields: &[
-        optional(
-            "cors",
-            Shape::Object(&CORS),
-            "Which other origins' pages may call from a browser.",
-        ),
-        defaulted(
-            "auth",
-            AUTH,
-            "none",
-            "Who may send requests, where a route doesn't say otherwise.",
-        ),
+        optional("cors", Shape::Object(&CORS), "Which other origins' pages may call from a browser."),
+        defaulted("auth", AUTH, "none", "Who may send requests, where a route doesn't say otherwise."),
         optional(
             "routes",
-            Shape::List {
-                items: &Shape::Object(&ROUTE),
-                at_least: 0,
-            },
+            Shape::List { items: &Shape::Object(&ROUTE), at_least: 0 },
             "Routes with a setting of their own.",
         ),
         defaulted(
@@ -254,11 +166,7 @@ pub static GATEWAY: ObjectShape = ObjectShape {
             "true",
             "Whether requests that fall under no listed route are taken too.",
         ),
-        optional(
-            "throttle",
-            Shape::Object(&THROTTLE),
-            "How many requests pass before 429 is answered.",
-        ),
+        optional("throttle", Shape::Object(&THROTTLE), "How many requests pass before 429 is answered."),
     ],
     exactly_one: &[],
 };
@@ -270,47 +178,26 @@ pub static CORS: ObjectShape = ObjectShape {
     fields: &[
         required(
             "origins",
-            Shape::List {
-                items: &Shape::Text(&ORIGIN),
-                at_least: 1,
-            },
+            Shape::List { items: &Shape::Text(&ORIGIN), at_least: 1 },
             "The origins, or \"*\" for every one.",
         ),
         optional(
             "methods",
-            Shape::List {
-                items: &Shape::Text(&CORS_METHOD),
-                at_least: 0,
-            },
+            Shape::List { items: &Shape::Text(&CORS_METHOD), at_least: 0 },
             "The methods, or \"*\" for every one; GET, HEAD and POST where they are left out.",
         ),
         optional(
             "headers",
-            Shape::List {
-                items: &Shape::Text(&HEADER),
-                at_least: 0,
-            },
+            Shape::List { items: &Shape::Text(&HEADER), at_least: 0 },
             "The request headers beyond the ordinary ones, or \"*\".",
         ),
         optional(
             "expose-headers",
-            Shape::List {
-                items: &Shape::Text(&HEADER),
-                at_least: 0,
-            },
+            Shape::List { items: &Shape::Text(&HEADER), at_least: 0 },
             "The response headers that a page may read beyond the ordinary ones, or \"*\".",
         ),
-        optional(
-            "max-age",
-            Shape::Text(&TIME_SPAN),
-            "How long a browser may remember the answer.",
-        ),
-        defaulted(
-            "credentials",
-            Shape::Boolean,
-            "false",
-            "Whether cookies and the like are sent along.",
-        ),
+        optional("max-age", Shape::Text(&TIME_SPAN), "How long a browser may remember the answer."),
+        defaulted("credentials", Shape::Boolean, "false", "Whether cookies and the like are sent along."),
     ],
     exactly_one: &[],
 };
@@ -322,11 +209,7 @@ pub static AUTH: Shape = Shape::WordOr("none", &Shape::Object(&TOKEN_AUTH));
 pub static TOKEN_AUTH: ObjectShape = ObjectShape {
     name: "auth",
     description: "Who may send requests.",
-    fields: &[required(
-        "jwt",
-        Shape::Object(&JWT),
-        "The bearer of a JSON Web Token.",
-    )],
+    fields: &[required("jwt", Shape::Object(&JWT), "The bearer of a JSON Web Token.")],
     exactly_one: &[],
 };
 
@@ -335,17 +218,10 @@ pub static JWT: ObjectShape = ObjectShape {
     name: "jwt",
     description: "Tokens of one issuer, meant for one of the audiences.",
     fields: &[
-        required(
-            "issuer",
-            Shape::Text(&ISSUER),
-            "The issuer's URL, exactly as it stands in \"iss\" of the tokens.",
-        ),
+        required("issuer", Shape::Text(&ISSUER), "The issuer's URL, exactly as it stands in \"iss\" of the tokens."),
         required(
             "audience",
-            Shape::List {
-                items: &Shape::Text(&AUDIENCE),
-                at_least: 1,
-            },
+            Shape::List { items: &Shape::Text(&AUDIENCE), at_least: 1 },
             "For whom the tokens are meant (\"aud\").",
         ),
     ],
@@ -362,17 +238,8 @@ pub static ROUTE: ObjectShape = ObjectShape {
             Shape::Text(&ROUTE_PATH),
             "The path; {name} stands for one part, {name+} at the end for all the rest.",
         ),
-        defaulted(
-            "method",
-            Shape::Text(&ROUTE_METHOD),
-            "ANY",
-            "The method, or ANY.",
-        ),
-        optional(
-            "auth",
-            AUTH,
-            "Who may send requests to it; the gateway's auth where it is left out.",
-        ),
+        defaulted("method", Shape::Text(&ROUTE_METHOD), "ANY", "The method, or ANY."),
+        optional("auth", AUTH, "Who may send requests to it; the gateway's auth where it is left out."),
     ],
     exactly_one: &[],
 };
@@ -382,22 +249,8 @@ pub static THROTTLE: ObjectShape = ObjectShape {
     name: "throttle",
     description: "How many requests pass before 429 is answered.",
     fields: &[
-        required(
-            "rate",
-            Shape::WholeNumber {
-                from: 1,
-                to: u32::MAX,
-            },
-            "Requests a second, on average.",
-        ),
-        required(
-            "burst",
-            Shape::WholeNumber {
-                from: 1,
-                to: u32::MAX,
-            },
-            "Requests at once.",
-        ),
+        required("rate", Shape::WholeNumber { from: 1, to: u32::MAX }, "Requests a second, on average."),
+        required("burst", Shape::WholeNumber { from: 1, to: u32::MAX }, "Requests at once."),
     ],
     exactly_one: &[],
 };
@@ -410,10 +263,7 @@ pub static ENVIRONMENT: ObjectShape = ObjectShape {
         optional("aws", Shape::Object(&AWS), "Where in AWS, and as whom."),
         optional(
             "components",
-            Shape::Map(&MapShape {
-                keys: &COMPONENT_NAME,
-                values: Shape::Partial(&COMPONENT),
-            }),
+            Shape::Map(&MapShape { keys: &COMPONENT_NAME, values: Shape::Partial(&COMPONENT) }),
             "What is different about components here. Mappings are merged, anything else replaces what it was, and ~ removes it.",
         ),
     ],
@@ -431,11 +281,7 @@ pub static AWS: ObjectShape = ObjectShape {
             "local for the embedded local cloud, or the URL of a server that already runs.",
         ),
         optional("region", Shape::Text(&REGION), "The region."),
-        optional(
-            "profile",
-            Shape::Text(&PROFILE),
-            "The profile of the AWS configuration files.",
-        ),
+        optional("profile", Shape::Text(&PROFILE), "The profile of the AWS configuration files."),
         optional(
             "account",
             Shape::Text(&ACCOUNT),
@@ -447,30 +293,13 @@ pub static AWS: ObjectShape = ObjectShape {
 
 macro_rules! text {
     ($name:ident, $what:literal, $pattern:expr, $examples:expr, $check:expr) => {
-        static $name: TextShape = TextShape {
-            what: $what,
-            pattern: $pattern,
-            choices: &[],
-            examples: $examples,
-            check: $check,
-        };
+        static $name: TextShape =
+            TextShape { what: $what, pattern: $pattern, choices: &[], examples: $examples, check: $check };
     };
 }
 
-text!(
-    PROJECT_NAME,
-    "a project name",
-    Some("^[A-Za-z0-9_.-]{1,100}$"),
-    &["semantest"],
-    reads::<ProjectName>
-);
-text!(
-    COMPONENT_NAME,
-    "a component name",
-    Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"),
-    &["rest-api"],
-    reads::<ComponentName>
-);
+text!(PROJECT_NAME, "a project name", Some("^[A-Za-z0-9_.-]{1,100}$"), &["semantest"], reads::<ProjectName>);
+text!(COMPONENT_NAME, "a component name", Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), &["rest-api"], reads::<ComponentName>);
 text!(
     ENVIRONMENT_NAME,
     "an environment name",
@@ -489,37 +318,15 @@ text!(
     STATE_URL,
     "a state URL",
     Some("^(file|s3|azblob)://.+$"),
-    &[
-        "file://./.semantest",
-        "s3://bucket/prefix",
-        "azblob://container"
-    ],
+    &["file://./.semantest", "s3://bucket/prefix", "azblob://container"],
     StateLocation::check
 );
 text!(SOURCE, "a folder", None, &["./rest-api"], |text| {
     SourceFolder::new(std::path::Path::new("."), text).map(drop)
 });
-text!(
-    COMMAND,
-    "a command",
-    Some("\\S"),
-    &["npm ci --omit=dev", "node server.js"],
-    reads::<CommandLine>
-);
-text!(
-    HANDLER,
-    "a handler",
-    Some("^[^\\s/][^\\s]*\\.[^\\s.]+$"),
-    &["dist/lambda.handler"],
-    reads::<Handler>
-);
-text!(
-    RUNTIME,
-    "a runtime",
-    Some("^nodejs[1-9][0-9]*$"),
-    &["nodejs22", "nodejs24"],
-    reads::<Runtime>
-);
+text!(COMMAND, "a command", Some("\\S"), &["npm ci --omit=dev", "node server.js"], reads::<CommandLine>);
+text!(HANDLER, "a handler", Some("^[^\\s/][^\\s]*\\.[^\\s.]+$"), &["dist/lambda.handler"], reads::<Handler>);
+text!(RUNTIME, "a runtime", Some("^nodejs[1-9][0-9]*$"), &["nodejs22", "nodejs24"], reads::<Runtime>);
 text!(
     MEMORY,
     "an amount of memory",
@@ -527,41 +334,11 @@ text!(
     &["512MB", "1GB"],
     reads::<Memory>
 );
-text!(
-    TIMEOUT,
-    "a length of time",
-    Some(TIME_PATTERN),
-    &["30s", "500ms", "1m30s"],
-    reads::<Timeout>
-);
-text!(
-    TIME_SPAN,
-    "a length of time",
-    Some(TIME_PATTERN),
-    &["1h", "30s"],
-    reads::<TimeSpan>
-);
-text!(
-    RETENTION,
-    "a log retention",
-    Some("^(forever|[0-9].*[smhd])$"),
-    &["14d", "forever"],
-    reads::<LogRetention>
-);
-text!(
-    REQUEST_PATH,
-    "a path",
-    Some("^/"),
-    &["/health"],
-    reads::<RequestPath>
-);
-text!(
-    ROUTE_PATH,
-    "a route path",
-    Some("^/"),
-    &["/health", "/users/{id}", "/files/{path+}"],
-    reads::<RoutePath>
-);
+text!(TIMEOUT, "a length of time", Some(TIME_PATTERN), &["30s", "500ms", "1m30s"], reads::<Timeout>);
+text!(TIME_SPAN, "a length of time", Some(TIME_PATTERN), &["1h", "30s"], reads::<TimeSpan>);
+text!(RETENTION, "a log retention", Some("^(forever|[0-9].*[smhd])$"), &["14d", "forever"], reads::<LogRetention>);
+text!(REQUEST_PATH, "a path", Some("^/"), &["/health"], reads::<RequestPath>);
+text!(ROUTE_PATH, "a route path", Some("^/"), &["/health", "/users/{id}", "/files/{path+}"], reads::<RoutePath>);
 text!(
     ORIGIN,
     "an origin",
@@ -576,48 +353,13 @@ text!(
     &["authorization", "content-type"],
     reads_or_wildcard::<HeaderName>
 );
-text!(
-    ISSUER,
-    "a token issuer",
-    Some("^https?://[^?#]+$"),
-    &["https://id.example.com/"],
-    |text| Issuer::new(text).map(drop)
-);
-text!(
-    AUDIENCE,
-    "an audience",
-    Some("\\S"),
-    &["semantest"],
-    |text| Audience::new(text).map(drop)
-);
-text!(
-    ENDPOINT,
-    "an endpoint",
-    Some("^(local|https?://.+)$"),
-    &["local", "http://127.0.0.1:4566"],
-    reads::<Endpoint>
-);
-text!(
-    REGION,
-    "a region",
-    Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"),
-    &["us-east-1", "eu-west-1"],
-    reads::<Region>
-);
-text!(
-    PROFILE,
-    "a profile name",
-    Some("\\S"),
-    &["staging"],
-    reads::<ProfileName>
-);
-text!(
-    ACCOUNT,
-    "an account id",
-    Some("^[0-9]{12}$"),
-    &["123456789012"],
-    reads::<AccountId>
-);
+text!(ISSUER, "a token issuer", Some("^https?://[^?#]+$"), &["https://id.example.com/"], |text| Issuer::new(text)
+    .map(drop));
+text!(AUDIENCE, "an audience", Some("\\S"), &["semantest"], |text| Audience::new(text).map(drop));
+text!(ENDPOINT, "an endpoint", Some("^(local|https?://.+)$"), &["local", "http://127.0.0.1:4566"], reads::<Endpoint>);
+text!(REGION, "a region", Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), &["us-east-1", "eu-west-1"], reads::<Region>);
+text!(PROFILE, "a profile name", Some("\\S"), &["staging"], reads::<ProfileName>);
+text!(ACCOUNT, "an account id", Some("^[0-9]{12}$"), &["123456789012"], reads::<AccountId>);
 
 const TIME_PATTERN: &str = "^([0-9]+(\\.[0-9]{1,3})? ?(d|h|ms|m|s) ?)+$";
 
@@ -632,9 +374,7 @@ static KIND: TextShape = TextShape {
 static CORS_METHOD: TextShape = TextShape {
     what: "a method",
     pattern: None,
-    choices: &[
-        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "*",
-    ],
+    choices: &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "*"],
     examples: &["GET", "POST"],
     check: reads_or_wildcard::<HttpMethod>,
 };
@@ -642,9 +382,7 @@ static CORS_METHOD: TextShape = TextShape {
 static ROUTE_METHOD: TextShape = TextShape {
     what: "a method",
     pattern: None,
-    choices: &[
-        "ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
-    ],
+    choices: &["ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     examples: &["ANY", "GET"],
     check: reads::<RouteMethod>,
 };
@@ -660,19 +398,13 @@ mod tests {
                 Shape::Object(object) | Shape::Partial(object) => {
                     if !found.iter().any(|known| std::ptr::eq(*known, *object)) {
                         found.push(object);
-                        object
-                            .fields
-                            .iter()
-                            .for_each(|field| visit(&field.shape, found));
+                        object.fields.iter().for_each(|field| visit(&field.shape, found));
                     }
                 }
                 Shape::Map(map) => visit(&map.values, found),
                 Shape::List { items, .. } => visit(items, found),
                 Shape::WordOr(_, other) => visit(other, found),
-                Shape::Text(_)
-                | Shape::Anything(_)
-                | Shape::WholeNumber { .. }
-                | Shape::Boolean => {}
+                Shape::Text(_) | Shape::Anything(_) | Shape::WholeNumber { .. } | Shape::Boolean => {}
             }
         }
         let mut found = Vec::new();
@@ -685,27 +417,13 @@ mod tests {
         for object in objects() {
             for field in object.fields {
                 if let Shape::Text(text) = field.shape {
-                    for given in text
-                        .examples
-                        .iter()
-                        .chain(text.choices)
-                        .chain(&field.default)
-                    {
-                        assert!(
-                            (text.check)(given).is_ok(),
-                            "{}.{}: {given}",
-                            object.name,
-                            field.key
-                        );
+                    for given in text.examples.iter().chain(text.choices).chain(&field.default) {
+                        assert!((text.check)(given).is_ok(), "{}.{}: {given}", object.name, field.key);
                     }
                 }
             }
             for key in object.exactly_one {
-                assert!(
-                    object.field(key).is_some_and(|field| !field.required),
-                    "{}.{key}",
-                    object.name
-                );
+                assert!(object.field(key).is_some_and(|field| !field.required), "{}.{key}", object.name);
             }
         }
     }

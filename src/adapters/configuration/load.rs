@@ -60,22 +60,16 @@ impl Configuration {
                 return Ok(path);
             }
         }
-        let misnamed = start
-            .ancestors()
-            .map(|folder| folder.join("semantest-iac.yml"))
-            .find(|path| path.exists());
+        let misnamed = start.ancestors().map(|folder| folder.join("semantest-iac.yml")).find(|path| path.exists());
         let problem = Problem::new(
             "config/not-found",
-            format!(
-                "there is no {FILE_NAME} in {} or any folder above it",
-                start.display()
-            ),
+            format!("there is no {FILE_NAME} in {} or any folder above it", start.display()),
         );
         let problem = match misnamed {
             Some(path) => problem.with_hint(format!("rename {} to {FILE_NAME}", path.display())),
-            None => problem.with_hint(
-                "`semantest-iac init` writes one; -C names another folder, --config another file",
-            ),
+            None => {
+                problem.with_hint("`semantest-iac init` writes one; -C names another folder, --config another file")
+            }
         };
         Err(ConfigurationErrors::of_unread_file(&expected, problem))
     }
@@ -85,8 +79,7 @@ impl Configuration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigurationErrors> {
-        let source = SourceFile::read(path)
-            .map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
+        let source = SourceFile::read(path).map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
         Self::from_source(source)
     }
 
@@ -107,43 +100,26 @@ impl Configuration {
         let Some(tree) = tree else {
             if problems.is_empty() {
                 problems.push(
-                    Problem::new("config/empty", "the file is empty").with_hint(
-                        "`semantest-iac init` writes one with everything that is needed",
-                    ),
+                    Problem::new("config/empty", "the file is empty")
+                        .with_hint("`semantest-iac init` writes one with everything that is needed"),
                 );
             }
             return fail(problems);
         };
-        problems.extend(check(
-            &tree,
-            &Shape::Object(&fields::ROOT),
-            &FieldPath::root(),
-        ));
+        problems.extend(check(&tree, &Shape::Object(&fields::ROOT), &FieldPath::root()));
         problems.extend(unknown_overrides(&tree));
         let environments = resolve_environments(&tree, source.folder(), &mut problems);
         if !problems.is_empty() {
             return fail(problems);
         }
-        let project = tree
-            .get("project")
-            .map(|node| source_text(node).parse::<ProjectName>())
-            .transpose();
+        let project = tree.get("project").map(|node| source_text(node).parse::<ProjectName>()).transpose();
         let state = decode::state_location(&tree, source.folder());
         match (project, state) {
-            (Ok(Some(project)), Ok(state)) => Ok(Self {
-                source,
-                tree,
-                project,
-                state,
-                environments,
-            }),
+            (Ok(Some(project)), Ok(state)) => Ok(Self { source, tree, project, state, environments }),
             // The check has found these already; they are told all the same rather than lost.
             (Err(error), _) => fail(vec![Problem::invalid(&error)]),
             (_, Err(problem)) => fail(vec![problem]),
-            (Ok(None), _) => fail(vec![Problem::new(
-                "config/missing-key",
-                "the key \"project\" is missing",
-            )]),
+            (Ok(None), _) => fail(vec![Problem::new("config/missing-key", "the key \"project\" is missing")]),
         }
     }
 
@@ -191,10 +167,7 @@ impl Configuration {
     /// When there is no such environment.
     pub fn components_for(&self, environment: &str) -> Result<Vec<Component>, ConfigurationErrors> {
         let components = &self.declared(environment)?.components;
-        Ok(components
-            .iter()
-            .map(|resolved| resolved.component.clone())
-            .collect())
+        Ok(components.iter().map(|resolved| resolved.component.clone()).collect())
     }
 
     /// The components `names` as they are in `environment`, each once, in the order in which the
@@ -202,11 +175,7 @@ impl Configuration {
     ///
     /// # Errors
     /// When there is no such environment, or no component of one of the names.
-    pub fn select(
-        &self,
-        environment: &str,
-        names: &[String],
-    ) -> Result<Vec<Component>, ConfigurationErrors> {
+    pub fn select(&self, environment: &str, names: &[String]) -> Result<Vec<Component>, ConfigurationErrors> {
         let known = self.component_names();
         let unknown: Vec<Problem> = names
             .iter()
@@ -236,11 +205,7 @@ impl Configuration {
     /// # Errors
     /// When there is no such environment.
     pub fn aws_settings(&self, environment: &str) -> Result<AwsSettings, ConfigurationErrors> {
-        Ok(self
-            .environment(environment)?
-            .aws
-            .clone()
-            .unwrap_or_default())
+        Ok(self.environment(environment)?.aws.clone().unwrap_or_default())
     }
 
     /// The provider of that name.
@@ -250,11 +215,8 @@ impl Configuration {
     pub fn provider(&self, name: &str) -> Result<Provider, ConfigurationErrors> {
         name.parse().map_err(|_| {
             let known = Provider::ALL.map(Provider::as_str);
-            let problem = Problem::new(
-                "config/unknown-provider",
-                format!("there is no provider {name:?}"),
-            )
-            .with_hint(suggest::hint(name, &known));
+            let problem = Problem::new("config/unknown-provider", format!("there is no provider {name:?}"))
+                .with_hint(suggest::hint(name, &known));
             ConfigurationErrors::new(&self.source, vec![problem])
         })
     }
@@ -290,17 +252,9 @@ impl Configuration {
 
     /// Where the field of a component was written that holds in `environment`; where the field
     /// was left out, the nearest thing around it.
-    fn locate(
-        &self,
-        environment: &str,
-        component: &ComponentName,
-        field: &FieldPath,
-    ) -> Option<Span> {
+    fn locate(&self, environment: &str, component: &ComponentName, field: &FieldPath) -> Option<Span> {
         let declared = self.declared(environment).ok()?;
-        let resolved = declared
-            .components
-            .iter()
-            .find(|resolved| resolved.component.name() == component)?;
+        let resolved = declared.components.iter().find(|resolved| resolved.component.name() == component)?;
         let mut node = &resolved.tree;
         for step in field.steps() {
             let next = match step {
@@ -316,23 +270,16 @@ impl Configuration {
     }
 
     fn declared(&self, name: &str) -> Result<&DeclaredEnvironment, ConfigurationErrors> {
-        self.environments
-            .iter()
-            .find(|declared| declared.settings.name.as_str() == name)
-            .ok_or_else(|| {
-                let known = names_under(&self.tree, "environments");
-                let problem = self.unknown("environment", "environments", name, &known);
-                ConfigurationErrors::new(&self.source, vec![problem])
-            })
+        self.environments.iter().find(|declared| declared.settings.name.as_str() == name).ok_or_else(|| {
+            let known = names_under(&self.tree, "environments");
+            let problem = self.unknown("environment", "environments", name, &known);
+            ConfigurationErrors::new(&self.source, vec![problem])
+        })
     }
 
     fn unknown(&self, what: &str, under: &str, name: &str, known: &[&str]) -> Problem {
         let problem = Problem::new(
-            if what == "component" {
-                "config/unknown-component"
-            } else {
-                "config/unknown-environment"
-            },
+            if what == "component" { "config/unknown-component" } else { "config/unknown-environment" },
             format!("there is no {what} {name:?}"),
         )
         .with_hint(if known.is_empty() {
@@ -355,64 +302,38 @@ fn source_text(node: &Node) -> &str {
 }
 
 fn names_under<'a>(tree: &'a Node, key: &str) -> Vec<&'a str> {
-    tree.get(key)
-        .map(Node::entries)
-        .unwrap_or_default()
-        .iter()
-        .map(|entry| entry.key.as_str())
-        .collect()
+    tree.get(key).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect()
 }
 
 /// Changes to components that there aren't.
 fn unknown_overrides(tree: &Node) -> Vec<Problem> {
     let known = names_under(tree, "components");
-    let environments = tree
-        .get("environments")
-        .map(Node::entries)
-        .unwrap_or_default();
+    let environments = tree.get("environments").map(Node::entries).unwrap_or_default();
     environments
         .iter()
         .flat_map(|environment| {
             let changes = environment.value.get("components").map(Node::entries);
             let known = &known;
-            changes
-                .unwrap_or_default()
-                .iter()
-                .filter_map(move |change| {
-                    if known.contains(&change.key.as_str()) {
-                        return None;
-                    }
-                    let path = FieldPath::of([
-                        "environments",
-                        &environment.key,
-                        "components",
-                        &change.key,
-                    ]);
-                    Some(
-                        Problem::new(
-                            "config/unknown-component",
-                            format!("there is no component {:?}", change.key),
-                        )
+            changes.unwrap_or_default().iter().filter_map(move |change| {
+                if known.contains(&change.key.as_str()) {
+                    return None;
+                }
+                let path = FieldPath::of(["environments", &environment.key, "components", &change.key]);
+                Some(
+                    Problem::new("config/unknown-component", format!("there is no component {:?}", change.key))
                         .in_field(path)
                         .at(change.key_span, "not under `components`")
                         .with_hint(suggest::hint(&change.key, known)),
-                    )
-                })
+                )
+            })
         })
         .collect()
 }
 
 /// Every environment with the components as they are in it. What is wrong with a component
 /// itself is found even when there is no environment.
-fn resolve_environments(
-    tree: &Node,
-    folder: &Path,
-    problems: &mut Vec<Problem>,
-) -> Vec<DeclaredEnvironment> {
-    let components = tree
-        .get("components")
-        .map(Node::entries)
-        .unwrap_or_default();
+fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Vec<DeclaredEnvironment> {
+    let components = tree.get("components").map(Node::entries).unwrap_or_default();
     let mut resolve = |environment: Option<(&str, &Node)>| -> Vec<ResolvedComponent> {
         let mut resolved = Vec::new();
         for entry in components {
@@ -438,20 +359,14 @@ fn resolve_environments(
         resolved
     };
     resolve(None);
-    let declared = tree
-        .get("environments")
-        .map(Node::entries)
-        .unwrap_or_default();
+    let declared = tree.get("environments").map(Node::entries).unwrap_or_default();
     let mut environments = Vec::new();
     for entry in declared {
         let components = resolve(Some((&entry.key, &entry.value)));
         if let Ok(name) = entry.key.parse::<EnvironmentName>()
             && let Ok(aws) = decode::aws_settings(&entry.value, &entry.key)
         {
-            environments.push(DeclaredEnvironment {
-                settings: EnvironmentSettings { name, aws },
-                components,
-            });
+            environments.push(DeclaredEnvironment { settings: EnvironmentSettings { name, aws }, components });
         }
     }
     environments

@@ -13,51 +13,38 @@ pub fn merged(base: &Node, change: &Node, shape: &ObjectShape) -> Node {
         .exactly_one
         .iter()
         .copied()
-        .filter(|key| {
-            change
-                .get(key)
-                .is_some_and(|value| value.content != Content::Null)
-        })
+        .filter(|key| change.get(key).is_some_and(|value| value.content != Content::Null))
         .collect();
     if let (Content::Map(entries), [_, ..]) = (&mut node.content, changed.as_slice()) {
-        entries.retain(|entry| {
-            !shape.exactly_one.contains(&entry.key.as_str())
-                || changed.contains(&entry.key.as_str())
-        });
+        entries
+            .retain(|entry| !shape.exactly_one.contains(&entry.key.as_str()) || changed.contains(&entry.key.as_str()));
     }
     node
 }
 
 fn merged_mappings(base: &Node, change: &Node) -> Node {
-    let (Content::Map(base_entries), Content::Map(changes)) = (&base.content, &change.content)
-    else {
+    let (Content::Map(base_entries), Content::Map(changes)) = (&base.content, &change.content) else {
         return change.clone();
     };
     let mut entries: Vec<Entry> = base_entries
         .iter()
-        .filter_map(
-            |entry| match changes.iter().find(|changed| changed.key == entry.key) {
-                None => Some(entry.clone()),
-                Some(changed) if changed.value.content == Content::Null => None,
-                Some(changed) => Some(Entry {
-                    key: entry.key.clone(),
-                    key_span: changed.key_span,
-                    value: merged_mappings(&entry.value, &changed.value),
-                }),
-            },
-        )
+        .filter_map(|entry| match changes.iter().find(|changed| changed.key == entry.key) {
+            None => Some(entry.clone()),
+            Some(changed) if changed.value.content == Content::Null => None,
+            Some(changed) => Some(Entry {
+                key: entry.key.clone(),
+                key_span: changed.key_span,
+                value: merged_mappings(&entry.value, &changed.value),
+            }),
+        })
         .collect();
     entries.extend(
         changes
             .iter()
             .filter(|changed| {
-                changed.value.content != Content::Null
-                    && !base_entries.iter().any(|entry| entry.key == changed.key)
+                changed.value.content != Content::Null && !base_entries.iter().any(|entry| entry.key == changed.key)
             })
             .cloned(),
     );
-    Node {
-        span: base.span,
-        content: Content::Map(entries),
-    }
+    Node { span: base.span, content: Content::Map(entries) }
 }

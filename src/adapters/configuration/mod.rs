@@ -22,6 +22,4 @@ mod tests;
 pub use load::{Configuration, FILE_NAME};
 pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
 pub use schema::json_schema;
-pub use settings::{
-    AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateLocation,
-};
+pub use settings::{AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateLocation};

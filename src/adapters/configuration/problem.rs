@@ -15,7 +15,10 @@ use super::source::{SourceFile, Span};
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Details {
     code: &'static str,
     severity: Severity,
     field: String,
@@ -29,7 +32,7 @@ pub struct Problem {
 impl Problem {
     /// An error named `code` that says `message`, without a place yet.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             code,
             severity: Severity::Error,
             field: String::new(),
@@ -38,87 +41,86 @@ impl Problem {
             place: None,
             related: None,
             source_url: None,
-        }
+        }))
     }
 
     /// An error made of a value that its type refuses.
     pub fn invalid(error: &InvalidValue) -> Self {
-        Self {
-            hint: error.hint().map(str::to_owned),
-            ..Self::new("config/invalid-value", error.to_string())
-        }
+        let mut problem = Self::new("config/invalid-value", error.to_string());
+        problem.0.hint = error.hint().map(str::to_owned);
+        problem
     }
 
     /// Adds what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     /// Adds the place, and what to write under it.
     #[must_use]
     pub fn at(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.place = Some((span, label.into()));
+        self.0.place = Some((span, label.into()));
         self
     }
 
     /// Adds a second place that has to do with it.
     #[must_use]
     pub fn related_to(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.related = Some((span, label.into()));
+        self.0.related = Some((span, label.into()));
         self
     }
 
     /// Adds which field of the configuration it is about.
     #[must_use]
     pub fn in_field(mut self, field: impl fmt::Display) -> Self {
-        self.field = field.to_string();
+        self.0.field = field.to_string();
         self
     }
 
     /// Makes it a warning, or an error again.
     #[must_use]
     pub fn of_severity(mut self, severity: Severity) -> Self {
-        self.severity = severity;
+        self.0.severity = severity;
         self
     }
 
     /// Adds where the rule is written down.
     #[must_use]
     pub fn by_rule_of(mut self, source_url: &'static str) -> Self {
-        self.source_url = Some(source_url);
+        self.0.source_url = Some(source_url);
         self
     }
 
     /// The stable name of this kind of problem.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// Whether it stops a deployment.
     pub fn severity(&self) -> Severity {
-        self.severity
+        self.0.severity
     }
 
     /// What is wrong.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// Where it is.
     pub fn span(&self) -> Option<Span> {
-        self.place.as_ref().map(|(span, _)| *span)
+        self.0.place.as_ref().map(|(span, _)| *span)
     }
 
-    fn order(&self) -> (bool, Span) {
-        let nowhere = Span { start: 0, end: 0 };
-        (self.place.is_some(), self.span().unwrap_or(nowhere))
+    /// Problems without a place come first, the others in the order of theirs.
+    fn order(&self) -> Option<Span> {
+        self.span()
     }
 }
 
@@ -196,21 +198,14 @@ impl ConfigurationErrors {
             Arc::new(NamedSource::new(path.to_string_lossy(), text))
         });
         for problem in problems {
-            let known = told.iter().any(|drawn| {
-                drawn.problem.message == problem.message && drawn.problem.place == problem.place
-            });
+            let known = told
+                .iter()
+                .any(|drawn| drawn.problem.0.message == problem.0.message && drawn.problem.0.place == problem.0.place);
             if !known {
-                told.push(DrawnProblem {
-                    problem,
-                    source: named.clone(),
-                });
+                told.push(DrawnProblem { problem, source: named.clone() });
             }
         }
-        Self {
-            path,
-            source,
-            drawn: told,
-        }
+        Self { path, source, drawn: told }
     }
 
     /// The configuration file.
@@ -225,8 +220,7 @@ impl ConfigurationErrors {
 
     /// Whether at least one of them stops a deployment.
     pub fn has_errors(&self) -> bool {
-        self.problems()
-            .any(|problem| problem.severity == Severity::Error)
+        self.problems().any(|problem| problem.0.severity == Severity::Error)
     }
 
     /// The problems as machines read them.
@@ -236,18 +230,16 @@ impl ConfigurationErrors {
                 let place = problem.span().zip(self.source.as_ref());
                 let position = place.map(|(span, source)| source.position(span.start));
                 ReportedProblem {
-                    code: problem.code.to_owned(),
-                    severity: problem.severity.to_string(),
+                    code: problem.0.code.to_owned(),
+                    severity: problem.0.severity.to_string(),
                     file: self.path.clone(),
                     line: position.map(|position| position.line),
                     column: position.map(|position| position.column),
-                    text: place
-                        .map(|(span, source)| source.slice(span).to_owned())
-                        .filter(|text| !text.is_empty()),
-                    field: problem.field.clone(),
-                    message: problem.message.clone(),
-                    hint: problem.hint.clone(),
-                    source_url: problem.source_url.map(str::to_owned),
+                    text: place.map(|(span, source)| source.slice(span).to_owned()).filter(|text| !text.is_empty()),
+                    field: problem.0.field.clone(),
+                    message: problem.0.message.clone(),
+                    hint: problem.0.hint.clone(),
+                    source_url: problem.0.source_url.map(str::to_owned),
                 }
             })
             .collect()
@@ -256,11 +248,7 @@ impl ConfigurationErrors {
 
 impl fmt::Display for ConfigurationErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |severity| {
-            self.problems()
-                .filter(|problem| problem.severity == severity)
-                .count()
-        };
+        let count = |severity| self.problems().filter(|problem| problem.0.severity == severity).count();
         let name = self.path.display();
         match (count(Severity::Error), count(Severity::Warning)) {
             (0, 1) => write!(formatter, "{name} has a problem ahead"),
@@ -279,9 +267,7 @@ impl Diagnostic for ConfigurationErrors {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(
-            self.drawn.iter().map(|drawn| drawn as &dyn Diagnostic),
-        ))
+        Some(Box::new(self.drawn.iter().map(|drawn| drawn as &dyn Diagnostic)))
     }
 }
 
@@ -294,7 +280,7 @@ struct DrawnProblem {
 
 impl fmt::Display for DrawnProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.problem.message)
+        formatter.write_str(&self.problem.0.message)
     }
 }
 
@@ -302,19 +288,19 @@ impl std::error::Error for DrawnProblem {}
 
 impl Diagnostic for DrawnProblem {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.problem.code))
+        Some(Box::new(self.problem.0.code))
     }
 
     fn severity(&self) -> Option<miette::Severity> {
-        Some(match self.problem.severity {
+        Some(match self.problem.0.severity {
             Severity::Error => miette::Severity::Error,
             Severity::Warning => miette::Severity::Warning,
         })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let hint = self.problem.hint.as_deref();
-        let rule = self.problem.source_url.map(|url| format!("see {url}"));
+        let hint = self.problem.0.hint.as_deref();
+        let rule = self.problem.0.source_url.map(|url| format!("see {url}"));
         match (hint, rule) {
             (None, None) => None,
             (Some(hint), None) => Some(Box::new(hint)),
@@ -324,9 +310,7 @@ impl Diagnostic for DrawnProblem {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source
-            .as_deref()
-            .map(|source| source as &dyn SourceCode)
+        self.source.as_deref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -339,14 +323,9 @@ impl Diagnostic for DrawnProblem {
                 LabeledSpan::new_with_span(text, range)
             }
         };
-        let place = self.problem.place.as_ref()?;
+        let place = self.problem.0.place.as_ref()?;
         let mut labels = vec![label(place, true)];
-        labels.extend(
-            self.problem
-                .related
-                .as_ref()
-                .map(|place| label(place, false)),
-        );
+        labels.extend(self.problem.0.related.as_ref().map(|place| label(place, false)));
         Some(Box::new(labels.into_iter()))
     }
 }

@@ -11,14 +11,8 @@ pub fn json_schema() -> Value {
     let mut definitions = Map::new();
     let root = object(&fields::ROOT, false, &mut definitions);
     let mut schema = Map::new();
-    schema.insert(
-        "$schema".into(),
-        json!("https://json-schema.org/draft/2020-12/schema"),
-    );
-    schema.insert(
-        "$id".into(),
-        json!("https://semantest.com/schemas/semantest-iac.schema.json"),
-    );
+    schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
+    schema.insert("$id".into(), json!("https://semantest.com/schemas/semantest-iac.schema.json"));
     schema.insert("title".into(), json!("semantest-iac.yaml"));
     if let Value::Object(root) = root {
         schema.extend(root);
@@ -33,8 +27,7 @@ fn shape(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> 
         Shape::Partial(of) => reference(of, true, definitions),
         Shape::Map(of) => map(of, partial, definitions),
         Shape::List { items, at_least } => {
-            let mut list =
-                json!({ "type": "array", "items": self::shape(items, false, definitions) });
+            let mut list = json!({ "type": "array", "items": self::shape(items, false, definitions) });
             if *at_least > 0 {
                 list["minItems"] = json!(at_least);
             }
@@ -55,16 +48,8 @@ fn shape(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> 
 }
 
 /// A reference to an object's definition, which is added where it isn't there yet.
-fn reference(
-    of: &'static ObjectShape,
-    partial: bool,
-    definitions: &mut Map<String, Value>,
-) -> Value {
-    let name = if partial {
-        format!("{}-change", of.name)
-    } else {
-        of.name.to_owned()
-    };
+fn reference(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    let name = if partial { format!("{}-change", of.name) } else { of.name.to_owned() };
     if !definitions.contains_key(&name) {
         definitions.insert(name.clone(), Value::Null);
         let definition = object(of, partial, definitions);
@@ -74,11 +59,8 @@ fn reference(
 }
 
 fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
-    let properties: Map<String, Value> = of
-        .fields
-        .iter()
-        .map(|field| (field.key.to_owned(), property(field, partial, definitions)))
-        .collect();
+    let properties: Map<String, Value> =
+        of.fields.iter().map(|field| (field.key.to_owned(), property(field, partial, definitions))).collect();
     let mut schema = json!({
         "description": of.description,
         "type": "object",
@@ -86,21 +68,12 @@ fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String,
         "properties": properties,
     });
     if !partial {
-        let required: Vec<&str> = of
-            .fields
-            .iter()
-            .filter(|field| field.required)
-            .map(|field| field.key)
-            .collect();
+        let required: Vec<&str> = of.fields.iter().filter(|field| field.required).map(|field| field.key).collect();
         if !required.is_empty() {
             schema["required"] = json!(required);
         }
         if !of.exactly_one.is_empty() {
-            let choices: Vec<Value> = of
-                .exactly_one
-                .iter()
-                .map(|key| json!({ "required": [key] }))
-                .collect();
+            let choices: Vec<Value> = of.exactly_one.iter().map(|key| json!({ "required": [key] })).collect();
             schema["oneOf"] = json!(choices);
         }
     }
@@ -163,8 +136,7 @@ mod tests {
     /// `UPDATE_REFERENCE=1 cargo test` writes the file; otherwise it must be as the code says.
     #[test]
     fn the_reference_is_not_stale() {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/semantest-iac.schema.json");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/semantest-iac.schema.json");
         let current = format!("{:#}\n", json_schema());
         if std::env::var_os("UPDATE_REFERENCE").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

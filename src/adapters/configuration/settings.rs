@@ -29,13 +29,11 @@ impl StateLocation {
         let refuse = |reason: &str| InvalidValue::new("state URL", text, reason);
         const KNOWN: &str = "use file://, s3:// or azblob://, such as file://./.semantest";
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(
-                refuse("it has no scheme").with_hint(if text.starts_with(['/', '.']) {
-                    format!("did you mean file://{text}?")
-                } else {
-                    KNOWN.to_owned()
-                }),
-            );
+            return Err(refuse("it has no scheme").with_hint(if text.starts_with(['/', '.']) {
+                format!("did you mean file://{text}?")
+            } else {
+                KNOWN.to_owned()
+            }));
         };
         match scheme {
             "file" => {
@@ -49,9 +47,7 @@ impl StateLocation {
                 if rest.chars().any(char::is_control) {
                     return Err(refuse("there is a control character in it"));
                 }
-                let parts = Path::new(rest)
-                    .components()
-                    .filter(|part| !matches!(part, std::path::Component::CurDir));
+                let parts = Path::new(rest).components().filter(|part| !matches!(part, std::path::Component::CurDir));
                 Ok(Self::Folder(base.join(parts.collect::<PathBuf>())))
             }
             "s3" | "azblob" => {
@@ -95,9 +91,8 @@ impl FromStr for Endpoint {
             return Ok(Self::Local);
         }
         let refuse = |reason: &str| {
-            InvalidValue::new("endpoint", text, reason).with_hint(
-                "write local for the embedded local cloud, or a URL such as http://127.0.0.1:4566",
-            )
+            InvalidValue::new("endpoint", text, reason)
+                .with_hint("write local for the embedded local cloud, or a URL such as http://127.0.0.1:4566")
         };
         let url = Url::parse(text).map_err(|_| refuse("it is neither local nor a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -160,11 +155,7 @@ impl FromStr for ProfileName {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         if text.trim().is_empty() || text.chars().any(char::is_control) {
-            return Err(InvalidValue::new(
-                "profile name",
-                text,
-                "it is empty or has a control character in it",
-            ));
+            return Err(InvalidValue::new("profile name", text, "it is empty or has a control character in it"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -201,35 +192,12 @@ mod tests {
     fn state_lies_in_a_folder_or_an_object_store() {
         let base = Path::new("/project");
         let location = |text: &str| StateLocation::new(text, base);
-        assert_eq!(
-            location("file://./.semantest").unwrap(),
-            StateLocation::Folder("/project/.semantest".into())
-        );
-        assert_eq!(
-            location("file:///var/state").unwrap(),
-            StateLocation::Folder("/var/state".into())
-        );
-        assert_eq!(
-            location("file://../state").unwrap().url(),
-            "file:///project/../state"
-        );
-        assert!(matches!(
-            location("s3://bucket/a?region=eu-west-1"),
-            Ok(StateLocation::ObjectStore(_))
-        ));
-        assert_eq!(
-            location("./state").unwrap_err().hint(),
-            Some("did you mean file://./state?")
-        );
-        for bad in [
-            "",
-            "file://",
-            "file://~/x",
-            "s3://",
-            "gs://bucket",
-            "http://a/b",
-            "state",
-        ] {
+        assert_eq!(location("file://./.semantest").unwrap(), StateLocation::Folder("/project/.semantest".into()));
+        assert_eq!(location("file:///var/state").unwrap(), StateLocation::Folder("/var/state".into()));
+        assert_eq!(location("file://../state").unwrap().url(), "file:///project/../state");
+        assert!(matches!(location("s3://bucket/a?region=eu-west-1"), Ok(StateLocation::ObjectStore(_))));
+        assert_eq!(location("./state").unwrap_err().hint(), Some("did you mean file://./state?"));
+        for bad in ["", "file://", "file://~/x", "s3://", "gs://bucket", "http://a/b", "state"] {
             assert!(location(bad).is_err(), "{bad:?} was accepted");
         }
     }
@@ -237,18 +205,12 @@ mod tests {
     #[test]
     fn endpoints_and_accounts_have_their_forms() {
         assert_eq!("local".parse::<Endpoint>().unwrap(), Endpoint::Local);
-        assert!(matches!(
-            "http://127.0.0.1:4566".parse(),
-            Ok(Endpoint::Url(_))
-        ));
+        assert!(matches!("http://127.0.0.1:4566".parse(), Ok(Endpoint::Url(_))));
         for bad in ["", "Local", "127.0.0.1:4566", "ftp://a", "http://a/?b"] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad:?} was accepted");
         }
         assert!("123456789012".parse::<AccountId>().is_ok());
-        assert_eq!(
-            "1234-5678-9012".parse::<AccountId>().unwrap_err().hint(),
-            Some("did you mean \"123456789012\"?")
-        );
+        assert_eq!("1234-5678-9012".parse::<AccountId>().unwrap_err().hint(), Some("did you mean \"123456789012\"?"));
         assert!("12345678901".parse::<AccountId>().is_err());
         assert!(" ".parse::<ProfileName>().is_err());
     }

@@ -41,29 +41,19 @@ impl SourceFile {
     /// # Errors
     /// When there is no such file, it can't be read, is larger than 1 MiB or is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let unreadable = |error: std::io::Error| {
-            Problem::new(
-                "config/unreadable",
-                format!("the file can't be read: {error}"),
-            )
-        };
+        let unreadable =
+            |error: std::io::Error| Problem::new("config/unreadable", format!("the file can't be read: {error}"));
         let file = File::open(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => {
-                Problem::new("config/not-found", "there is no such file")
-                    .with_hint("`semantest-iac init` writes one")
+                Problem::new("config/not-found", "there is no such file").with_hint("`semantest-iac init` writes one")
             }
             _ => unreadable(error),
         })?;
         if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Problem::new(
-                "config/unreadable",
-                "it is a folder, not a file",
-            ));
+            return Err(Problem::new("config/unreadable", "it is a folder, not a file"));
         }
         let mut bytes = Vec::new();
-        file.take(LARGEST_FILE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
+        file.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         Self::from_bytes(path, bytes)
     }
 
@@ -73,33 +63,21 @@ impl SourceFile {
     /// When it is larger than 1 MiB or is not UTF-8.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, Problem> {
         if bytes.len() as u64 > LARGEST_FILE {
-            return Err(Problem::new(
-                "config/too-large",
-                "the file is larger than 1 MiB, which no configuration is",
-            ));
+            return Err(Problem::new("config/too-large", "the file is larger than 1 MiB, which no configuration is"));
         }
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-            return Err(
-                Problem::new("config/encoding", "the file is written in UTF-16")
-                    .with_hint("save it as UTF-8"),
-            );
+            return Err(Problem::new("config/encoding", "the file is written in UTF-16").with_hint("save it as UTF-8"));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
             Problem::new(
                 "config/encoding",
-                format!(
-                    "the file is not UTF-8: byte {} (in line {line}) can't be read",
-                    valid.len() + 1
-                ),
+                format!("the file is not UTF-8: byte {} (in line {line}) can't be read", valid.len() + 1),
             )
             .with_hint("save it as UTF-8")
         })?;
-        Ok(Self {
-            path: path.to_owned(),
-            text,
-        })
+        Ok(Self { path: path.to_owned(), text })
     }
 
     /// Where the file lies.
@@ -134,14 +112,8 @@ impl SourceFile {
         let before = &self.text[..offset];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         // A byte-order mark is not a character that anybody sees.
-        let column = before[line_start..]
-            .chars()
-            .filter(|c| *c != '\u{feff}')
-            .count();
-        Position {
-            line: 1 + before.matches('\n').count(),
-            column: 1 + column,
-        }
+        let column = before[line_start..].chars().filter(|c| *c != '\u{feff}').count();
+        Position { line: 1 + before.matches('\n').count(), column: 1 + column }
     }
 }
 
@@ -168,20 +140,10 @@ mod tests {
 
     #[test]
     fn only_utf_8_of_a_sensible_size_is_read() {
-        assert!(
-            source(b"\xff\xfea\0")
-                .unwrap_err()
-                .message()
-                .contains("UTF-16")
-        );
+        assert!(source(b"\xff\xfea\0").unwrap_err().message().contains("UTF-16"));
         let latin1 = source(b"a: 1\nb: \xe9\n").unwrap_err();
         assert!(latin1.message().contains("line 2"), "{latin1:?}");
         assert!(source(&vec![b'a'; 1024 * 1024 + 1]).is_err());
-        assert_eq!(
-            SourceFile::from_bytes(Path::new("x.yaml"), vec![])
-                .unwrap()
-                .folder(),
-            Path::new(".")
-        );
+        assert_eq!(SourceFile::from_bytes(Path::new("x.yaml"), vec![]).unwrap().folder(), Path::new("."));
     }
 }

@@ -13,9 +13,7 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&given, &simple(word)), word))
-        .filter(|(distance, word)| {
-            *distance <= longest_distance && *distance < word.chars().count()
-        })
+        .filter(|(distance, word)| *distance <= longest_distance && *distance < word.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

@@ -162,10 +162,7 @@ impl<'a> Builder<'a> {
                 let range = span.byte_range().unwrap_or(end..end);
                 // The parser's offsets start after a byte-order mark's first appearance in the
                 // text, at its byte 0; they need no shift.
-                let span = Span {
-                    start: range.start.min(end),
-                    end: range.end.clamp(range.start.min(end), end),
-                };
+                let span = Span { start: range.start.min(end), end: range.end.clamp(range.start.min(end), end) };
                 Ok((event, span))
             }
             Some(Err(error)) => Err(syntax::problem(self.source, &error)),
@@ -185,14 +182,9 @@ impl<'a> Builder<'a> {
             match event {
                 Event::StreamEnd => return Ok(tree),
                 Event::DocumentStart(..) if tree.is_some() => {
-                    return Err(Problem::new(
-                        "config/several-documents",
-                        "the file has more than one YAML document",
-                    )
-                    .at(span, "a second one starts here")
-                    .with_hint(
-                        "keep one; differences between environments go under `environments`",
-                    ));
+                    return Err(Problem::new("config/several-documents", "the file has more than one YAML document")
+                        .at(span, "a second one starts here")
+                        .with_hint("keep one; differences between environments go under `environments`"));
                 }
                 Event::DocumentStart(..) => {
                     let (event, span) = self.next()?;
@@ -209,19 +201,14 @@ impl<'a> Builder<'a> {
         let (node, anchor) = match event {
             Event::Alias(id) => {
                 let node = self.anchors.get(&id).cloned().ok_or_else(|| {
-                    Problem::new(
-                        "config/endless-alias",
-                        "an alias stands inside what it stands for",
-                    )
-                    .at(span, "refers to a value that contains it")
+                    Problem::new("config/endless-alias", "an alias stands inside what it stands for")
+                        .at(span, "refers to a value that contains it")
                 })?;
                 self.values += node.size();
                 self.check_size(span)?;
                 return Ok(node);
             }
-            Event::Scalar(text, style, anchor, tag) => {
-                (self.scalar(&text, style, tag.as_deref(), span), anchor)
-            }
+            Event::Scalar(text, style, anchor, tag) => (self.scalar(&text, style, tag.as_deref(), span), anchor),
             Event::SequenceStart(style, anchor, tag) => {
                 self.check_tag(tag.as_deref(), "seq", span);
                 (self.list(style, span)?, anchor)
@@ -230,13 +217,7 @@ impl<'a> Builder<'a> {
                 self.check_tag(tag.as_deref(), "map", span);
                 (self.map(style, span)?, anchor)
             }
-            _ => (
-                Node {
-                    span,
-                    content: Content::Null,
-                },
-                0,
-            ),
+            _ => (Node { span, content: Content::Null }, 0),
         };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -260,16 +241,8 @@ impl<'a> Builder<'a> {
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::SequenceEnd) {
-                let span = collection_span(
-                    style,
-                    start,
-                    span,
-                    items.first().map(|item: &Node| item.span),
-                );
-                return Ok(Node {
-                    span,
-                    content: Content::List(items),
-                });
+                let span = collection_span(style, start, span, items.first().map(|item: &Node| item.span));
+                return Ok(Node { span, content: Content::List(items) });
             }
             items.push(self.node(event, span)?);
         }
@@ -288,13 +261,9 @@ impl<'a> Builder<'a> {
                         entries.push(entry);
                     }
                 }
-                return Ok(Node {
-                    span: collection_span(style, start, span, first),
-                    content: Content::Map(entries),
-                });
+                return Ok(Node { span: collection_span(style, start, span, first), content: Content::Map(entries) });
             }
-            let plain_merge =
-                matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let plain_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.node(event, span)?;
             let (event, value_span) = self.next()?;
             let mut value = self.node(event, value_span)?;
@@ -307,31 +276,21 @@ impl<'a> Builder<'a> {
             }
             let Content::Scalar(text) = key.content else {
                 self.problems.push(
-                    Problem::new(
-                        "config/invalid-key",
-                        format!("a key must be text, but this is {}", key.describe()),
-                    )
-                    .at(key.span, "not a key"),
+                    Problem::new("config/invalid-key", format!("a key must be text, but this is {}", key.describe()))
+                        .at(key.span, "not a key"),
                 );
                 continue;
             };
             if let Some(first) = entries.iter().find(|entry| entry.key == text.text) {
                 self.problems.push(
-                    Problem::new(
-                        "config/duplicate-key",
-                        format!("the key {:?} is given twice", text.text),
-                    )
-                    .at(key.span, "given again here")
-                    .related_to(first.key_span, "first given here")
-                    .with_hint("keep one of them"),
+                    Problem::new("config/duplicate-key", format!("the key {:?} is given twice", text.text))
+                        .at(key.span, "given again here")
+                        .related_to(first.key_span, "first given here")
+                        .with_hint("keep one of them"),
                 );
                 continue;
             }
-            entries.push(Entry {
-                key: text.text,
-                key_span: key.span,
-                value,
-            });
+            entries.push(Entry { key: text.text, key_span: key.span, value });
         }
     }
 
@@ -379,16 +338,10 @@ impl<'a> Builder<'a> {
         let content = if style == ScalarStyle::Plain && !as_text {
             match text {
                 "" | "~" | "null" | "Null" | "NULL" => Content::Null,
-                _ => Content::Scalar(Scalar {
-                    text: text.to_owned(),
-                    kind: plain_kind(text),
-                }),
+                _ => Content::Scalar(Scalar { text: text.to_owned(), kind: plain_kind(text) }),
             }
         } else {
-            Content::Scalar(Scalar {
-                text: text.to_owned(),
-                kind: ScalarKind::Text,
-            })
+            Content::Scalar(Scalar { text: text.to_owned(), kind: ScalarKind::Text })
         };
         Node { span, content }
     }
@@ -403,12 +356,9 @@ impl<'a> Builder<'a> {
 
     fn foreign_tag(&mut self, tag: &Tag, span: Span) {
         self.problems.push(
-            Problem::new(
-                "config/unknown-tag",
-                format!("the tag {tag} has no meaning here"),
-            )
-            .at(span, "tagged value")
-            .with_hint("remove the tag"),
+            Problem::new("config/unknown-tag", format!("the tag {tag} has no meaning here"))
+                .at(span, "tagged value")
+                .with_hint("remove the tag"),
         );
     }
 }
@@ -416,10 +366,7 @@ impl<'a> Builder<'a> {
 /// What to point at for a collection: a flow collection as a whole, else its first part.
 fn collection_span(style: StructureStyle, start: Span, end: Span, first: Option<Span>) -> Span {
     match style {
-        StructureStyle::Flow => Span {
-            start: start.start,
-            end: end.end.max(start.end),
-        },
+        StructureStyle::Flow => Span { start: start.start, end: end.end.max(start.end) },
         StructureStyle::Block => first.unwrap_or(start),
     }
 }
@@ -447,8 +394,6 @@ fn is_number(text: &str) -> bool {
     }
     unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.')
         && unsigned.bytes().any(|b| b.is_ascii_digit())
-        && unsigned
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
         && text.parse::<f64>().is_ok()
 }
