@@ -5,14 +5,20 @@
 //! is recorded, and the scheduler runs the resulting steps within the quotas of the cloud.
 #![warn(missing_docs, missing_debug_implementations)]
 
+pub mod diff;
+pub mod graph;
 pub mod property_map;
+pub mod property_path;
 pub mod reference;
 pub mod resource;
 pub mod resource_type;
 pub mod urn;
 pub mod value;
 
+pub use diff::{ChangeKind, DiffRules, PropertyChange};
+pub use graph::{GraphError, ResourceGraph};
 pub use property_map::PropertyMap;
+pub use property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
 pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
 pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
 pub use resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};

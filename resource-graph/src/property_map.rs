@@ -92,6 +92,11 @@ impl PropertyMap {
         self.0.retain(|(name, value)| keep(name, value));
     }
 
+    /// A map of the same names, shared with this one, whose values are all null.
+    pub(crate) fn clone_names(&self) -> Self {
+        Self(self.0.iter().map(|(name, _)| (Arc::clone(name), Value::Null)).collect())
+    }
+
     /// Gives back memory that growing the map reserved.
     pub fn shrink_to_fit(&mut self) {
         self.0.shrink_to_fit();

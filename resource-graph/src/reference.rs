@@ -88,46 +88,83 @@ impl Value {
     /// # Errors
     /// [`ResolveError`] when a resource lacks the output, or a part of a text isn't a text.
     pub fn resolve(&self, lookup: &mut impl FnMut(&OutputReference) -> Resolved) -> Result<Value, ResolveError> {
+        self.replace_references(lookup, Unresolved::MakeUnknown)
+    }
+
+    /// As [`Value::resolve`], but references that aren't known yet stay where they are, to be resolved later. A text
+    /// keeps its known parts too.
+    ///
+    /// # Errors
+    /// As [`Value::resolve`].
+    pub fn resolve_known<'a>(
+        &'a self,
+        lookup: &mut impl FnMut(&'a OutputReference) -> Resolved,
+    ) -> Result<Value, ResolveError> {
+        self.replace_references(lookup, Unresolved::Keep)
+    }
+
+    fn replace_references<'a>(
+        &'a self,
+        lookup: &mut impl FnMut(&'a OutputReference) -> Resolved,
+        unresolved: Unresolved,
+    ) -> Result<Value, ResolveError> {
         Ok(match self {
-            Value::Output(output) => match lookup(output) {
-                Resolved::Known(value) => value,
-                Resolved::Unknown => Value::Unknown,
-                Resolved::Missing => {
+            Value::Output(output) => match (lookup(output), unresolved) {
+                (Resolved::Known(value), _) => value,
+                (Resolved::Unknown, Unresolved::MakeUnknown) => Value::Unknown,
+                (Resolved::Unknown, Unresolved::Keep) => self.clone(),
+                (Resolved::Missing, _) => {
                     return Err(ResolveError::MissingOutput { urn: output.urn.clone(), path: output.path.join(".") });
                 }
             },
-            Value::Interpolation(text) => resolve_text(text, lookup)?,
-            Value::List(list) => Value::List(list.iter().map(|value| value.resolve(lookup)).collect::<Result<_, _>>()?),
-            Value::Map(map) => Value::Map(map.resolve(lookup)?),
-            Value::Secret(secret) => match secret.expose().resolve(lookup)? {
+            Value::Interpolation(text) => join_text(text, lookup, unresolved)?,
+            Value::List(list) => Value::List(
+                list.iter().map(|value| value.replace_references(lookup, unresolved)).collect::<Result<_, _>>()?,
+            ),
+            Value::Map(map) => Value::Map(map.replace_references(lookup, unresolved)?),
+            Value::Secret(secret) => match secret.expose().replace_references(lookup, unresolved)? {
                 Value::Unknown => Value::Unknown,
                 value => Value::secret(value),
             },
             Value::Archive(archive) => match &archive.source {
                 ArchiveSource::Assets(assets) => Value::Archive(Box::new(Archive {
                     hash: archive.hash.clone(),
-                    source: ArchiveSource::Assets(assets.resolve(lookup)?),
+                    source: ArchiveSource::Assets(assets.replace_references(lookup, unresolved)?),
                 })),
                 _ => self.clone(),
             },
             _ => self.clone(),
         })
     }
+
+    /// Whether a reference stands anywhere in the value.
+    pub fn contains_reference(&self) -> bool {
+        self.any(&mut |value| matches!(value, Value::Output(_)))
+    }
 }
 
-fn resolve_text(
-    text: &Interpolation,
-    lookup: &mut impl FnMut(&OutputReference) -> Resolved,
+/// What becomes of a reference that isn't known yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unresolved {
+    MakeUnknown,
+    Keep,
+}
+
+fn join_text<'a>(
+    text: &'a Interpolation,
+    lookup: &mut impl FnMut(&'a OutputReference) -> Resolved,
+    unresolved: Unresolved,
 ) -> Result<Value, ResolveError> {
     let (mut joined, mut secret, mut unknown) = (String::new(), false, false);
+    let mut parts = Vec::with_capacity(text.parts.len());
     for part in &text.parts {
-        let value = part.resolve(lookup)?;
+        let value = part.replace_references(lookup, unresolved)?;
         secret |= value.contains_secret();
         match value.exposed() {
             Value::String(text) => joined.push_str(text),
             Value::Number(number) => joined.push_str(&number.to_string()),
             Value::Bool(truth) => joined.push_str(if *truth { "true" } else { "false" }),
-            Value::Unknown => unknown = true,
+            Value::Unknown | Value::Output(_) | Value::Interpolation(_) => unknown = true,
             _ => {
                 let (urn, path) = match part {
                     Value::Output(output) => (output.urn.clone(), output.path.join(".")),
@@ -136,11 +173,13 @@ fn resolve_text(
                 return Err(ResolveError::NotText { urn, path });
             }
         }
+        parts.push(value);
     }
-    Ok(match (unknown, secret) {
-        (true, _) => Value::Unknown,
-        (false, true) => Value::secret(joined),
-        (false, false) => Value::String(joined),
+    Ok(match (unknown, unresolved, secret) {
+        (true, Unresolved::MakeUnknown, _) => Value::Unknown,
+        (true, Unresolved::Keep, _) => Interpolation { parts }.into(),
+        (false, _, true) => Value::secret(joined),
+        (false, _, false) => Value::String(joined),
     })
 }
 
@@ -150,7 +189,30 @@ impl PropertyMap {
     /// # Errors
     /// As [`Value::resolve`].
     pub fn resolve(&self, lookup: &mut impl FnMut(&OutputReference) -> Resolved) -> Result<PropertyMap, ResolveError> {
-        self.iter().map(|(name, value)| Ok((name, value.resolve(lookup)?))).collect()
+        self.replace_references(lookup, Unresolved::MakeUnknown)
+    }
+
+    /// [`Value::resolve_known`] for each property.
+    ///
+    /// # Errors
+    /// As [`Value::resolve`].
+    pub fn resolve_known<'a>(
+        &'a self,
+        lookup: &mut impl FnMut(&'a OutputReference) -> Resolved,
+    ) -> Result<PropertyMap, ResolveError> {
+        self.replace_references(lookup, Unresolved::Keep)
+    }
+
+    fn replace_references<'a>(
+        &'a self,
+        lookup: &mut impl FnMut(&'a OutputReference) -> Resolved,
+        unresolved: Unresolved,
+    ) -> Result<PropertyMap, ResolveError> {
+        let mut replaced = self.clone_names();
+        for ((_, place), value) in replaced.iter_mut().zip(self.values()) {
+            *place = value.replace_references(lookup, unresolved)?;
+        }
+        Ok(replaced)
     }
 
     /// Calls `visit` for each reference in the properties.
@@ -193,6 +255,20 @@ mod tests {
         assert_eq!(text().resolve(&mut |_| Resolved::Unknown).unwrap(), Value::Unknown);
         let secret = text().resolve(&mut |_| Resolved::Known(Value::secret("k"))).unwrap();
         assert_eq!(secret, Value::secret("arn:k/*"));
+    }
+
+    #[test]
+    fn what_is_not_known_yet_can_stay_to_be_resolved_later() {
+        let partly: Value = Interpolation::new([text(), "-".into(), OutputReference::new(urn(), "arn").into()]).into();
+        let first = partly
+            .resolve_known(&mut |output| match output.path[0].as_str() {
+                "id" => Resolved::Known(Value::secret("42")),
+                _ => Resolved::Unknown,
+            })
+            .unwrap();
+        assert!(first.contains_reference() && first.contains_secret());
+        let then = first.resolve_known(&mut |_| Resolved::Known("a".into())).unwrap();
+        assert_eq!(then, Value::secret("arn:42/*-a"));
     }
 
     #[test]
