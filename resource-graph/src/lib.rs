@@ -7,8 +7,11 @@
 
 pub mod diff;
 pub mod graph;
+pub mod plan;
+pub mod planner;
 pub mod property_map;
 pub mod property_path;
+pub mod recorded;
 pub mod reference;
 pub mod resource;
 pub mod resource_type;
@@ -17,8 +20,11 @@ pub mod value;
 
 pub use diff::{ChangeKind, DiffRules, PropertyChange};
 pub use graph::{GraphError, ResourceGraph};
+pub use plan::{ConflictKey, Counts, Latencies, Operation, Phase, Plan, Reason, Step, StepId, UntouchedReason};
+pub use planner::{PlanError, PlanOptions, Reconsidered, Selection, plan, plan_refresh};
 pub use property_map::PropertyMap;
 pub use property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
+pub use recorded::{RecordError, RecordMarks, Recorded, Refreshed};
 pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
 pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
 pub use resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};

@@ -1,0 +1,224 @@
+//! What happens to records that nothing wants any more, and which deletes can't wait until the end.
+
+use std::collections::{HashMap, HashSet};
+
+use super::decision::{Fate, is_free};
+use super::{PlanError, Planner, Selection};
+use crate::recorded::Recorded;
+use crate::{Reason, UntouchedReason, Urn};
+
+/// What happens to a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum RecordFate {
+    /// It belongs to a wanted resource, whose decision holds.
+    Wanted,
+    /// It stays as it is.
+    Keep(UntouchedReason),
+    /// It goes.
+    Delete,
+    /// It goes from the state alone.
+    Forget(Box<Reason>),
+}
+
+impl<R: Recorded> Planner<'_, R> {
+    pub(super) fn decide_removals(&mut self) -> Result<(), PlanError> {
+        let belongs = self.belonging();
+        let mut fates: Vec<RecordFate> = (0..)
+            .zip(self.records)
+            .map(|(index, record)| {
+                let marks = record.marks();
+                let urn = record.urn();
+                if !marks.pending_deletion && self.position.contains_key(urn) {
+                    return RecordFate::Wanted;
+                }
+                let token = urn.type_token();
+                if token.is_stack() || token.is_provider() {
+                    RecordFate::Keep(UntouchedReason::Bookkeeping)
+                } else if marks.external {
+                    RecordFate::Keep(UntouchedReason::External)
+                } else if marks.custom && self.types.info(&token).is_none() {
+                    RecordFate::Keep(UntouchedReason::UnknownType)
+                } else if !belongs(index) {
+                    RecordFate::Keep(UntouchedReason::NotSelected)
+                } else if marks.pending_replacement {
+                    RecordFate::Forget(Box::new(Reason::InterruptedReplacement))
+                } else if self.options.gone.contains(urn) && !marks.pending_deletion {
+                    RecordFate::Forget(Box::new(Reason::GoneFromCloud))
+                } else if marks.retain_on_delete && marks.custom {
+                    RecordFate::Forget(Box::new(Reason::Retained))
+                } else {
+                    RecordFate::Delete
+                }
+            })
+            .collect();
+        drop(belongs);
+        if fates.iter().any(is_removal) {
+            self.keep_what_is_needed(&mut fates)?;
+        }
+        self.remove_bookkeeping(&mut fates);
+        self.fates = fates;
+        Ok(())
+    }
+
+    /// A stack that is destroyed as a whole loses its root and its providers, too.
+    fn remove_bookkeeping(&self, fates: &mut [RecordFate]) {
+        let is_bookkeeping = |fate: &RecordFate| *fate == RecordFate::Keep(UntouchedReason::Bookkeeping);
+        let is_destroy = self.graph.is_empty() && self.options.selection == Selection::All;
+        if is_destroy && fates.iter().all(|fate| is_removal(fate) || is_bookkeeping(fate)) {
+            fates.iter_mut().filter(|fate| is_bookkeeping(fate)).for_each(|fate| *fate = RecordFate::Delete);
+        }
+    }
+
+    /// Tells for each record whether the selection allows to remove it.
+    fn belonging(&self) -> Box<dyn Fn(u32) -> bool + '_> {
+        match &self.options.selection {
+            Selection::All => Box::new(|_| true),
+            Selection::Targets(targets) => Box::new(|index| targets.contains(self.record(index).urn())),
+            Selection::Components(roots) => Box::new(|index| {
+                let mut record = self.record(index);
+                // A damaged state may hold parents in a circle.
+                for _ in 0..self.records.len() {
+                    if roots.contains(record.urn()) {
+                        return true;
+                    }
+                    match record.parent().and_then(|parent| self.live.get(parent)) {
+                        Some(parent) => record = self.record(*parent),
+                        None => return record.parent().is_some_and(|parent| is_among(roots, parent)),
+                    }
+                }
+                false
+            }),
+        }
+    }
+
+    /// A record that stays must not lose what it refers to.
+    fn keep_what_is_needed(&self, fates: &mut [RecordFate]) -> Result<(), PlanError> {
+        let stays = |fate: &RecordFate, record: &R| match fate {
+            RecordFate::Keep(_) => true,
+            RecordFate::Wanted => self
+                .position
+                .get(record.urn())
+                .is_some_and(|position| self.decisions[*position as usize].fate == Fate::Untouched),
+            RecordFate::Delete | RecordFate::Forget(_) => false,
+        };
+        let mut open: Vec<u32> = (0..)
+            .zip(fates.iter().zip(self.records))
+            .filter(|(_, (fate, record))| stays(fate, record))
+            .map(|(index, _)| index)
+            .collect();
+        while let Some(index) = open.pop() {
+            let record = self.record(index);
+            let mut needed: Vec<u32> = Vec::new();
+            self.for_each_needed(index, &mut |target| needed.push(target));
+            for target in needed {
+                if !is_removal(&fates[target as usize]) {
+                    continue;
+                }
+                let urn = self.record(target).urn();
+                if matches!(&self.options.selection, Selection::Targets(targets) if targets.contains(urn)) {
+                    return Err(PlanError::StillNeeded { urn: urn.clone(), needed_by: record.urn().clone() });
+                }
+                fates[target as usize] = RecordFate::Keep(UntouchedReason::NeededBy(record.urn().clone()));
+                open.push(target);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with the index of each live record that the given one refers to.
+    pub(super) fn for_each_needed(&self, index: u32, visit: &mut dyn FnMut(u32)) {
+        let record = self.record(index);
+        let mut found = |urn: &str| {
+            if let Some(target) = self.live.get(urn) {
+                visit(*target);
+            }
+        };
+        record.parent().into_iter().for_each(&mut found);
+        record.deleted_with().into_iter().for_each(&mut found);
+        record.for_each_dependency(&mut found);
+    }
+
+    /// For each record, the records that refer to it: those of old copies included.
+    pub(super) fn dependants(&self) -> HashMap<u32, Vec<u32>> {
+        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (index, _) in (0..).zip(self.records) {
+            self.for_each_needed(index, &mut |needed| dependants.entry(needed).or_default().push(index));
+        }
+        dependants
+    }
+
+    /// Records that are removed before the rest is made: those that need a resource that must be deleted before it is
+    /// made anew. One that something else still has to be moved away from has to wait until the end.
+    pub(super) fn early_removals(&self, dependants: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
+        let mut early = HashSet::new();
+        for position in 0..self.specs.len() {
+            if self.decisions[position].deletes_first() {
+                let index = u32::try_from(position).ok().and_then(|position| self.record_of(position));
+                for dependant in index.and_then(|index| dependants.get(&index)).into_iter().flatten() {
+                    self.can_go_early(*dependant, dependants, &mut HashMap::new(), &mut early);
+                }
+            }
+        }
+        early
+    }
+
+    fn can_go_early(
+        &self,
+        index: u32,
+        dependants: &HashMap<u32, Vec<u32>>,
+        known: &mut HashMap<u32, bool>,
+        early: &mut HashSet<u32>,
+    ) -> bool {
+        if early.contains(&index) {
+            return true;
+        }
+        if let Some(known) = known.get(&index) {
+            return *known;
+        }
+        // Assumed while its dependants are asked, so that a damaged state can't send this round in circles.
+        known.insert(index, false);
+        let can = is_removal(&self.fates[index as usize])
+            && dependants.get(&index).is_none_or(|above| {
+                above
+                    .iter()
+                    .all(|above| self.can_go_early(*above, dependants, known, early) || self.is_deleted_first(*above))
+            });
+        known.insert(index, can);
+        if can {
+            early.insert(index);
+        }
+        can
+    }
+
+    fn is_deleted_first(&self, index: u32) -> bool {
+        let position = self.position.get(self.record(index).urn());
+        self.fates[index as usize] == RecordFate::Wanted
+            && position.is_some_and(|position| self.decisions[*position as usize].deletes_first())
+    }
+
+    /// Why a record goes, for [`RecordFate::Delete`].
+    pub(super) fn removal_reasons(&self, index: u32) -> Vec<Reason> {
+        let record = self.record(index);
+        vec![if record.marks().pending_deletion { Reason::LeftByReplacement } else { Reason::NoLongerWanted }]
+    }
+
+    /// The resource with which this one goes away, when that one is really deleted in this run.
+    pub(super) fn goes_away_with(&self, index: u32) -> Option<Urn> {
+        let with = self.live.get(self.record(index).deleted_with()?)?;
+        (self.fates[*with as usize] == RecordFate::Delete).then(|| self.record(*with).urn().clone())
+    }
+
+    /// Whether the removal calls no provider.
+    pub(super) fn is_removed_for_free(&self, index: u32) -> bool {
+        let record = self.record(index);
+        is_free(record.marks().custom, &record.urn().type_token())
+    }
+}
+
+pub(super) fn is_removal(fate: &RecordFate) -> bool {
+    matches!(fate, RecordFate::Delete | RecordFate::Forget(_))
+}
+
+fn is_among(roots: &HashSet<Urn>, urn: &str) -> bool {
+    roots.iter().any(|root| root.as_str() == urn)
+}
