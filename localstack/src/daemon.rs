@@ -230,33 +230,26 @@ impl Daemon {
     /// Empties it: every resource of every account goes. Where it doesn't run, what it would find at the next start goes.
     ///
     /// # Errors
-    /// [`Error::NotOurs`] where only a server of somebody else runs; those of [`Daemon::up`] where it has to be started again to be emptied.
+    /// [`Error::NotOurs`] where only a server of somebody else runs, [`Error::Request`] where ours doesn't answer.
     pub async fn reset(&self) -> Result<()> {
         let _lock = self.lock("starting or stopping it").await?;
-        let status = self.status().await?;
-        match (status, self.record()?) {
-            (Status::Running { endpoint, emulator, pid: None, .. }, _) => {
+        match self.status().await? {
+            Status::Running { endpoint, emulator, pid: None, .. } => {
                 Err(Error::NotOurs { emulator, endpoint, action: "emptied" })
             }
-            (Status::Running { endpoint, .. }, _) if self.emulator.reset_path().is_some() => {
+            Status::Running { endpoint, .. } | Status::Unresponsive { endpoint, .. } => {
                 reset(self.emulator, &endpoint).await
             }
-            (Status::Running { .. } | Status::Unresponsive { .. }, Some(record)) => {
-                self.end(&record).await?;
-                self.remove_data()?;
-                self.start(record.port, record.enforce_iam).await.map(drop)
-            }
-            _ => self.remove_data(),
-        }
-    }
-
-    fn remove_data(&self) -> Result<()> {
-        for folder in self.emulator.data_folders().map(|name| self.folder.join(name)) {
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+            Status::Stopped => {
+                for name in ["state", "s3"] {
+                    let folder = self.folder.join(name);
+                    if folder.exists() {
+                        std::fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+                    }
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// The running daemon, if it is as wanted; `None` where there is none.

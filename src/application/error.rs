@@ -1,6 +1,8 @@
 //! Errors of commands and queries, each with the kind that decides the exit code.
 
-use crate::domain::deployment::ErrorDetail;
+use super::apply::StepFailure;
+use crate::domain::deployment::{ErrorDetail, IllegalTransition};
+use crate::ports::{ProviderError, ProviderErrorKind, StoreError, StoreErrorKind};
 
 /// What kind of failure it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,5 +47,47 @@ impl ApplicationError {
             detail.hint = Some(hint.into());
         }
         self
+    }
+}
+
+impl From<StoreError> for ApplicationError {
+    fn from(error: StoreError) -> Self {
+        let kind = match error.kind {
+            StoreErrorKind::Locked => ErrorKind::Locked,
+            StoreErrorKind::LockLost => ErrorKind::NeedsAttention,
+            StoreErrorKind::Unsupported => ErrorKind::Usage,
+            StoreErrorKind::Corrupt | StoreErrorKind::Secrets | StoreErrorKind::Unavailable => ErrorKind::Failed,
+        };
+        let detail =
+            ErrorDetail { urn: None, code: error.kind.code().to_owned(), message: error.message, hint: error.hint };
+        Self { kind, details: vec![detail] }
+    }
+}
+
+impl From<ProviderError> for ApplicationError {
+    fn from(error: ProviderError) -> Self {
+        let kind = match error.kind {
+            ProviderErrorKind::Cancelled => ErrorKind::Interrupted,
+            _ => ErrorKind::Failed,
+        };
+        let detail = ErrorDetail {
+            urn: None,
+            code: error.code.clone().unwrap_or_else(|| error.kind.code().to_owned()),
+            message: error.message,
+            hint: error.hint,
+        };
+        Self { kind, details: vec![detail] }
+    }
+}
+
+impl From<IllegalTransition> for ApplicationError {
+    fn from(error: IllegalTransition) -> Self {
+        Self::new(ErrorKind::NeedsAttention, "internal", error.to_string())
+    }
+}
+
+impl From<StepFailure> for ApplicationError {
+    fn from(failure: StepFailure) -> Self {
+        Self { kind: ErrorKind::NeedsAttention, details: vec![failure.0] }
     }
 }

@@ -1,7 +1,26 @@
 //! What the program does: commands, queries, event handlers and the deployment saga. Only ports are called; nothing prints.
 
+mod apply;
+pub mod commands;
+mod dispatcher;
 pub mod error;
+mod execution;
+pub mod gate;
+mod health;
+mod intent;
+mod measure;
+pub mod outputs;
+pub mod planning;
+pub mod queries;
+mod records;
+mod recovery;
+mod refresh;
 pub mod report;
+pub mod request;
+mod saga;
 
+pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};
 pub use report::{DeploymentReport, DeploymentResult, Outputs};
+pub use request::{DeployRequest, DestroyRequest, Options, Ports, Refresh, StackTarget};
+pub use saga::{Confirmation, Preview};

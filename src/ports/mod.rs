@@ -1,11 +1,25 @@
 //! The traits that the application needs; each adapter implements one.
 
+pub mod clock;
+pub mod cloud;
 pub mod events;
+pub mod health;
+pub mod latencies;
 pub mod operation;
+pub mod packager;
 pub mod resource_provider;
 pub mod source_code;
+pub mod stack_store;
 
+pub use clock::WallClock;
+pub use cloud::{Blueprint, BlueprintRequest, Cloud, CloudIdentity, ComponentDeployment, OutputDeclaration};
 pub use events::{EventHandler, Notice, NoticeHandler};
+pub use health::{HealthChecker, HealthProbe, HealthReport};
 pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTags};
+pub use packager::Packager;
 pub use resource_provider::{Found, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
 pub use source_code::{ArtifactStore, PackagedCode};
+pub use stack_store::{
+    CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, RecordedResource, StackSnapshot,
+    StackStore, StoreError, StoreErrorKind,
+};

@@ -37,6 +37,17 @@ pub trait ResourceProvider: Send + Sync {
     /// Facts about the type.
     fn info(&self) -> &'static ResourceTypeInfo;
 
+    /// Whether the cloud gives it an id that has nothing to do with its inputs, so that making it twice makes two.
+    fn has_generated_id(&self) -> bool {
+        false
+    }
+
+    /// Names of the inputs by which [`Self::find`] recognises it; none means all of them. They are written into the
+    /// journal before the first call.
+    fn identifying_inputs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Makes it.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 
 mod daemon;
 mod install;
-mod localstack;
 mod proxy;
 mod server;
 mod support;

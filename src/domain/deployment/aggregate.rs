@@ -171,6 +171,9 @@ impl Deployment {
                 (self.phase, DeploymentPhase::Ended)
             }
             DeploymentEvent::DeploymentCompleted { .. } => (DeploymentPhase::Planned, DeploymentPhase::Ended),
+            DeploymentEvent::ResourceRecorded { .. } if self.phase == DeploymentPhase::Requested => {
+                (DeploymentPhase::Requested, DeploymentPhase::Requested)
+            }
             _ => (DeploymentPhase::Planned, DeploymentPhase::Planned),
         };
         if self.phase != from {
@@ -219,8 +222,10 @@ impl Deployment {
         let Some((step, phase)) = self.steps.get_mut(&number) else {
             return refuse(format!("step {number} isn't planned"));
         };
-        // A planned update that turns out to change nothing ends as `same`; nothing else may become something else.
-        if operation != step.operation && operation != Operation::Same {
+        // A step whose inputs weren't known when it was planned may turn out to change nothing, or to need less than a
+        // replacement; nothing else may become something else.
+        let less = matches!(step.operation, Operation::CreateReplacement) && operation == Operation::Update;
+        if operation != step.operation && operation != Operation::Same && !less {
             return refuse(format!("step {number} was planned as {:?}", step.operation));
         }
         let legal = match to {
@@ -268,7 +273,8 @@ mod tests {
             operation: Operation::Create,
             urn: urn(),
             id: None,
-            physical_name: None,
+            parent: None,
+            identity: serde_json::Value::Null,
             changes: vec![],
         };
         DeploymentEvent::DeploymentPlanned { steps: vec![step], changes: ChangeCounts::default(), lower_bound_ms: 0 }

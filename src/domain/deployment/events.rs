@@ -125,9 +125,14 @@ pub struct PlannedStep {
     /// The id of the resource that is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The physical name under which it will be found again; resources without one are found by their tags or natural key.
+    /// What it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub physical_name: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub parent: Option<Urn>,
+    /// What it takes to find the resource again if the call that makes it is cut off: the identifying inputs, in which
+    /// `{"$output": {"urn", "path"}}` stands for an output of another resource and `{"$join": […]}` for a joined text.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub identity: serde_json::Value,
     /// The names of the inputs that change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
@@ -293,6 +298,14 @@ pub enum DeploymentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resource: Option<ResourceImage>,
     },
+    /// A resource that needs no call was recorded: the root of the stack, the provider.
+    ResourceRecorded {
+        /// The resource.
+        #[schemars(with = "String")]
+        urn: Urn,
+        /// The resource as the state will hold it.
+        resource: ResourceImage,
+    },
     /// An operation on a resource began.
     ResourceOperationStarted {
         /// Number of the step within the plan.
@@ -419,6 +432,7 @@ impl DeploymentEvent {
             Self::StepCompleted { .. } => "StepCompleted",
             Self::StepFailed { .. } => "StepFailed",
             Self::ResourceDrifted { .. } => "ResourceDrifted",
+            Self::ResourceRecorded { .. } => "ResourceRecorded",
             Self::ResourceOperationStarted { .. } => "ResourceOperationStarted",
             Self::ResourceOperationSucceeded { .. } => "ResourceOperationSucceeded",
             Self::ResourceOperationFailed { .. } => "ResourceOperationFailed",

@@ -1,0 +1,138 @@
+//! Health checks over HTTP: asks until the answer's status is from 200 to 299, or the time is up.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use crate::ports::{HealthChecker, HealthProbe, HealthReport};
+
+/// The first wait between two tries; it grows by half each time, up to [`LONGEST_WAIT`]. A first answer comes late (a cold
+/// start), a second one mostly at once.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How much of an answer's body is shown.
+const SHOWN_BYTES: usize = 500;
+
+/// Asks over HTTP or HTTPS.
+#[derive(Clone, Debug)]
+pub struct HttpHealthChecker {
+    client: reqwest::Client,
+}
+
+impl HttpHealthChecker {
+    /// A checker that doesn't follow redirects: a health path that redirects isn't healthy.
+    ///
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn new() -> reqwest::Result<Self> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("semantest-iac/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    async fn ask(&self, url: &str, timeout: Duration) -> Result<(), String> {
+        let answer = self.client.get(url).timeout(timeout).send().await.map_err(|error| explain(&error))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let body = answer.bytes().await.unwrap_or_default();
+        let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]).trim().to_owned();
+        Err(if shown.is_empty() { format!("status {status}") } else { format!("status {status}: {shown}") })
+    }
+}
+
+fn explain(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    // The innermost cause says what happened; the outer ones repeat the address.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[async_trait]
+impl HealthChecker for HttpHealthChecker {
+    async fn check(&self, probe: &HealthProbe) -> HealthReport {
+        let begun = Instant::now();
+        let (mut attempts, mut wait) = (0, FIRST_WAIT);
+        loop {
+            attempts += 1;
+            let left = probe.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+            let (healthy, last_answer) = match self.ask(&probe.url, left).await {
+                Ok(()) => (true, "answered".to_owned()),
+                Err(problem) => (false, problem),
+            };
+            let duration = begun.elapsed();
+            if healthy || duration + wait >= probe.timeout {
+                return HealthReport { healthy, attempts, last_answer, duration };
+            }
+            tokio::time::sleep(wait).await;
+            wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that answers 503 a number of times, then 200.
+    async fn server(failures: u32) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        let asked = Arc::new(AtomicU32::new(0));
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let status = if asked.fetch_add(1, Ordering::SeqCst) < failures { "503 Busy" } else { "200 OK" };
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        url
+    }
+
+    async fn check(url: String, seconds: u64) -> HealthReport {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let checker = HttpHealthChecker::new().unwrap();
+        checker.check(&HealthProbe { url, timeout: Duration::from_secs(seconds) }).await
+    }
+
+    #[tokio::test]
+    async fn a_server_that_needs_a_while_is_healthy_in_the_end() {
+        let report = check(server(2).await, 20).await;
+        assert!(report.healthy);
+        assert_eq!(report.attempts, 3);
+    }
+
+    #[tokio::test]
+    async fn the_last_answer_of_a_sick_server_is_told() {
+        let report = check(server(u32::MAX).await, 1).await;
+        assert!(!report.healthy);
+        assert_eq!(report.last_answer, "status 503 Service Unavailable: body");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_not_there_is_told_as_such() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        drop(listener);
+        let report = check(url, 1).await;
+        assert!(!report.healthy);
+        assert!(report.last_answer.contains("refused"), "{}", report.last_answer);
+    }
+}

@@ -1,0 +1,443 @@
+//! Carrying out one step of a plan: resolve its inputs, call the provider, record what came of it.
+//!
+//! Everything generic about resource types lives here once: adoption of what a cut-off try left behind, refusal of what
+//! isn't ours, the turn of an update into a creation when the resource is gone, secrets in outputs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use resource_graph::{
+    DiffRules, OutputReference, PropertyChange, PropertyMap, Reconsidered, Resolved, ResourceRecord, ResourceSpec,
+    ResourceTypes, Step, Urn, Value,
+};
+
+use super::dispatcher::Dispatcher;
+use super::records::record_of;
+use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
+use crate::ports::clock::rfc3339;
+use crate::ports::{
+    CallGate, Cloud, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, ResourceTags,
+    WallClock,
+};
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Something was done.
+    Done,
+    /// Its inputs turned out to be what they were: no call was made.
+    Same,
+    /// What was planned as a replacement turned out to be a change in place.
+    Updated,
+}
+
+/// A step that failed: its detail was recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.message)]
+pub struct StepFailure(pub ErrorDetail);
+
+/// What a deployment's steps share.
+pub struct Applier {
+    cloud: Arc<dyn Cloud>,
+    dispatcher: Arc<Dispatcher>,
+    clock: Arc<dyn WallClock>,
+    tags: ResourceTags,
+    provider_reference: String,
+    /// The stack had no state before, so what has a generated id may be there from a state that was lost.
+    state_is_new: bool,
+    known: Mutex<HashMap<Urn, Arc<ResourceRecord>>>,
+    made_here: Mutex<HashSet<Urn>>,
+}
+
+struct Outcome {
+    operation: Operation,
+    adopted: bool,
+    record: Option<ResourceRecord>,
+    applied: Applied,
+}
+
+impl Outcome {
+    fn same() -> Self {
+        Self { operation: Operation::Same, adopted: false, record: None, applied: Applied::Same }
+    }
+}
+
+impl Applier {
+    /// What the steps of one deployment share. `provider_reference` is the provider resource's `<urn>::<id>`.
+    pub fn new(
+        cloud: Arc<dyn Cloud>,
+        dispatcher: Arc<Dispatcher>,
+        clock: Arc<dyn WallClock>,
+        tags: ResourceTags,
+        provider_reference: String,
+        state_is_new: bool,
+    ) -> Self {
+        Self {
+            cloud,
+            dispatcher,
+            clock,
+            tags,
+            provider_reference,
+            state_is_new,
+            known: Mutex::default(),
+            made_here: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Urn, Arc<ResourceRecord>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value of an output as far as this deployment has made or changed the resource.
+    pub fn lookup(&self, reference: &OutputReference) -> Resolved {
+        match self.known().get(&reference.urn) {
+            None => Resolved::Unknown,
+            Some(record) => output_of(record, &reference.path),
+        }
+    }
+
+    /// Carries out one step and records its start and its end.
+    ///
+    /// # Errors
+    /// [`StepFailure`], after it was recorded.
+    pub async fn apply(&self, step: &Step, gate: Arc<dyn CallGate>) -> Result<Applied, StepFailure> {
+        let operation = operation_of(step);
+        let (number, urn) = (step.id.0, step.urn.clone());
+        self.record(DeploymentEvent::ResourceOperationStarted { step: number, operation, urn: urn.clone() })?;
+        let begun = gate.now();
+        let context = OperationContext { urn: urn.clone(), tags: self.tags.clone(), gate: Arc::clone(&gate) };
+        let result = match self.carry_out(step, operation, &context).await {
+            Ok(outcome) => self.encode(outcome),
+            Err(error) => Err(error),
+        };
+        let duration_ms = u64::try_from((gate.now() - begun).as_millis()).unwrap_or(u64::MAX);
+        match result {
+            Ok((outcome, resource)) => {
+                // Dependants resolve their inputs as soon as this step counts as done.
+                match outcome.record {
+                    Some(record) => {
+                        self.known().insert(urn.clone(), Arc::new(record));
+                    }
+                    None if outcome.applied == Applied::Same => {
+                        self.known().extend(step.record.clone().map(|record| (urn.clone(), record)));
+                    }
+                    None => {}
+                }
+                self.record(DeploymentEvent::ResourceOperationSucceeded {
+                    step: number,
+                    operation: outcome.operation,
+                    urn,
+                    duration_ms,
+                    adopted: outcome.adopted,
+                    resource,
+                })?;
+                Ok(outcome.applied)
+            }
+            Err(error) => {
+                let outcome_unknown = !step.free && may_have_taken_effect(error.kind);
+                let detail = detail_of(&error, &urn);
+                self.record(DeploymentEvent::ResourceOperationFailed {
+                    step: number,
+                    operation,
+                    urn,
+                    duration_ms,
+                    error: detail.clone(),
+                    outcome_unknown,
+                })?;
+                Err(StepFailure(detail))
+            }
+        }
+    }
+
+    /// Records that a step wasn't tried.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::dispatch`].
+    pub fn skip(&self, step: &Step, because: Option<Urn>) -> Result<(), StepFailure> {
+        self.record(DeploymentEvent::ResourceOperationSkipped {
+            step: step.id.0,
+            operation: operation_of(step),
+            urn: step.urn.clone(),
+            because,
+        })
+    }
+
+    /// Records that a step turned out not to be needed.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::dispatch`].
+    pub fn not_needed(&self, step: &Step) -> Result<(), StepFailure> {
+        let (number, operation, urn) = (step.id.0, operation_of(step), step.urn.clone());
+        self.record(DeploymentEvent::ResourceOperationStarted { step: number, operation, urn: urn.clone() })?;
+        self.record(DeploymentEvent::ResourceOperationSucceeded {
+            step: number,
+            operation: Operation::Same,
+            urn,
+            duration_ms: 0,
+            adopted: false,
+            resource: None,
+        })
+    }
+
+    fn record(&self, event: DeploymentEvent) -> Result<(), StepFailure> {
+        self.dispatcher.dispatch(event).map_err(|illegal| {
+            StepFailure(ErrorDetail { code: "internal".into(), message: illegal.to_string(), ..ErrorDetail::default() })
+        })
+    }
+
+    fn encode(
+        &self,
+        outcome: Outcome,
+    ) -> Result<(Outcome, Option<crate::domain::deployment::ResourceImage>), ProviderError> {
+        let image = outcome.record.as_ref().map(|record| self.dispatcher.stack().encode(record)).transpose();
+        let image = image.map_err(|error| ProviderError {
+            hint: error.hint.clone(),
+            ..ProviderError::new(ProviderErrorKind::Internal, format!("its result can't be recorded: {error}"))
+        })?;
+        Ok((outcome, image))
+    }
+
+    async fn carry_out(
+        &self,
+        step: &Step,
+        operation: Operation,
+        context: &OperationContext,
+    ) -> Result<Outcome, ProviderError> {
+        let done = |record| Outcome { operation, adopted: false, record, applied: Applied::Done };
+        if operation.deletes() || operation == Operation::Forget {
+            if step.conditional && self.turns_out_unneeded(step)? {
+                return Ok(Outcome::same());
+            }
+            if !step.free
+                && operation != Operation::Forget
+                && let Some(record) = &step.record
+            {
+                self.provider(step)?.delete(context, &state_of(record)).await?;
+            }
+            return Ok(done(None));
+        }
+        let Some(spec) = &step.spec else {
+            return self.read(step, context).await.map(|record| done(Some(record)));
+        };
+        let inputs = self.resolve(step)?;
+        let mut operation = operation;
+        if step.conditional {
+            match step.reconsider(&inputs, self.types()) {
+                Reconsidered::Same => return Ok(Outcome::same()),
+                Reconsidered::Update(_) => operation = Operation::Update,
+                Reconsidered::Replace(_) => {}
+                Reconsidered::Protected(changes) => return Err(protected(&changes)),
+            }
+        }
+        let old = step.record.as_deref();
+        if step.free || operation == Operation::Same {
+            let mut record = self.new_record(spec, inputs, None, old);
+            if let Some(old) = old {
+                (record.id, record.outputs) = (old.id.clone(), old.outputs.clone());
+            }
+            return Ok(done(Some(record)));
+        }
+        let provider = self.provider(step)?;
+        let (state, adopted) = match (operation, old) {
+            (Operation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
+                Err(error) if error.kind == ProviderErrorKind::NotFound => {
+                    self.create(provider.as_ref(), spec, context, &inputs).await?
+                }
+                result => (result?, false),
+            },
+            (Operation::Read, _) => return self.read(step, context).await.map(|record| done(Some(record))),
+            _ => self.create(provider.as_ref(), spec, context, &inputs).await?,
+        };
+        let made_new = operation.creates();
+        let record = self.new_record(spec, inputs, Some(state), old.filter(|_| !made_new));
+        let became_update = step.operation == resource_graph::Operation::CreateReplacement && !made_new;
+        let applied = if became_update { Applied::Updated } else { Applied::Done };
+        Ok(Outcome { operation, adopted, record: Some(record), applied })
+    }
+
+    /// Whether the deletion of a replacement that deletes first isn't needed after all.
+    fn turns_out_unneeded(&self, step: &Step) -> Result<bool, ProviderError> {
+        let inputs = self.resolve(step)?;
+        match step.reconsider(&inputs, self.types()) {
+            Reconsidered::Same | Reconsidered::Update(_) => Ok(true),
+            Reconsidered::Replace(_) => Ok(false),
+            Reconsidered::Protected(changes) => Err(protected(&changes)),
+        }
+    }
+
+    fn resolve(&self, step: &Step) -> Result<PropertyMap, ProviderError> {
+        step.inputs.resolve(&mut |reference| self.lookup(reference)).map_err(|error| {
+            ProviderError::new(ProviderErrorKind::Internal, format!("its inputs can't be put together: {error}"))
+        })
+    }
+
+    fn new_record(
+        &self,
+        spec: &ResourceSpec,
+        inputs: PropertyMap,
+        state: Option<ResourceState>,
+        old: Option<&ResourceRecord>,
+    ) -> ResourceRecord {
+        let provider = spec.custom.then_some(self.provider_reference.as_str());
+        record_of(spec, inputs, state, old, provider, &rfc3339(self.clock.now_ms()))
+    }
+
+    fn provider(&self, step: &Step) -> Result<Arc<dyn ResourceProvider>, ProviderError> {
+        self.cloud.resource(&step.type_token).ok_or_else(|| {
+            ProviderError::new(ProviderErrorKind::Internal, format!("there is no provider for {}", step.type_token))
+        })
+    }
+
+    fn types(&self) -> &dyn ResourceTypes {
+        self.cloud.as_ref()
+    }
+
+    async fn read(&self, step: &Step, context: &OperationContext) -> Result<ResourceRecord, ProviderError> {
+        let record = step.record.as_deref().ok_or_else(|| {
+            ProviderError::new(ProviderErrorKind::Internal, "there is no record of what is to be read")
+        })?;
+        let id = record.id.as_deref().unwrap_or_default();
+        let state = self.provider(step)?.read(context, id, &record.inputs).await?;
+        let state = state
+            .ok_or_else(|| ProviderError::new(ProviderErrorKind::NotFound, format!("{id} is gone from the cloud")))?;
+        Ok(ResourceRecord { outputs: state.outputs, ..record.clone() })
+    }
+
+    /// Makes a resource, or takes over what a cut-off try or a lost state left behind. Says whether it was taken over.
+    async fn create(
+        &self,
+        provider: &dyn ResourceProvider,
+        spec: &ResourceSpec,
+        context: &OperationContext,
+        inputs: &PropertyMap,
+    ) -> Result<(ResourceState, bool), ProviderError> {
+        if self.may_exist(provider, spec)
+            && let Some(found) = provider.find(context, inputs).await?
+            && found.ours
+        {
+            return self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
+        }
+        let refused = match provider.create(context, inputs).await {
+            Ok(state) => {
+                self.made_here.lock().unwrap_or_else(PoisonError::into_inner).insert(spec.urn.clone());
+                return Ok((state, false));
+            }
+            Err(error) if error.kind == ProviderErrorKind::AlreadyExists => error,
+            Err(error) => return Err(error),
+        };
+        match provider.find(context, inputs).await? {
+            Some(found) if found.ours => {
+                self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+            }
+            Some(found) => Err(ProviderError {
+                hint: Some(format!(
+                    "it isn't ours, so it is left alone: delete or rename it, choose another name, or take it over with \
+                     `semantest-iac import {} {} {}`",
+                    spec.type_token,
+                    spec.urn.name(),
+                    found.state.id
+                )),
+                ..ProviderError::new(
+                    ProviderErrorKind::AlreadyExists,
+                    format!("{} exists already and wasn't made by this stack", found.state.id),
+                )
+            }),
+            None => Err(refused),
+        }
+    }
+
+    /// Whether something with a generated id, which the cloud would happily make twice, may be there already.
+    fn may_exist(&self, provider: &dyn ResourceProvider, spec: &ResourceSpec) -> bool {
+        let made_here = self.made_here.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state_is_new
+            && provider.has_generated_id()
+            && !spec.dependencies().iter().any(|urn| made_here.contains(urn))
+    }
+
+    async fn adopt(
+        &self,
+        provider: &dyn ResourceProvider,
+        spec: &ResourceSpec,
+        context: &OperationContext,
+        found: ResourceState,
+        inputs: &PropertyMap,
+    ) -> Result<ResourceState, ProviderError> {
+        let rules = DiffRules::new(self.cloud.info(&spec.type_token), &spec.options)
+            .map_err(|error| ProviderError::new(ProviderErrorKind::Internal, error.to_string()))?;
+        let changes = rules.diff(&found.inputs, inputs);
+        if changes.is_empty() {
+            return Ok(found);
+        }
+        if changes.iter().any(|change| change.forces_replacement) {
+            provider.delete(context, &found).await?;
+            return provider.create(context, inputs).await;
+        }
+        provider.update(context, &found, inputs).await
+    }
+}
+
+/// The domain's word for what a step does. Deleting a copy that an earlier replacement left is the end of that replacement.
+pub fn operation_of(step: &Step) -> Operation {
+    use resource_graph::Operation as Planned;
+    match step.operation {
+        Planned::Same => Operation::Same,
+        Planned::Read => Operation::Read,
+        Planned::Create => Operation::Create,
+        Planned::Update => Operation::Update,
+        Planned::CreateReplacement => Operation::CreateReplacement,
+        Planned::DeleteReplaced => Operation::DeleteReplaced,
+        Planned::Delete if step.record.as_ref().is_some_and(|record| record.pending_deletion) => {
+            Operation::DeleteReplaced
+        }
+        Planned::Delete => Operation::Delete,
+        Planned::Forget => Operation::Forget,
+    }
+}
+
+/// One output of a record; `["id"]` is its id.
+pub fn output_of(record: &ResourceRecord, path: &[String]) -> Resolved {
+    let value = match path {
+        [name] if name == "id" => record.id.clone().map(Value::from),
+        path => record.outputs.get_path(path).cloned(),
+    };
+    value.map_or(Resolved::Missing, Resolved::Known)
+}
+
+/// What a provider is told of a recorded resource.
+pub fn state_of(record: &ResourceRecord) -> ResourceState {
+    ResourceState {
+        id: record.id.clone().unwrap_or_default(),
+        inputs: record.inputs.clone(),
+        outputs: record.outputs.clone(),
+    }
+}
+
+fn may_have_taken_effect(kind: ProviderErrorKind) -> bool {
+    matches!(
+        kind,
+        ProviderErrorKind::Unavailable
+            | ProviderErrorKind::Timeout
+            | ProviderErrorKind::Cancelled
+            | ProviderErrorKind::Conflict
+            | ProviderErrorKind::Internal
+    )
+}
+
+/// A provider's error for people and machines.
+pub fn detail_of(error: &ProviderError, urn: &Urn) -> ErrorDetail {
+    ErrorDetail {
+        urn: Some(urn.to_string()),
+        code: error.code.clone().unwrap_or_else(|| error.kind.code().to_owned()),
+        message: error.message.clone(),
+        hint: error.hint.clone(),
+    }
+}
+
+fn protected(changes: &[PropertyChange]) -> ProviderError {
+    let names: Vec<String> = changes.iter().map(|change| change.path.to_string()).collect();
+    ProviderError::new(
+        ProviderErrorKind::Refused,
+        format!("it would have to be replaced ({}), but is protected", names.join(", ")),
+    )
+    .with_hint("remove the protection in a deployment of its own first")
+}

@@ -1,0 +1,173 @@
+//! The commands: deploy, destroy, preview.
+
+use futures::future::join_all;
+use resource_graph::{ResourceSpec, Urn};
+
+use super::error::{ApplicationError, ErrorKind};
+use super::planning::{self, Wanted};
+use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
+use super::request::{DeployRequest, DestroyRequest, Options, Ports};
+use super::saga::{Confirmation, Preview, Saga, counts_of};
+use super::{outputs, queries};
+use crate::domain;
+use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
+use crate::ports::{Blueprint, BlueprintRequest, CloudIdentity, ComponentDeployment, Notice, StackSnapshot};
+
+/// Brings the chosen components to what the configuration wants.
+///
+/// # Errors
+/// When nothing was begun: wrong input, no credentials, locked. What fails later is in the report.
+pub async fn deploy(
+    ports: &Ports,
+    request: &DeployRequest,
+    confirmation: &dyn Confirmation,
+) -> Result<DeploymentReport, ApplicationError> {
+    let started_ms = ports.clock.now_ms();
+    let (wanted, identity, snapshot) = want(ports, request).await?;
+    let components = &request.components;
+    Saga { ports, options: &request.options, components, wanted, identity, confirmation, started_ms }
+        .run(snapshot)
+        .await
+}
+
+/// Deletes what the chosen components have in the stack.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn destroy(
+    ports: &Ports,
+    request: &DestroyRequest,
+    confirmation: &dyn Confirmation,
+) -> Result<DeploymentReport, ApplicationError> {
+    let started_ms = ports.clock.now_ms();
+    let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
+    let (identity, snapshot) = (identity?, snapshot?);
+    refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
+    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new() };
+    Saga { ports, options: &request.options, components: &[], wanted, identity, confirmation, started_ms }
+        .run(snapshot)
+        .await
+}
+
+/// Shows what [`deploy`] would do, and does nothing.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn preview(
+    ports: &Ports,
+    request: &DeployRequest,
+    show: &(dyn Fn(&Preview<'_>) + Sync),
+) -> Result<DeploymentReport, ApplicationError> {
+    let started_ms = ports.clock.now_ms();
+    let (wanted, _, snapshot) = want(ports, request).await?;
+    if let Some(deployment) = queries::interrupted_id(&snapshot) {
+        ports.notices.notice(Notice::Warning {
+            message: format!(
+                "the deployment {deployment} is running, or died; what it left open isn't in this preview"
+            ),
+            hint: Some("the next deploy settles it first".into()),
+        });
+    }
+    let latencies = ports.latencies.load();
+    let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
+    let lower_bound = super::saga::lower_bound(ports, &planned.plan);
+    show(&Preview {
+        command: DeploymentCommand::Deploy,
+        stack: &request.options.target.stack,
+        plan: &planned.plan,
+        drifts: &planned.drifts,
+        lower_bound: &lower_bound,
+    });
+    Ok(DeploymentReport {
+        schema_version: SCHEMA_VERSION,
+        command: "preview".into(),
+        project: request.options.target.project.clone(),
+        stack: request.options.target.stack.clone(),
+        result: DeploymentResult::Succeeded,
+        deployment_id: None,
+        changes: counts_of(&planned.plan),
+        calls: ports.calls.counts(),
+        duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
+        lower_bound_ms: super::saga::milliseconds(lower_bound.total()),
+        outputs: outputs::shown(&snapshot.outputs),
+        errors: Vec::new(),
+    })
+}
+
+/// Packages, asks who we are and reads the state at the same time, and turns the components into resources.
+async fn want(
+    ports: &Ports,
+    request: &DeployRequest,
+) -> Result<(Wanted, CloudIdentity, StackSnapshot), ApplicationError> {
+    let options = &request.options;
+    let chosen: Vec<&domain::component::Component> = request
+        .components
+        .iter()
+        .filter(|component| {
+            options.components.is_empty() || options.components.iter().any(|name| name == component.name().as_str())
+        })
+        .collect();
+    let packages = join_all(chosen.iter().map(|component| ports.packager.package(component, ports.notices.as_ref())));
+    let (packages, identity, snapshot) = tokio::join!(packages, ports.cloud.identity(), ports.store.read());
+    let mut details = Vec::new();
+    let mut components = Vec::new();
+    for (component, package) in chosen.into_iter().zip(packages) {
+        match package {
+            Ok(package) => components.push(ComponentDeployment { component: component.clone(), package }),
+            Err(detail) => details.push(detail),
+        }
+    }
+    if !details.is_empty() {
+        return Err(ApplicationError { kind: ErrorKind::Failed, details });
+    }
+    let (identity, snapshot) = (identity?, snapshot?);
+    refuse_unknown_components(ports, options, &request.components, &snapshot)?;
+    let blueprint = ports.cloud.blueprint(&BlueprintRequest {
+        project: options.target.project.clone(),
+        environment: options.target.environment.clone(),
+        stack: options.target.stack.clone(),
+        identity: Some(identity.clone()),
+        components,
+    })?;
+    Ok((wanted(options, blueprint), identity, snapshot))
+}
+
+fn wanted(options: &Options, blueprint: Blueprint) -> Wanted {
+    let target = &options.target;
+    let root = ResourceSpec::component(Urn::root(&target.stack, &target.project));
+    let mut specs = vec![root];
+    for mut spec in blueprint.resources {
+        // Everything at the top belongs to the root, as in states of Pulumi's own.
+        if spec.options.parent.is_none() {
+            spec.options.parent = Some(specs[0].urn.clone());
+        }
+        specs.push(spec);
+    }
+    Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs }
+}
+
+fn refuse_unknown_components(
+    ports: &Ports,
+    options: &Options,
+    components: &[domain::component::Component],
+    snapshot: &StackSnapshot,
+) -> Result<(), ApplicationError> {
+    let target = &options.target;
+    let known = |name: &String| {
+        let urn = ports.cloud.component_urn(&target.project, &target.stack, name);
+        components.iter().any(|component| component.name().as_str() == name)
+            || snapshot.resources.iter().any(|resource| *resource.urn() == urn)
+    };
+    let details: Vec<ErrorDetail> = options
+        .components
+        .iter()
+        .filter(|name| !known(name))
+        .map(|name| ErrorDetail {
+            urn: None,
+            code: "unknown-component".into(),
+            message: format!("there is no component {name} in the configuration or in the stack {}", target.stack),
+            hint: Some("the command `status` lists what the stack holds".into()),
+        })
+        .collect();
+    if details.is_empty() { Ok(()) } else { Err(ApplicationError { kind: ErrorKind::Usage, details }) }
+}

@@ -1,0 +1,249 @@
+//! From what is wanted and what is recorded to a plan: the graph, the refresh of what the plan is about to touch, the plan.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use resource_graph::{
+    Latencies, OutputReference, Plan, PlanOptions, PropertyMap, Resolved, ResourceGraph, ResourceRecord, ResourceSpec,
+    Selection, Urn,
+};
+
+use super::error::{ApplicationError, ErrorKind};
+use super::refresh::{self, Refreshed};
+use super::request::{Options, Ports, Refresh};
+use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
+use crate::ports::{OutputDeclaration, RecordedResource, StackSnapshot};
+
+/// What a command wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The command.
+    pub command: DeploymentCommand,
+    /// The resources, the root first; empty to destroy.
+    pub specs: Vec<ResourceSpec>,
+    /// What the components show.
+    pub outputs: Vec<OutputDeclaration>,
+}
+
+/// A resource that isn't as the state records it.
+#[derive(Clone, Debug)]
+pub struct Drift {
+    /// Its name.
+    pub urn: Urn,
+    /// Names of the inputs that differ; empty when it is gone.
+    pub properties: Vec<String>,
+    /// What it is now; `None` when it is gone.
+    pub record: Option<Arc<ResourceRecord>>,
+}
+
+/// A plan with what it was made from.
+pub struct Planned {
+    /// The steps.
+    pub plan: Plan,
+    /// What was found otherwise than recorded.
+    pub drifts: Vec<Drift>,
+    /// The records that the plan was made from: the state's, with what was read in their place.
+    pub records: Vec<RecordedResource>,
+    /// The stack's outputs, as far as they are known before anything is done; `None` when one isn't.
+    pub outputs: Option<PropertyMap>,
+}
+
+impl Planned {
+    /// Whether nothing is to be done: to the cloud, to the state, to what is shown.
+    pub fn is_empty(&self, snapshot: &StackSnapshot) -> bool {
+        self.plan.is_empty() && self.drifts.is_empty() && self.outputs.as_ref() == Some(&snapshot.outputs)
+    }
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// When what is wanted doesn't hang together, something is protected, or the cloud can't be asked.
+pub async fn plan(
+    ports: &Ports,
+    options: &Options,
+    wanted: &Wanted,
+    snapshot: &StackSnapshot,
+    latencies: &Latencies,
+) -> Result<Planned, ApplicationError> {
+    let graph = ResourceGraph::new(wanted.specs.iter().cloned())
+        .map_err(|error| usage("graph", error.to_string()).with_hint(error.hint()))?;
+    let mut plan_options = PlanOptions {
+        selection: selection(ports, options, snapshot, &graph)?,
+        gone: HashSet::new(),
+        latencies: latencies.clone(),
+    };
+    let make = |records: &[RecordedResource], plan_options: &PlanOptions| {
+        resource_graph::plan(&graph, records, ports.cloud.as_ref(), plan_options).map_err(|error| plan_error(&error))
+    };
+    let mut records = snapshot.resources.clone();
+    let mut drifts = Vec::new();
+    let first = match options.refresh {
+        Refresh::All => None,
+        _ => Some(make(&records, &plan_options)?),
+    };
+    let touched: Option<HashSet<Urn>> = match (&first, options.refresh) {
+        (_, Refresh::All) => None,
+        (Some(first), Refresh::Changed) => Some(
+            first
+                .steps()
+                .iter()
+                .filter(|step| !step.free && step.record.is_some() && touches(step))
+                .map(|step| step.urn.clone())
+                .collect(),
+        ),
+        _ => Some(HashSet::new()),
+    };
+    if touched.as_ref().is_none_or(|touched| !touched.is_empty()) {
+        let found = refresh::read(ports, options, &records, latencies, |urn| {
+            touched.as_ref().is_none_or(|touched| touched.contains(urn))
+        })
+        .await?;
+        for Refreshed { urn, record } in found {
+            let Some(index) = records.iter().position(|known| *known.urn() == urn && !known.marks().pending_deletion)
+            else {
+                continue;
+            };
+            match record {
+                None => {
+                    plan_options.gone.insert(urn.clone());
+                    drifts.push(Drift { urn, properties: Vec::new(), record: None });
+                }
+                Some(record) => {
+                    let before = records[index].to_record().map_err(|error| unreadable(&urn, error.as_ref()))?;
+                    let properties = refresh::differing_inputs(ports, &before, &record)?;
+                    if !properties.is_empty() {
+                        let record = Arc::new(record);
+                        records[index] = Arc::new(ResourceRecord::clone(&record));
+                        drifts.push(Drift { urn, properties, record: Some(record) });
+                    }
+                }
+            }
+        }
+    }
+    let plan = match first {
+        Some(first) if drifts.is_empty() => first,
+        _ => make(&records, &plan_options)?,
+    };
+    // A resource that is gone stays in the records for the planner's sake, which is told that it is gone.
+    let outputs = known_outputs(wanted, options, snapshot, &plan, &records)?;
+    Ok(Planned { plan, drifts, records, outputs })
+}
+
+fn touches(step: &resource_graph::Step) -> bool {
+    use resource_graph::Operation::{CreateReplacement, Delete, DeleteReplaced, Update};
+    matches!(step.operation, Update | CreateReplacement | DeleteReplaced | Delete)
+}
+
+fn selection(
+    ports: &Ports,
+    options: &Options,
+    snapshot: &StackSnapshot,
+    graph: &ResourceGraph,
+) -> Result<Selection, ApplicationError> {
+    if !options.targets.is_empty() {
+        let known = |urn: &Urn| graph.get(urn).is_some() || snapshot.resources.iter().any(|known| known.urn() == urn);
+        let details: Vec<ErrorDetail> = options
+            .targets
+            .iter()
+            .filter(|urn| !known(urn))
+            .map(|urn| ErrorDetail {
+                urn: Some(urn.to_string()),
+                code: "unknown-target".into(),
+                message: format!("there is no resource {urn}"),
+                hint: Some("the command `graph` lists the URNs of all resources".into()),
+            })
+            .collect();
+        if !details.is_empty() {
+            return Err(ApplicationError { kind: ErrorKind::Usage, details });
+        }
+        return Ok(Selection::Targets(options.targets.iter().cloned().collect()));
+    }
+    if options.components.is_empty() {
+        return Ok(Selection::All);
+    }
+    let target = &options.target;
+    let urn = |name: &String| ports.cloud.component_urn(&target.project, &target.stack, name);
+    // A chosen component that is neither wanted nor recorded has nothing to be destroyed.
+    let known = |urn: &Urn| graph.get(urn).is_some() || snapshot.resources.iter().any(|known| known.urn() == urn);
+    Ok(Selection::Components(options.components.iter().map(urn).filter(known).collect()))
+}
+
+fn known_outputs(
+    wanted: &Wanted,
+    options: &Options,
+    snapshot: &StackSnapshot,
+    plan: &Plan,
+    records: &[RecordedResource],
+) -> Result<Option<PropertyMap>, ApplicationError> {
+    if wanted.command == DeploymentCommand::Destroy {
+        return Ok(Some(outputs_after_destroy(options, snapshot)));
+    }
+    let changing: HashSet<&Urn> = plan.steps().iter().map(|step| &step.urn).collect();
+    let by_urn: std::collections::HashMap<&Urn, &RecordedResource> =
+        records.iter().filter(|record| !record.marks().pending_deletion).map(|record| (record.urn(), record)).collect();
+    let mut all_known = true;
+    let mut lookup = |reference: &OutputReference| match by_urn.get(&reference.urn) {
+        Some(record) if !changing.contains(&reference.urn) => recorded_output(record, &reference.path),
+        _ => {
+            all_known = false;
+            Resolved::Unknown
+        }
+    };
+    let before = outputs_before(wanted, options, snapshot);
+    let outputs = super::outputs::resolve(&before, &wanted.outputs, &mut lookup)
+        .map_err(|error| ApplicationError::new(ErrorKind::Failed, "outputs", error.to_string()))?;
+    Ok(all_known.then_some(outputs))
+}
+
+/// An output of a recorded resource; `["id"]` is its id.
+pub fn recorded_output(record: &RecordedResource, path: &[String]) -> Resolved {
+    if let [name] = path
+        && name == "id"
+    {
+        return record.id().map_or(Resolved::Missing, |id| Resolved::Known(id.into()));
+    }
+    match record.output(path) {
+        Ok(Some(value)) => Resolved::Known(value),
+        _ => Resolved::Missing,
+    }
+}
+
+/// The outputs to start from: when everything is deployed, those of components that are no longer wanted go.
+pub fn outputs_before(wanted: &Wanted, options: &Options, snapshot: &StackSnapshot) -> PropertyMap {
+    let mut before = snapshot.outputs.clone();
+    if wanted.command == DeploymentCommand::Deploy && options.components.is_empty() && options.targets.is_empty() {
+        let declared: HashSet<&str> = wanted.outputs.iter().map(|output| output.component.as_str()).collect();
+        // What isn't a component's map is another tool's export, and stays.
+        before.retain(|name, value| declared.contains(name) || value.as_map().is_none());
+    }
+    before
+}
+
+/// The outputs when the chosen components are gone.
+pub fn outputs_after_destroy(options: &Options, snapshot: &StackSnapshot) -> PropertyMap {
+    if options.components.is_empty() && options.targets.is_empty() {
+        return PropertyMap::new();
+    }
+    let mut left = snapshot.outputs.clone();
+    left.retain(|name, _| !options.components.iter().any(|component| component == name));
+    left
+}
+
+fn usage(code: &str, message: String) -> ApplicationError {
+    ApplicationError::new(ErrorKind::Usage, code, message)
+}
+
+fn unreadable(urn: &Urn, error: &(dyn std::error::Error + Send + Sync)) -> ApplicationError {
+    ApplicationError::new(ErrorKind::Failed, "state-unreadable", format!("the record of {urn} can't be read: {error}"))
+}
+
+fn plan_error(error: &resource_graph::PlanError) -> ApplicationError {
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    ApplicationError::new(ErrorKind::Failed, "plan", message).with_hint(error.hint())
+}

@@ -1,0 +1,88 @@
+//! Records of resources: what the state is to hold after a step.
+
+use resource_graph::{PropertyMap, ResourceRecord, ResourceSpec, Urn, Value};
+
+use crate::ports::ResourceState;
+
+/// The record of a resource after it was made or changed.
+///
+/// `old` is the record before; its time of creation is kept. `now` is RFC 3339 in UTC.
+pub fn record_of(
+    spec: &ResourceSpec,
+    inputs: PropertyMap,
+    state: Option<ResourceState>,
+    old: Option<&ResourceRecord>,
+    provider: Option<&str>,
+    now: &str,
+) -> ResourceRecord {
+    let mut record = ResourceRecord::new(spec.urn.clone(), spec.custom);
+    if let Some(state) = state {
+        record.id = Some(state.id);
+        record.outputs = state.outputs;
+    }
+    hide_secrets(&inputs, &spec.options.additional_secret_outputs, &mut record.outputs);
+    record.parent = spec.options.parent.clone();
+    record.dependencies = spec.dependencies().into_iter().filter(|urn| Some(urn) != record.parent.as_ref()).collect();
+    if spec.custom {
+        record.property_dependencies =
+            spec.inputs.iter().map(|(name, value)| (name.to_owned(), references_of(value))).collect();
+        record.provider = provider.map(str::to_owned);
+    }
+    record.protect = spec.options.protect;
+    record.retain_on_delete = spec.options.retain_on_delete;
+    record.additional_secret_outputs = spec.options.additional_secret_outputs.clone();
+    record.custom_timeouts = spec.options.custom_timeouts.clone();
+    record.created = old.and_then(|old| old.created.clone()).or_else(|| Some(now.to_owned()));
+    record.modified = Some(now.to_owned());
+    record.inputs = inputs;
+    record
+}
+
+fn references_of(value: &Value) -> Vec<Urn> {
+    let mut urns = Vec::new();
+    value.for_each_reference(&mut |reference| {
+        if !urns.contains(&reference.urn) {
+            urns.push(reference.urn.clone());
+        }
+    });
+    urns
+}
+
+/// An output that repeats a secret input, or is named as secret, is secret too: clouds answer in the clear.
+fn hide_secrets(inputs: &PropertyMap, additional: &[String], outputs: &mut PropertyMap) {
+    for (name, output) in outputs.iter_mut() {
+        let repeats = inputs.get(name).is_some_and(Value::contains_secret);
+        if (repeats || additional.iter().any(|secret| secret == name)) && !matches!(output, Value::Secret(_)) {
+            *output = Value::secret(std::mem::replace(output, Value::Null));
+        }
+    }
+}
+
+/// Whether two records say the same, times apart.
+pub fn same_but_for_times(a: &ResourceRecord, b: &ResourceRecord) -> bool {
+    let timeless = |record: &ResourceRecord| ResourceRecord { created: None, modified: None, ..record.clone() };
+    timeless(a) == timeless(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use resource_graph::{OutputReference, TypeToken};
+
+    use super::*;
+
+    #[test]
+    fn what_is_secret_in_an_input_is_secret_in_the_output_of_that_name() {
+        let urn = |name| Urn::new("dev", "shop", None, &TypeToken::new("a:b:C"), name);
+        let mut spec = ResourceSpec::new(urn("x"), PropertyMap::new());
+        spec.inputs.insert("password", Value::secret("hunter2"));
+        spec.inputs.insert("peer", OutputReference::new(urn("y"), "arn"));
+        let inputs = PropertyMap::from([("password", Value::secret("hunter2")), ("peer", "arn:y".into())]);
+        let outputs = PropertyMap::from([("password", "hunter2"), ("arn", "arn:x")]);
+        let state = ResourceState { id: "1".into(), inputs: PropertyMap::new(), outputs };
+        let record = record_of(&spec, inputs, Some(state), None, Some("p::1"), "now");
+        assert!(!format!("{:?}", record.outputs).contains("hunter2"));
+        assert_eq!(record.outputs.string("arn"), Some("arn:x"));
+        assert_eq!(record.property_dependencies, [("password".into(), vec![]), ("peer".into(), vec![urn("y")])]);
+        assert_eq!(record.dependencies, [urn("y")]);
+    }
+}

@@ -1,0 +1,106 @@
+//! Reading recorded resources from the cloud, and saying what differs.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use resource_graph::{DiffRules, Latencies, ResourceOptions, ResourceRecord, Urn};
+
+use super::apply::detail_of;
+use super::error::{ApplicationError, ErrorKind};
+use super::gate::DirectGate;
+use super::request::{Options, Ports};
+use crate::ports::{CallGate, OperationContext, ProviderError, RecordedResource, ResourceTags};
+
+/// Reads that may be under way at a time.
+const PARALLEL_READS: usize = 32;
+
+/// A resource as it is in the cloud.
+#[derive(Clone, Debug)]
+pub struct Refreshed {
+    /// Its name.
+    pub urn: Urn,
+    /// The record with inputs and outputs as they are; `None` when it is gone.
+    pub record: Option<ResourceRecord>,
+}
+
+/// The tags of a stack's resources. Reads belong to no deployment.
+pub fn tags(options: &Options, deployment: &str) -> ResourceTags {
+    ResourceTags {
+        project: options.target.project.clone(),
+        stack: options.target.stack.clone(),
+        deployment: deployment.to_owned(),
+    }
+}
+
+/// Reads the recorded resources that `wanted` names: those of known types, old copies and read-only ones not included.
+///
+/// # Errors
+/// When one can't be read.
+pub async fn read(
+    ports: &Ports,
+    options: &Options,
+    records: &[RecordedResource],
+    _latencies: &Latencies,
+    wanted: impl Fn(&Urn) -> bool,
+) -> Result<Vec<Refreshed>, ApplicationError> {
+    let gate: Arc<dyn CallGate> = Arc::new(DirectGate::new(ports, options));
+    let reads = records.iter().filter(|record| {
+        let marks = record.marks();
+        marks.custom
+            && !marks.external
+            && !marks.pending_deletion
+            && !marks.pending_replacement
+            && ports.cloud.info(&record.urn().type_token()).is_some()
+            && wanted(record.urn())
+    });
+    let reads: Vec<_> = reads
+        .map(|record| {
+            let context =
+                OperationContext { urn: record.urn().clone(), tags: tags(options, ""), gate: Arc::clone(&gate) };
+            read_one(ports, record, context)
+        })
+        .collect();
+    stream::iter(reads).buffer_unordered(PARALLEL_READS).try_collect().await
+}
+
+async fn read_one(
+    ports: &Ports,
+    record: &RecordedResource,
+    context: OperationContext,
+) -> Result<Refreshed, ApplicationError> {
+    let urn = record.urn().clone();
+    let failed =
+        |error: &ProviderError| ApplicationError { kind: ErrorKind::Failed, details: vec![detail_of(error, &urn)] };
+    let before = record.to_record().map_err(|error| {
+        ApplicationError::new(
+            ErrorKind::Failed,
+            "state-unreadable",
+            format!("the record of {urn} can't be read: {error}"),
+        )
+    })?;
+    let Some(provider) = ports.cloud.resource(&before.type_token) else {
+        return Ok(Refreshed { urn, record: Some(ResourceRecord::clone(&before)) });
+    };
+    let id = before.id.as_deref().unwrap_or_default();
+    let state = provider.read(&context, id, &before.inputs).await.map_err(|error| failed(&error))?;
+    let record = state.map(|state| ResourceRecord {
+        inputs: state.inputs,
+        outputs: state.outputs,
+        ..ResourceRecord::clone(&before)
+    });
+    Ok(Refreshed { urn, record })
+}
+
+/// Names of the inputs that differ between what is recorded and what is there.
+///
+/// # Errors
+/// Never for records of ours; a record's options can't be broken.
+pub fn differing_inputs(
+    ports: &Ports,
+    before: &ResourceRecord,
+    now: &ResourceRecord,
+) -> Result<Vec<String>, ApplicationError> {
+    let rules = DiffRules::new(ports.cloud.info(&before.type_token), &ResourceOptions::default())
+        .map_err(|error| ApplicationError::new(ErrorKind::Failed, "internal", error.to_string()))?;
+    Ok(rules.diff(&before.inputs, &now.inputs).iter().map(|change| change.path.to_string()).collect())
+}

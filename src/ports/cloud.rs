@@ -1,0 +1,106 @@
+//! The port of a cloud: its resource types, quotas, identity, rules, and the blueprint that turns components into resources.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, Quota, ResourceSpec, ResourceTypes, TypeToken, Urn, Value};
+
+use super::{PackagedCode, ProviderError, ResourceProvider};
+use crate::domain;
+
+/// Who we are to the cloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloudIdentity {
+    /// The account (AWS) or subscription (Azure).
+    pub account: String,
+    /// The principal, such as an ARN.
+    pub principal: String,
+    /// The region that resources go to.
+    pub region: String,
+}
+
+/// A component with its packaged code.
+#[derive(Clone, Debug)]
+pub struct ComponentDeployment {
+    /// What is wanted.
+    pub component: domain::component::Component,
+    /// Its code.
+    pub package: PackagedCode,
+}
+
+/// What a blueprint is made for.
+#[derive(Clone, Debug)]
+pub struct BlueprintRequest {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name, part of physical names.
+    pub environment: String,
+    /// The stack's name, part of URNs.
+    pub stack: String,
+    /// Who we are; `None` where only names are wanted (validation without credentials).
+    pub identity: Option<CloudIdentity>,
+    /// The components to deploy.
+    pub components: Vec<ComponentDeployment>,
+}
+
+/// Which output of which resource a component shows to its user.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputDeclaration {
+    /// The component.
+    pub component: String,
+    /// The output's name, such as `url`.
+    pub name: String,
+    /// The value: usually a reference to an output.
+    pub value: Value,
+}
+
+/// The resources that components become on a cloud.
+#[derive(Clone, Debug, Default)]
+pub struct Blueprint {
+    /// All resources, dependencies first, the components' own group resources included; the root stack and the provider
+    /// resource not.
+    pub resources: Vec<ResourceSpec>,
+    /// What the components show.
+    pub outputs: Vec<OutputDeclaration>,
+}
+
+/// One cloud.
+#[async_trait]
+pub trait Cloud: ResourceTypes {
+    /// The provider's name.
+    fn provider(&self) -> domain::provider::Provider;
+
+    /// Quota classes by name.
+    fn quotas(&self) -> BTreeMap<&'static str, Quota>;
+
+    /// Who we are: one call, which also shows that credentials and endpoint work.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Denied`](super::ProviderErrorKind::Denied) or
+    /// [`Unavailable`](super::ProviderErrorKind::Unavailable).
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError>;
+
+    /// The implementation of a resource type; `None` when it isn't ours.
+    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>>;
+
+    /// Turns components into resources. Pure: no calls.
+    ///
+    /// # Errors
+    /// When a component can't be turned into resources; rules are checked before, each at its place in the configuration.
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError>;
+
+    /// The provider resource's name (`default_7_48_0`) and inputs, as Pulumi writes them (SPEC.md section 1.7).
+    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap);
+
+    /// What a component's code printed lately, for the report of a failed health check; `None` where the cloud keeps none.
+    ///
+    /// # Errors
+    /// When the cloud can't be asked.
+    async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+
+    /// URN of the component's group resource.
+    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn;
+}

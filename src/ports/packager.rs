@@ -1,0 +1,21 @@
+//! Turning a component's source into code that can be uploaded.
+
+use async_trait::async_trait;
+
+use super::{NoticeHandler, PackagedCode};
+use crate::domain;
+use crate::domain::deployment::ErrorDetail;
+
+/// Builds and packages components.
+#[async_trait]
+pub trait Packager: Send + Sync {
+    /// Builds (where the component says how, and something changed) and packages.
+    ///
+    /// # Errors
+    /// What is wrong with the source, with the build's last output where it failed.
+    async fn package(
+        &self,
+        component: &domain::component::Component,
+        notices: &dyn NoticeHandler,
+    ) -> Result<PackagedCode, ErrorDetail>;
+}

@@ -1,0 +1,261 @@
+//! Where a stack's state is kept: snapshots, the lock, the journal, checkpoints and history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, Recorded, ResourceRecord, Urn};
+
+use super::NoticeHandler;
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent, Operation, ResourceImage};
+use crate::domain::event::DomainEvent;
+
+/// A resource of the state, decoded when it is asked for.
+pub type RecordedResource = Arc<dyn Recorded + Send + Sync>;
+
+/// A deployment that died: its events, as far as they were durable.
+#[derive(Clone, Debug)]
+pub struct InterruptedDeployment {
+    /// The events in order; at least the request.
+    pub events: Vec<DomainEvent>,
+}
+
+/// What the state says of a stack at one moment.
+#[derive(Clone, Default)]
+pub struct StackSnapshot {
+    /// Whether the stack has ever been written.
+    pub exists: bool,
+    /// Changes whenever the state does.
+    pub version: String,
+    /// The resources in the state's order.
+    pub resources: Vec<RecordedResource>,
+    /// What the stack shows: the root resource's outputs.
+    pub outputs: PropertyMap,
+    /// A deployment of it that is running, or died and isn't settled yet.
+    pub interrupted: Option<InterruptedDeployment>,
+}
+
+/// Who asks for the lock, and how long they wait for it.
+#[derive(Clone, Copy, Debug)]
+pub struct LockRequest {
+    /// Zero: don't wait.
+    pub timeout: Duration,
+}
+
+/// One change of the checkpoint; the checkpoint is the fold of these over the one before.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckpointChange {
+    /// The resource is this now. Its place in the state is kept, or is the end; the root's is the first, then the providers'.
+    Put {
+        /// Its name.
+        urn: Urn,
+        /// What it is.
+        image: ResourceImage,
+    },
+    /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted.
+    PutReplacement {
+        /// Its name.
+        urn: Urn,
+        /// What the new one is.
+        image: ResourceImage,
+    },
+    /// The old one of a replacement was deleted: an old copy goes; one that lives waits for its replacement.
+    RemoveReplaced {
+        /// Its name.
+        urn: Urn,
+    },
+    /// It is gone.
+    Remove {
+        /// Its name.
+        urn: Urn,
+    },
+}
+
+impl CheckpointChange {
+    /// What an event changes; `None` when it changes nothing. The checkpoint is the fold of this over the stream.
+    pub fn of(event: &DeploymentEvent) -> Option<Self> {
+        match event {
+            DeploymentEvent::ResourceRecorded { urn, resource } => {
+                Some(Self::Put { urn: urn.clone(), image: resource.clone() })
+            }
+            DeploymentEvent::ResourceDrifted { urn, resource, .. } => Some(match resource {
+                Some(image) => Self::Put { urn: urn.clone(), image: image.clone() },
+                None => Self::Remove { urn: urn.clone() },
+            }),
+            DeploymentEvent::ResourceOperationSucceeded { operation, urn, resource, .. } => {
+                let urn = urn.clone();
+                match (operation, resource) {
+                    (Operation::Delete | Operation::Forget, _) => Some(Self::Remove { urn }),
+                    (Operation::DeleteReplaced, _) => Some(Self::RemoveReplaced { urn }),
+                    (Operation::CreateReplacement, Some(image)) => {
+                        Some(Self::PutReplacement { urn, image: image.clone() })
+                    }
+                    (_, Some(image)) => Some(Self::Put { urn, image: image.clone() }),
+                    (_, None) => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the history keeps of a deployment.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// The deployment.
+    pub deployment_id: String,
+    /// `update` or `destroy`.
+    pub kind: String,
+    /// Whether all went well.
+    pub succeeded: bool,
+    /// Seconds since 1970.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// A word from whoever asked.
+    pub message: String,
+    /// Facts about the source (`git.head`, …) and the deployment.
+    pub environment: BTreeMap<String, String>,
+    /// What was done.
+    pub changes: ChangeCounts,
+}
+
+/// Where one stack's state is kept. Reads never take the lock.
+#[async_trait]
+pub trait StackStore: Send + Sync {
+    /// Where it is, for people.
+    fn location(&self) -> String;
+
+    /// Reads the state: the checkpoint, and on it what the journal of a running or died deployment has recorded since.
+    ///
+    /// # Errors
+    /// When it can't be read, or isn't a sound state.
+    async fn read(&self) -> Result<StackSnapshot, StoreError>;
+
+    /// Takes the stack's lock, waiting as long as the request says. The lock of a process that is known to be dead is taken
+    /// over, and a notice says so.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Locked`] when somebody else holds it.
+    async fn lock(&self, request: LockRequest, notices: &dyn NoticeHandler)
+    -> Result<Arc<dyn LockedStack>, StoreError>;
+
+    /// The latest deployments, newest first.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, StoreError>;
+
+    /// Ids of the deployments whose events are kept, oldest first; the running or interrupted one is the last.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    async fn deployments(&self) -> Result<Vec<String>, StoreError>;
+
+    /// The events of a deployment from a position on, as far as they are durable.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    async fn events(&self, deployment: &str, from: usize) -> Result<Vec<DomainEvent>, StoreError>;
+}
+
+/// A stack whose lock is ours.
+#[async_trait]
+pub trait LockedStack: Send + Sync {
+    /// Reads the state under the lock.
+    ///
+    /// # Errors
+    /// As [`StackStore::read`].
+    async fn read(&self) -> Result<StackSnapshot, StoreError>;
+
+    /// A resource in the state's form, its secret values encrypted.
+    ///
+    /// # Errors
+    /// When it holds a secret and there is no (or a wrong) passphrase.
+    fn encode(&self, record: &ResourceRecord) -> Result<ResourceImage, StoreError>;
+
+    /// Opens the journal with the deployment's first event, durably.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError>;
+
+    /// Appends an event; it is written with the next group. Never waits.
+    fn append(&self, event: &DomainEvent);
+
+    /// Waits until all appended events are durable.
+    ///
+    /// # Errors
+    /// When one couldn't be written, or the lock was lost.
+    async fn flush(&self) -> Result<(), StoreError>;
+
+    /// Writes the checkpoint: the state as it was read, with `changes` applied and `creating` listed as pending operations.
+    /// The lock is checked first.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::LockLost`], or when it can't be written.
+    async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError>;
+
+    /// Puts a died deployment's journal with the others, after its outcome is in the checkpoint.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    async fn settle(&self) -> Result<(), StoreError>;
+
+    /// Ends the deployment: writes the history and, unless `keep_open`, puts the journal with the others. One that is kept
+    /// open holds operations of unknown outcome: the next command settles it like one that died.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    async fn finish(&self, entry: &HistoryEntry, keep_open: bool) -> Result<(), StoreError>;
+
+    /// Gives the lock back.
+    ///
+    /// # Errors
+    /// When the lock can't be removed.
+    async fn release(&self) -> Result<(), StoreError>;
+}
+
+/// The kind of a store's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreErrorKind {
+    /// Somebody else holds the lock.
+    Locked,
+    /// Our lock is gone: somebody broke it.
+    LockLost,
+    /// The state isn't sound.
+    Corrupt,
+    /// Missing or wrong passphrase or key.
+    Secrets,
+    /// It can't be read or written.
+    Unavailable,
+    /// The location makes no sense or isn't supported.
+    Unsupported,
+}
+
+impl StoreErrorKind {
+    /// A stable code for machines.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::LockLost => "lock-lost",
+            Self::Corrupt => "state-corrupt",
+            Self::Secrets => "secrets",
+            Self::Unavailable => "state-unavailable",
+            Self::Unsupported => "state-unsupported",
+        }
+    }
+}
+
+/// A failed access to a stack's state.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    /// What can be done about it.
+    pub kind: StoreErrorKind,
+    /// What failed, and where.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+}
