@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod configuration;
 pub mod health;
+pub mod latencies;
 pub mod packaging;
+pub mod source_code;

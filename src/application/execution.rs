@@ -43,9 +43,9 @@ impl Executor for StepExecutor<'_> {
 /// As [`Applier::skip`].
 pub fn record_rest(plan: &Plan, runs: &[&RunReport<StepFailure>], applier: &Applier) -> Result<(), StepFailure> {
     for step in plan.steps() {
-        let outcomes = runs.iter().map(|run| run.outcome(step.id));
+        let mut outcomes = runs.iter().map(|run| run.outcome(step.id));
         // The latest run that had anything to do with the step says what became of it.
-        let outcome = outcomes.filter(|outcome| !matches!(outcome, Outcome::NotIncluded)).last();
+        let outcome = outcomes.rfind(|outcome| !matches!(outcome, Outcome::NotIncluded));
         match outcome {
             Some(Outcome::NotNeeded) => applier.not_needed(step)?,
             Some(Outcome::Skipped { cause }) => applier.skip(step, Some(plan.step(*cause).urn.clone()))?,

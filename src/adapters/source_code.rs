@@ -1,0 +1,129 @@
+//! The ports of source code on top of [`packaging`](super::packaging): packages components on blocking threads and finds the
+//! archives again by their hash.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use resource_graph::{Archive, ArchiveSource, PropertyMap};
+
+use super::packaging::{self, BuildCommand, BuildOutcome, PackageRequest, PackagingError};
+use crate::domain::component::Component;
+use crate::domain::deployment::ErrorDetail;
+use crate::domain::function;
+use crate::ports::{ArtifactStore, Notice, NoticeHandler, PackagedCode, Packager, ProviderError, ProviderErrorKind};
+
+/// Packages source folders and keeps where each package is.
+#[derive(Debug)]
+pub struct SourceCode {
+    packager: packaging::Packager,
+    build_environment: BTreeMap<OsString, OsString>,
+    packages: Mutex<HashMap<String, packaging::Package>>,
+}
+
+impl SourceCode {
+    /// Packages into `cache_folder`; builds run with exactly `build_environment`.
+    pub fn new(cache_folder: PathBuf, build_environment: BTreeMap<OsString, OsString>) -> Self {
+        Self { packager: packaging::Packager::new(cache_folder), build_environment, packages: Mutex::default() }
+    }
+
+    fn request(&self, component: &Component) -> PackageRequest {
+        let function = component.function();
+        PackageRequest {
+            source: function.source.path().to_owned(),
+            build: function.build.as_ref().map(|command| BuildCommand {
+                command: command.as_str().to_owned(),
+                environment: self.build_environment.clone(),
+                always: false,
+            }),
+            start: match &function.start {
+                function::Start::Server(command) => packaging::Start::Server { start: command.as_str().to_owned() },
+                function::Start::Handler(handler) => packaging::Start::Handler { handler: handler.as_str().to_owned() },
+            },
+        }
+    }
+}
+
+fn detail_of(component: &str, error: &PackagingError) -> ErrorDetail {
+    ErrorDetail {
+        urn: None,
+        code: "packaging".into(),
+        message: format!("component {component}: {error}"),
+        hint: Some(error.hint()),
+    }
+}
+
+#[async_trait]
+impl Packager for SourceCode {
+    async fn package(&self, component: &Component, notices: &dyn NoticeHandler) -> Result<PackagedCode, ErrorDetail> {
+        let name = component.name().to_string();
+        let begun = Instant::now();
+        let (lines, mut printed) = tokio::sync::mpsc::unbounded_channel();
+        let (packager, request) = (self.packager.clone(), self.request(component));
+        if request.build.is_some() {
+            notices.notice(Notice::Packaging { component: name.clone() });
+        }
+        let work = tokio::task::spawn_blocking(move || {
+            // The receiver goes away only when the deployment does.
+            packager.package_with_output(&request, &mut |line| drop(lines.send(line.to_owned())))
+        });
+        while let Some(line) = printed.recv().await {
+            notices.notice(Notice::BuildOutput { component: name.clone(), line });
+        }
+        let package = work
+            .await
+            .map_err(|error| ErrorDetail {
+                code: "internal".into(),
+                message: format!("component {name}: packaging broke off: {error}"),
+                ..ErrorDetail::default()
+            })?
+            .map_err(|error| detail_of(&name, &error))?;
+        if !package.from_cache || matches!(package.build, BuildOutcome::Ran(_)) {
+            notices.notice(Notice::Packaged {
+                component: name.clone(),
+                bytes: package.zipped_size,
+                duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
+        }
+        let code = PackagedCode {
+            archive: Archive {
+                hash: Some(package.sha256.clone()),
+                // A name that is the same on every machine; the bytes are found by their hash.
+                source: ArchiveSource::Path(format!("{name}.zip")),
+            },
+            zipped_size: package.zipped_size,
+            handler: package.handler.clone(),
+            environment: package
+                .environment
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect::<PropertyMap>(),
+        };
+        let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
+        packages.insert(package.sha256.clone(), package);
+        Ok(code)
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for SourceCode {
+    async fn locate(&self, archive: &Archive) -> Result<PathBuf, ProviderError> {
+        let hash = archive.hash.as_deref().unwrap_or_default();
+        let package = self.packages.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
+        let missing = |message: String| {
+            ProviderError::new(ProviderErrorKind::Internal, message)
+                .with_hint("deploy the component, so that its source is packaged again")
+        };
+        let package =
+            package.ok_or_else(|| missing(format!("the package {hash} isn't one that this deployment made")))?;
+        let path = package.zip.clone();
+        tokio::task::spawn_blocking(move || package.read().map(drop))
+            .await
+            .map_err(|error| missing(error.to_string()))?
+            .map_err(|error| missing(format!("the package {} can't be read: {error}", path.display())))?;
+        Ok(path)
+    }
+}
