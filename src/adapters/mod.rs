@@ -1,5 +1,6 @@
 //! The outside things, one folder each. Each implements a trait of [`crate::ports`]; none knows the terminal.
 
+pub mod aws;
 pub mod clock;
 pub mod configuration;
 pub mod health;

@@ -221,52 +221,49 @@ impl Configuration {
         })
     }
 
-    /// The violations of `component`'s fields, shown at the lines where the fields were written.
-    /// `None` if there are none.
+    /// The violations of components' fields and of the environment's own, shown at the lines where
+    /// the fields were written. `None` if there are none.
     pub fn violations(
         &self,
         environment: &str,
-        violations: &[(ComponentName, Violation)],
+        of_components: &[(ComponentName, Violation)],
+        of_environment: &[Violation],
     ) -> Option<ConfigurationErrors> {
-        let problems: Vec<Problem> = violations
-            .iter()
-            .map(|(component, violation)| {
-                let span = self.locate(environment, component, &violation.field);
-                let field = format!("components.{component}.{}", violation.field);
-                let problem = Problem::new(violation.code, &violation.message)
-                    .of_severity(violation.severity)
-                    .in_field(field.trim_end_matches('.'))
-                    .by_rule_of(violation.source_url);
-                let problem = match span {
-                    Some(span) => problem.at(span, ""),
-                    None => problem,
-                };
-                match &violation.hint {
-                    Some(hint) => problem.with_hint(hint),
-                    None => problem,
-                }
-            })
-            .collect();
+        let components = of_components.iter().map(|(component, violation)| {
+            let root = self.resolved(environment, component);
+            self.problem_of(violation, format!("components.{component}"), root)
+        });
+        let environment = of_environment.iter().map(|violation| {
+            let root = self.tree.get("environments").and_then(|environments| environments.get(environment));
+            self.problem_of(violation, format!("environments.{environment}"), root)
+        });
+        let problems: Vec<Problem> = components.chain(environment).collect();
         (!problems.is_empty()).then(|| ConfigurationErrors::new(&self.source, problems))
     }
 
-    /// Where the field of a component was written that holds in `environment`; where the field
-    /// was left out, the nearest thing around it.
-    fn locate(&self, environment: &str, component: &ComponentName, field: &FieldPath) -> Option<Span> {
-        let declared = self.declared(environment).ok()?;
-        let resolved = declared.components.iter().find(|resolved| resolved.component.name() == component)?;
-        let mut node = &resolved.tree;
-        for step in field.steps() {
-            let next = match step {
-                FieldStep::Key(key) => node.get(key),
-                FieldStep::Index(index) => node.items().get(*index),
-            };
-            match next {
-                Some(next) => node = next,
-                None => break,
-            }
+    fn problem_of(&self, violation: &Violation, under: String, root: Option<&Node>) -> Problem {
+        let field = format!("{under}.{}", violation.field);
+        let mut problem = Problem::new(violation.code, &violation.message)
+            .of_severity(violation.severity)
+            .in_field(field.trim_end_matches('.'))
+            .by_rule_of(violation.source_url);
+        if let Some(root) = root {
+            problem = problem.at(locate(root, &violation.field), violation.severity.to_string());
         }
-        Some(node.span)
+        match &violation.hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+
+    /// The tree of a component as it is in an environment.
+    fn resolved(&self, environment: &str, component: &ComponentName) -> Option<&Node> {
+        let declared = self.declared(environment).ok()?;
+        declared
+            .components
+            .iter()
+            .find(|resolved| resolved.component.name() == component)
+            .map(|resolved| &resolved.tree)
     }
 
     fn declared(&self, name: &str) -> Result<&DeclaredEnvironment, ConfigurationErrors> {
@@ -292,6 +289,22 @@ impl Configuration {
             None => problem,
         }
     }
+}
+
+/// Where the field of `root` was written; where it was left out, the nearest thing around it.
+fn locate(root: &Node, field: &FieldPath) -> Span {
+    let mut node = root;
+    for step in field.steps() {
+        let next = match step {
+            FieldStep::Key(key) => node.get(key),
+            FieldStep::Index(index) => node.items().get(*index),
+        };
+        match next {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    node.span
 }
 
 fn source_text(node: &Node) -> &str {
