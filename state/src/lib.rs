@@ -1,1 +1,93 @@
-//! x
+//! Stack states in Pulumi's format, and where they are kept.
+//!
+//! The crate knows no cloud, no terminal, no environment variable and no home folder: whatever it needs of them is passed
+//! in. Sections of `SPEC.md` in comments are those of the project's specification of Pulumi's formats.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use state::{
+//!     Checkpoint, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, SecretsManager, StackId,
+//!     StackStore, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
+//! };
+//!
+//! # async fn deploy(record: resource_graph::ResourceRecord) -> state::Result<()> {
+//! let url = StoreUrl::parse("file://./.semantest", "/work/project".as_ref(), None)?;
+//! let store = StackStore::open(&url, StoreOptions::default())?;
+//! let id = StackId::new("shop", "aws-production")?;
+//!
+//! // Reading takes no lock, and asks for no passphrase until a secret is touched.
+//! let loaded = store.load(&id).await?;
+//! let source = Arc::new(|| Ok(Passphrase::new("from the environment")));
+//! let secrets: Arc<dyn SecretsManager> =
+//!     match loaded.as_ref().and_then(|loaded| loaded.checkpoint.latest.as_ref()?.secrets_provider.as_ref()) {
+//!         Some(provider) => provider.open(source)?,
+//!         None => Arc::new(PassphraseSecrets::create(source)?),
+//!     };
+//! let decoder = ValueDecoder::revealing(&*secrets);
+//! for resource in loaded.iter().filter_map(|loaded| loaded.checkpoint.latest.as_ref()).flat_map(|d| &d.resources) {
+//!     let _record = resource.to_record(&decoder)?;
+//! }
+//!
+//! // Whoever writes holds the lock.
+//! let owner = Owner::this_process("ann", "build-7", &SystemProcesses);
+//! let lock = store.lock(&id, &owner, &LockOptions::default()).await?;
+//! if let Some((journal, _writer)) = store.resume_journal(&lock).await? {
+//!     // A deployment died here: fold its records, settle what has no end, then `finish` the writer.
+//!     let _ = journal.records;
+//! }
+//!
+//! // The journal comes first: what is intended must be durable before anything is changed.
+//! let journal = store.create_journal(&lock, "deployment-1", serde_json::json!({ "user": "ann" })).await?;
+//! journal.append_durable(&serde_json::json!({ "eventType": "DeploymentPlanned" })).await?;
+//! journal.append(&serde_json::json!({ "eventType": "ResourceOperationSucceeded" }));
+//!
+//! // The checkpoint is written over the version that was read.
+//! let mut deployment = Deployment::new(Manifest::new("2026-01-02T03:04:05Z", "v3.259.0"), Some(secrets.provider()));
+//! let mut editor = deployment.edit();
+//! editor.upsert(&record, &*secrets)?;
+//! editor.finish();
+//! let base = loaded.as_ref().map(|loaded| &loaded.revision);
+//! store.save(&lock, &Checkpoint::new(&id, deployment), base).await?;
+//! store.record_history(&lock, &UpdateInfo { kind: "update".to_owned(), ..UpdateInfo::default() }).await?;
+//! journal.finish().await?;
+//! lock.release().await?;
+//! # Ok(())
+//! # }
+//! ```
+#![warn(missing_docs, missing_debug_implementations)]
+
+pub mod codec;
+pub mod deployment;
+pub mod editor;
+pub mod error;
+pub mod integrity;
+pub mod journal;
+pub mod json;
+pub mod lock;
+pub mod record;
+pub mod rename;
+pub mod resource;
+pub mod secrets;
+pub mod store;
+pub mod value_codec;
+
+pub use codec::Compression;
+pub use codec::read::Origin;
+pub use deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
+pub use editor::Editor;
+pub use error::{Error, Result, WriteFailure};
+pub use integrity::{IntegrityError, IntegrityProblem};
+pub use journal::{EventLog, JournalContents, JournalError, JournalHeader, JournalRecord, JournalWriter};
+pub use json::{Json, Layout};
+pub use lock::{
+    Holder, LockLost, LockOptions, Locked, Owner, ProcessProbe, StackLock, SystemProcesses, Takeover, TakeoverReason,
+};
+pub use resource::{RareFields, Resource, ResourceFields};
+pub use secrets::{
+    Crypter, DerivedKey, Passphrase, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider,
+};
+pub use store::{
+    HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions, StoreUrl, TimeSource,
+    UpdateInfo,
+};
+pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

@@ -1,0 +1,299 @@
+//! The parts of a deployment: resources, pending operations, manifest, secrets provider.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use resource_graph::{CustomTimeouts, TypeToken, Urn};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Reader;
+use crate::deployment::{Manifest, PendingOperation};
+use crate::json::{Json, Name, members};
+use crate::resource::{Resource, ResourceFields};
+use crate::secrets::SecretsProvider;
+use crate::value_codec::Properties;
+
+/// A string's content; nothing for `null`.
+fn text<'de>(raw: &'de str) -> Result<Option<Cow<'de, str>>, serde_json::Error> {
+    match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) if memchr::memchr(b'\\', inside.as_bytes()).is_none() => Ok(Some(Cow::Borrowed(inside))),
+        _ => Ok(serde_json::from_str::<Option<String>>(raw)?.map(Cow::Owned)),
+    }
+}
+
+/// A string that counts as absent when it is empty.
+fn optional(raw: &str) -> Result<Option<String>, serde_json::Error> {
+    Ok(text(raw)?.filter(|text| !text.is_empty()).map(Cow::into_owned))
+}
+
+fn truth(raw: &str) -> Result<bool, serde_json::Error> {
+    match raw {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Ok(serde_json::from_str::<Option<bool>>(raw)?.unwrap_or_default()),
+    }
+}
+
+fn texts(raw: &str) -> Result<Vec<String>, serde_json::Error> {
+    Ok(serde_json::from_str::<Option<Vec<String>>>(raw)?.unwrap_or_default())
+}
+
+impl<'de> Reader<'_, 'de> {
+    fn urn(&self, text: Cow<'de, str>) -> Result<Urn, String> {
+        let parse = |text: &str| Urn::parse(text).map_err(|error| error.to_string());
+        match text {
+            Cow::Borrowed(text) => {
+                let mut urns = self.urns.borrow_mut();
+                match urns.get(text) {
+                    Some(urn) => Ok(urn.clone()),
+                    None => {
+                        let urn = parse(text)?;
+                        urns.insert(text, urn.clone());
+                        Ok(urn)
+                    }
+                }
+            }
+            Cow::Owned(text) => parse(&text),
+        }
+    }
+
+    fn optional_urn(&self, raw: &'de str) -> Result<Option<Urn>, String> {
+        let text = text(raw).map_err(|error| error.to_string())?;
+        text.filter(|text| !text.is_empty()).map(|text| self.urn(text)).transpose()
+    }
+
+    fn urns(&self, raw: &'de str) -> Result<Vec<Urn>, String> {
+        let list: Option<Vec<Name<'de>>> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+        list.unwrap_or_default().into_iter().map(|Name(text)| self.urn(text)).collect()
+    }
+
+    fn type_token(&self, text: Cow<'de, str>) -> TypeToken {
+        match text {
+            Cow::Borrowed(text) => self.types.borrow_mut().entry(text).or_insert_with(|| TypeToken::new(text)).clone(),
+            Cow::Owned(text) => TypeToken::new(text),
+        }
+    }
+}
+
+/// Reads one resource.
+pub(super) struct ResourceSeed<'r, 'o, 'de> {
+    pub reader: &'r Reader<'o, 'de>,
+    pub index: usize,
+    /// The list that it stands in.
+    pub of: &'static str,
+}
+
+impl<'de> DeserializeSeed<'de> for ResourceSeed<'_, '_, 'de> {
+    type Value = Resource;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Resource, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+/// What has no place in the fields while a resource is read.
+#[derive(Default)]
+struct Found<'de> {
+    urn: Option<Cow<'de, str>>,
+    type_token: Option<Cow<'de, str>>,
+}
+
+impl<'de> Visitor<'de> for ResourceSeed<'_, '_, 'de> {
+    type Value = Resource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a resource")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
+        // The real name is put in at the end.
+        let mut fields = ResourceFields::new(Urn::root("", ""), false);
+        let mut found = Found::default();
+        let (mut first, mut last) = (None, None);
+        while let Some(Name(name)) = map.next_key()? {
+            let raw = map.next_value::<&'de RawValue>()?.get();
+            if last.is_none() {
+                first = match &name {
+                    Cow::Borrowed(name) => Some(*name),
+                    Cow::Owned(_) => None,
+                };
+            }
+            last = Some(raw);
+            if let Err(message) = self.field(&mut fields, &mut found, &name, raw) {
+                let of = found.urn.as_deref().unwrap_or_default();
+                let place = format!("{}[{}].{name} {of}", self.of, self.index);
+                return Err(self.reader.malformed(place.trim_end(), message));
+            }
+        }
+        let place = || format!("{}[{}]", self.of, self.index);
+        let Some(urn) = found.urn.filter(|urn| !urn.is_empty()) else {
+            let message = format!("resource at index {} missing required 'urn' field", self.index);
+            return Err(self.reader.malformed(place(), message));
+        };
+        let Some(type_token) = found.type_token.filter(|token| !token.is_empty()) else {
+            return Err(self.reader.malformed(place(), format!("resource '{urn}' missing required 'type' field")));
+        };
+        fields.type_token = self.reader.type_token(type_token);
+        fields.urn = self.reader.urn(urn).map_err(|message| self.reader.malformed(place(), message))?;
+        let whole = first.zip(last).and_then(|(first, last)| self.reader.object_around(first, last));
+        Ok(Resource::read(fields, whole.map(|text| self.reader.slice(text))))
+    }
+}
+
+impl<'de> ResourceSeed<'_, '_, 'de> {
+    fn field(
+        &self,
+        fields: &mut ResourceFields,
+        found: &mut Found<'de>,
+        name: &str,
+        raw: &'de str,
+    ) -> Result<(), String> {
+        let wrong = |error: serde_json::Error| error.to_string();
+        let reader = self.reader;
+        let json = || Some(reader.json(raw)).filter(|json| json.as_str() != "null");
+        let list_or_map = || json().filter(|json| !matches!(json.as_str(), "[]" | "{}"));
+        match name {
+            "urn" => found.urn = text(raw).map_err(wrong)?,
+            "custom" => fields.custom = truth(raw).map_err(wrong)?,
+            "delete" => fields.delete = truth(raw).map_err(wrong)?,
+            "id" => fields.id = optional(raw).map_err(wrong)?,
+            "type" => found.type_token = text(raw).map_err(wrong)?,
+            "inputs" => fields.inputs = self.properties(raw)?,
+            "outputs" => fields.outputs = self.properties(raw)?,
+            "parent" => fields.parent = reader.optional_urn(raw)?,
+            "protect" => fields.protect = truth(raw).map_err(wrong)?,
+            "external" => fields.external = truth(raw).map_err(wrong)?,
+            "dependencies" => fields.dependencies = reader.urns(raw)?,
+            "initErrors" => fields.init_errors = texts(raw).map_err(wrong)?,
+            "provider" => fields.provider = optional(raw).map_err(wrong)?,
+            "propertyDependencies" => fields.property_dependencies = list_or_map(),
+            "pendingReplacement" => fields.pending_replacement = truth(raw).map_err(wrong)?,
+            "additionalSecretOutputs" => fields.additional_secret_outputs = texts(raw).map_err(wrong)?,
+            "customTimeouts" => fields.custom_timeouts = timeouts(raw).map_err(wrong)?,
+            "retainOnDelete" => fields.retain_on_delete = truth(raw).map_err(wrong)?,
+            "created" => fields.created = optional(raw).map_err(wrong)?,
+            "modified" => fields.modified = optional(raw).map_err(wrong)?,
+            "taint" | "refreshBeforeUpdate" => {
+                if truth(raw).map_err(wrong)? {
+                    let rare = fields.rare_mut();
+                    *if name == "taint" { &mut rare.taint } else { &mut rare.refresh_before_update } = true;
+                }
+            }
+            "aliases" => fields.rare_mut().aliases = reader.urns(raw)?,
+            "importID" => fields.rare_mut().import_id = optional(raw).map_err(wrong)?,
+            "deletedWith" => fields.rare_mut().deleted_with = reader.optional_urn(raw)?,
+            "replaceWith" => fields.rare_mut().replace_with = reader.urns(raw)?,
+            "sourcePosition" => fields.rare_mut().source_position = optional(raw).map_err(wrong)?,
+            "stackTrace" => fields.rare_mut().stack_trace = list_or_map(),
+            "ignoreChanges" => fields.rare_mut().ignore_changes = texts(raw).map_err(wrong)?,
+            "hideDiff" => fields.rare_mut().hide_diff = list_or_map(),
+            "replaceOnChanges" => fields.rare_mut().replace_on_changes = texts(raw).map_err(wrong)?,
+            "replacementTrigger" => fields.rare_mut().replacement_trigger = json(),
+            "viewOf" => fields.rare_mut().view_of = reader.optional_urn(raw)?,
+            "resourceHooks" => fields.rare_mut().resource_hooks = list_or_map(),
+            "extensionRef" => fields.rare_mut().extension_ref = optional(raw).map_err(wrong)?,
+            "snippetID" => fields.rare_mut().snippet_id = optional(raw).map_err(wrong)?,
+            _ => fields.rare_mut().unknown.push((name.to_owned(), reader.json(raw))),
+        }
+        Ok(())
+    }
+
+    fn properties(&self, raw: &'de str) -> Result<Properties, String> {
+        match raw.as_bytes().first() {
+            Some(b'{' | b'n') => Ok(Properties::new(self.reader.json(raw))),
+            _ => Err("expected an object of properties".to_owned()),
+        }
+    }
+}
+
+impl<'de> Reader<'_, 'de> {
+    /// The text of the object whose first member's name and last member's value are given: both are parts of the buffer.
+    fn object_around(&self, first: &'de str, last: &'de str) -> Option<&'de str> {
+        let offset = |part: &str| (part.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize);
+        let bytes = self.text.as_bytes();
+        let before = bytes.get(..offset(first)?.checked_sub(1)?)?;
+        let start = before.iter().rposition(|byte| !byte.is_ascii_whitespace())?;
+        let after = offset(last)? + last.len();
+        let end = after + bytes.get(after..)?.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        let text = self.text.get(start..=end)?;
+        (text.starts_with('{') && text.ends_with('}')).then_some(text)
+    }
+}
+
+fn timeouts(raw: &str) -> Result<Option<CustomTimeouts>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Timeouts {
+        create: Option<f64>,
+        update: Option<f64>,
+        delete: Option<f64>,
+        read: Option<f64>,
+    }
+    Ok(serde_json::from_str::<Option<Timeouts>>(raw)?.map(|Timeouts { create, update, delete, read }| CustomTimeouts {
+        create,
+        update,
+        delete,
+        read,
+    }))
+}
+
+pub(super) fn operation<'de, E: serde::de::Error>(
+    reader: &Reader<'_, 'de>,
+    index: usize,
+    raw: &'de str,
+) -> Result<PendingOperation, E> {
+    let place = || format!("pending_operations[{index}]");
+    let mut resource = None;
+    let (mut kind, mut unknown) = (String::new(), Vec::new());
+    for (name, value) in members(raw).map_err(|error| reader.malformed(place(), error))? {
+        match &*name {
+            "resource" => {
+                let mut deserializer = serde_json::Deserializer::from_str(value);
+                let seed = ResourceSeed { reader, index, of: "pending_operations" };
+                resource = Some(seed.deserialize(&mut deserializer).map_err(E::custom)?);
+            }
+            "type" => kind = serde_json::from_str(value).map_err(|error| reader.malformed(place(), error))?,
+            _ => unknown.push((name.into_owned(), reader.json(value))),
+        }
+    }
+    let resource = resource.ok_or_else(|| reader.malformed(place(), "it has no `resource`"))?;
+    Ok(PendingOperation { resource, kind, unknown })
+}
+
+pub(super) fn manifest<'de, E: serde::de::Error>(reader: &Reader<'_, 'de>, raw: &'de str) -> Result<Manifest, E> {
+    let wrong = |error: serde_json::Error| reader.malformed("manifest", error);
+    let mut manifest = Manifest::default();
+    for (name, value) in members(raw).map_err(wrong)? {
+        let known = match &*name {
+            "time" => &mut manifest.time,
+            "magic" => &mut manifest.magic,
+            "version" => &mut manifest.version,
+            _ => {
+                manifest.unknown.push((name.into_owned(), reader.json(value)));
+                continue;
+            }
+        };
+        *known = text(value).map_err(wrong)?.unwrap_or_default().into_owned();
+    }
+    Ok(manifest)
+}
+
+pub(super) fn secrets_provider<'de, E: serde::de::Error>(
+    reader: &Reader<'_, 'de>,
+    raw: &'de str,
+) -> Result<Option<SecretsProvider>, E> {
+    let wrong = |error: serde_json::Error| reader.malformed("secrets_providers", error);
+    let members = members(raw).map_err(wrong)?;
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let mut provider = SecretsProvider { kind: String::new(), state: None, unknown: Vec::new() };
+    for (name, value) in members {
+        match &*name {
+            "type" => provider.kind = text(value).map_err(wrong)?.unwrap_or_default().into_owned(),
+            "state" => provider.state = Some(reader.json(value)).filter(|json: &Json| json.as_str() != "null"),
+            _ => provider.unknown.push((name.into_owned(), reader.json(value))),
+        }
+    }
+    Ok(Some(provider))
+}

@@ -1,0 +1,273 @@
+//! The write-ahead journal of a deployment: a log of records that are opaque here, appended in groups.
+//!
+//! A journal that is there and isn't finished belongs to a deployment that runs or died. Finishing moves it to the
+//! stack's event logs. The records' form is in [`line`]; where they are kept is a [`storage`] matter.
+
+pub mod line;
+pub mod read;
+pub mod storage;
+pub mod write;
+
+use serde::{Deserialize, Serialize};
+
+pub use read::{JournalContents, JournalRecord, TornTail};
+pub use write::JournalWriter;
+
+use crate::error::Result;
+use crate::lock::StackLock;
+use crate::store::{Condition, StackId, StackStore};
+use storage::{FileStorage, JournalStorage, SegmentStorage};
+
+/// The version of the format; others are refused.
+pub const FORMAT: u32 = 1;
+const KIND: &str = "semantest-journal";
+
+/// What a journal starts with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalHeader {
+    /// Always `semantest-journal`.
+    pub kind: String,
+    /// The format's version.
+    pub version: u32,
+    /// The project.
+    pub project: String,
+    /// The stack.
+    pub stack: String,
+    /// The deployment's id.
+    pub deployment: String,
+    /// The fencing token of the lock's holder.
+    pub fencing_token: u64,
+    /// What all records share; opaque.
+    pub constants: serde_json::Value,
+}
+
+/// A journal that can't be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// A deployment of the stack died or still runs.
+    #[error("the journal of deployment {deployment} of stack '{stack}' is not finished")]
+    Unfinished {
+        /// The stack.
+        stack: String,
+        /// The deployment.
+        deployment: String,
+    },
+    /// The journal was written by a newer version.
+    #[error("{file} has journal format {version}, which this version of semantest-iac doesn't know")]
+    UnknownFormat {
+        /// The file.
+        file: String,
+        /// The version found.
+        version: u64,
+    },
+    /// The first line isn't a header.
+    #[error("{file} is not a journal: {message}")]
+    NotAJournal {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A record in the middle is damaged, though what comes after was written later.
+    #[error("{file} is damaged at line {line} (byte {offset}): {message}")]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// From 1.
+        line: u64,
+        /// From 0.
+        offset: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// A deployment's id can't name a file.
+    #[error("'{0}' can't be a deployment's id: use letters, digits, '-', '_' and '.'")]
+    InvalidDeployment(String),
+    /// Appending failed before; nothing more is taken.
+    #[error("the journal {file} can't be written: {message}")]
+    Broken {
+        /// The file.
+        file: String,
+        /// The first failure.
+        message: String,
+    },
+    /// Another process writes this journal now.
+    #[error("the journal {file} belongs to another process now")]
+    Fenced {
+        /// The file.
+        file: String,
+    },
+}
+
+impl JournalError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unfinished { .. } => "run `deploy` (or `destroy`) to go on from where it stopped".to_owned(),
+            Self::UnknownFormat { .. } => "please update your version of semantest-iac".to_owned(),
+            Self::NotAJournal { file, .. } | Self::Corrupt { file, .. } => format!(
+                "the checkpoint is not affected: move {file} away and run `deploy --refresh=all`, which reads what is \
+                 really there"
+            ),
+            Self::InvalidDeployment(_) => return None,
+            Self::Broken { .. } => {
+                "nothing that was recorded is lost: free some space or make the folder writable, and run the command \
+                 again to go on from there"
+                    .to_owned()
+            }
+            Self::Fenced { .. } => "run the command again to go on from there".to_owned(),
+        })
+    }
+}
+
+/// An archived journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventLog {
+    /// The deployment.
+    pub deployment: String,
+    /// When it was finished.
+    pub finished: chrono::DateTime<chrono::Utc>,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl StackStore {
+    fn journal_storage(&self, id: &StackId) -> Box<dyn JournalStorage> {
+        match self.objects.file(&format!("{}.jsonl", id.journal())) {
+            Some(file) => Box::new(FileStorage::new(std::sync::Arc::clone(&self.objects), file)),
+            None => Box::new(SegmentStorage::new(std::sync::Arc::clone(&self.objects), id.journal())),
+        }
+    }
+
+    /// Starts the journal of a deployment.
+    ///
+    /// # Errors
+    /// [`JournalError::Unfinished`] when there is one already, or [`crate::Error::LockLost`].
+    pub async fn create_journal(
+        &self,
+        lock: &StackLock,
+        deployment: &str,
+        constants: serde_json::Value,
+    ) -> Result<JournalWriter> {
+        lock.verify().await?;
+        if let Some(found) = self.read_journal(lock.stack()).await? {
+            let stack = lock.stack().stack().to_owned();
+            return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
+        }
+        self.write_journal(lock, deployment, constants, &[]).await
+    }
+
+    /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
+    /// holder, so that nothing that the dead one might still write gets in. Nothing when there is none.
+    ///
+    /// # Errors
+    /// When it can't be read or the new one can't be written; the old one is then still there.
+    pub async fn resume_journal(&self, lock: &StackLock) -> Result<Option<(JournalContents, JournalWriter)>> {
+        lock.verify().await?;
+        let Some(found) = self.read_journal(lock.stack()).await? else { return Ok(None) };
+        let JournalHeader { deployment, constants, .. } = found.header.clone();
+        let writer = self.write_journal(lock, &deployment, constants, &found.records).await?;
+        Ok(Some((found, writer)))
+    }
+
+    async fn write_journal(
+        &self,
+        lock: &StackLock,
+        deployment: &str,
+        constants: serde_json::Value,
+        records: &[JournalRecord],
+    ) -> Result<JournalWriter> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        if deployment.is_empty() || deployment.starts_with('.') || !deployment.bytes().all(allowed) {
+            return Err(JournalError::InvalidDeployment(deployment.to_owned()).into());
+        }
+        let id = lock.stack();
+        let header = JournalHeader {
+            kind: KIND.to_owned(),
+            version: FORMAT,
+            project: id.project().to_owned(),
+            stack: id.stack().to_owned(),
+            deployment: deployment.to_owned(),
+            fencing_token: lock.fencing_token(),
+            constants,
+        };
+        JournalWriter::start(self.journal_storage(id), header, records).await
+    }
+
+    /// The journal of the deployment that runs or died, if there is one. A torn end is left out, see
+    /// [`JournalContents::torn`].
+    ///
+    /// # Errors
+    /// [`JournalError`] when it is damaged in the middle or of an unknown format.
+    pub async fn read_journal(&self, id: &StackId) -> Result<Option<JournalContents>> {
+        let storage = self.journal_storage(id);
+        match storage.read().await? {
+            Some(content) => Ok(read::parse(&content, &storage.place())?),
+            None => Ok(None),
+        }
+    }
+
+    /// Archives the journal that a dead deployment left, once everything in it has been settled.
+    ///
+    /// # Errors
+    /// When the lock is lost or the store can't be written.
+    pub async fn archive_journal(&self, lock: &StackLock) -> Result<()> {
+        lock.verify().await?;
+        let id = lock.stack();
+        let mut storage = self.journal_storage(id);
+        match self.read_journal(id).await? {
+            Some(found) => storage.finish(&event_log(id, &found.header.deployment)).await,
+            // Not even a header: nothing was recorded, so nothing was done.
+            None => storage.discard().await,
+        }
+    }
+
+    /// The archived journals of a stack, newest first.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn event_logs(&self, id: &StackId) -> Result<Vec<EventLog>> {
+        let mut logs: Vec<EventLog> = self
+            .objects
+            .list(&id.events())
+            .await?
+            .files
+            .into_iter()
+            .filter_map(|file| {
+                let deployment = file.name.strip_suffix(".jsonl")?.to_owned();
+                Some(EventLog { deployment, finished: file.modified, size: file.size })
+            })
+            .collect();
+        logs.sort_by(|a, b| b.finished.cmp(&a.finished).then_with(|| b.deployment.cmp(&a.deployment)));
+        Ok(logs)
+    }
+
+    /// An archived journal; nothing when there is none of that deployment.
+    ///
+    /// # Errors
+    /// As [`Self::read_journal`].
+    pub async fn event_log(&self, id: &StackId, deployment: &str) -> Result<Option<JournalContents>> {
+        let key = event_log(id, deployment);
+        match self.objects.get(&key).await? {
+            Some(object) => Ok(read::parse(&object.content, &self.objects.show(&key))?),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes an archived journal; says whether there was one.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    pub async fn remove_event_log(&self, id: &StackId, deployment: &str) -> Result<bool> {
+        self.objects.delete(&event_log(id, deployment)).await
+    }
+}
+
+pub(crate) fn event_log(id: &StackId, deployment: &str) -> String {
+    format!("{}/{deployment}.jsonl", id.events())
+}
+
+/// A segment is new, or somebody else is writing here.
+pub(crate) const NEW: Condition = Condition::Absent;

@@ -1,0 +1,258 @@
+//! Where a journal is kept: one file that is appended and synced on local stores, a row of segments on object stores.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{JournalError, NEW};
+use crate::error::{Error, Result};
+use crate::store::Objects;
+
+/// A place for one stack's journal.
+#[async_trait]
+pub trait JournalStorage: Send + Sync {
+    /// The place, for messages.
+    fn place(&self) -> String;
+
+    /// Everything that is there; nothing when there is no journal.
+    async fn read(&self) -> Result<Option<Bytes>>;
+
+    /// Starts a journal with this content, in the place of the one before. When it returns, the content is durable.
+    async fn create(&mut self, content: Bytes) -> Result<()>;
+
+    /// Appends to the journal that was created. When it returns, the content is durable.
+    async fn append(&mut self, content: Bytes) -> Result<()>;
+
+    /// Moves the journal to the event logs.
+    async fn finish(&mut self, event_log: &str) -> Result<()>;
+
+    /// Removes the journal.
+    async fn discard(&mut self) -> Result<()>;
+}
+
+/// One file, appended and synced.
+pub(super) struct FileStorage {
+    objects: Arc<Objects>,
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl FileStorage {
+    pub fn new(objects: Arc<Objects>, path: PathBuf) -> Self {
+        Self { objects, path, file: None }
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::write(self.path.display().to_string(), error)
+    }
+}
+
+/// Runs blocking work of the file system.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl JournalStorage for FileStorage {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    async fn read(&self) -> Result<Option<Bytes>> {
+        let path = self.path.clone();
+        match blocking(move || std::fs::read(path)).await {
+            Ok(content) => Ok(Some(content.into())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::read(self.path.display().to_string(), error)),
+        }
+    }
+
+    async fn create(&mut self, content: Bytes) -> Result<()> {
+        let path = self.path.clone();
+        self.objects.count(content.len());
+        let created = blocking(move || {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            // A new file takes the place of the old one, whose writer, should it live, goes on in a file without a name.
+            let temporary = path.with_extension("jsonl.new");
+            let mut file = File::create(&temporary)?;
+            let written = file.write_all(&content).and_then(|()| file.sync_all());
+            if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &path)) {
+                let _ = std::fs::remove_file(&temporary);
+                return Err(error);
+            }
+            sync_folder(&path)?;
+            OpenOptions::new().append(true).open(&path)
+        });
+        match created.await {
+            Ok(file) => {
+                self.file = Some(file);
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn append(&mut self, content: Bytes) -> Result<()> {
+        let Some(mut file) = self.file.take() else {
+            return Err(JournalError::Fenced { file: self.place() }.into());
+        };
+        self.objects.count(content.len());
+        let appended = blocking(move || {
+            file.write_all(&content)?;
+            file.sync_data()?;
+            Ok(file)
+        });
+        match appended.await {
+            Ok(file) => {
+                self.file = Some(file);
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    async fn finish(&mut self, event_log: &str) -> Result<()> {
+        self.file = None;
+        let Some(target) = self.objects.file(event_log) else { return Ok(()) };
+        let path = self.path.clone();
+        let shown = target.display().to_string();
+        let moved = blocking(move || {
+            if let Some(folder) = target.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::rename(&path, &target)?;
+            sync_folder(&target)?;
+            sync_folder(&path)
+        });
+        moved.await.map_err(|error| Error::write(shown, error))
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.file = None;
+        let path = self.path.clone();
+        match blocking(move || std::fs::remove_file(path)).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A row of objects, `<journal>/<generation>-<number>.jsonl`, each written on the condition that it isn't there: who
+/// comes second to a number has lost the journal.
+pub(super) struct SegmentStorage {
+    objects: Arc<Objects>,
+    folder: String,
+    /// Generation and number of the next segment, once the journal was created here.
+    next: Option<(u64, u64)>,
+}
+
+impl SegmentStorage {
+    pub fn new(objects: Arc<Objects>, folder: String) -> Self {
+        Self { objects, folder, next: None }
+    }
+
+    fn key(&self, generation: u64, number: u64) -> String {
+        format!("{}/{generation:08}-{number:08}.jsonl", self.folder)
+    }
+
+    /// Names of all segments, and the newest generation among them.
+    async fn segments(&self) -> Result<(Vec<String>, u64)> {
+        let files = self.objects.list(&self.folder).await?.files;
+        let names: Vec<String> = files.into_iter().map(|file| file.name).collect();
+        let newest = names.iter().filter_map(|name| name.split_once('-')?.0.parse().ok()).max().unwrap_or_default();
+        Ok((names, newest))
+    }
+
+    async fn write(&mut self, content: Bytes) -> Result<()> {
+        let Some((generation, number)) = self.next else {
+            return Err(JournalError::Fenced { file: self.place() }.into());
+        };
+        let key = self.key(generation, number);
+        match self.objects.put(&key, content, &NEW).await? {
+            Ok(_) => {
+                self.next = Some((generation, number + 1));
+                Ok(())
+            }
+            Err(_) => {
+                self.next = None;
+                Err(JournalError::Fenced { file: self.place() }.into())
+            }
+        }
+    }
+
+    async fn remove(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            self.objects.delete(&format!("{}/{name}", self.folder)).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl JournalStorage for SegmentStorage {
+    fn place(&self) -> String {
+        self.objects.show(&self.folder)
+    }
+
+    async fn read(&self) -> Result<Option<Bytes>> {
+        let (names, newest) = self.segments().await?;
+        let mut content = Vec::new();
+        for name in names.iter().filter(|name| name.starts_with(&format!("{newest:08}-"))) {
+            if let Some(object) = self.objects.get(&format!("{}/{name}", self.folder)).await? {
+                content.extend_from_slice(&object.content);
+            }
+        }
+        Ok((!names.is_empty()).then(|| content.into()))
+    }
+
+    async fn create(&mut self, content: Bytes) -> Result<()> {
+        let (before, newest) = self.segments().await?;
+        // The dead writer's next segment must lose, should it live: its place in its own generation is taken.
+        let taken = before.iter().filter(|name| name.starts_with(&format!("{newest:08}-"))).count() as u64;
+        if taken > 0 {
+            let _ = self.objects.put(&self.key(newest, taken), Bytes::new(), &NEW).await?;
+        }
+        self.next = Some((newest + 1, 0));
+        self.write(content).await?;
+        Ok(())
+    }
+
+    async fn append(&mut self, content: Bytes) -> Result<()> {
+        self.write(content).await
+    }
+
+    async fn finish(&mut self, event_log: &str) -> Result<()> {
+        self.next = None;
+        if let Some(content) = self.read().await? {
+            let _ = self.objects.put(event_log, content, &crate::store::Condition::Always).await?;
+        }
+        self.discard().await
+    }
+
+    async fn discard(&mut self) -> Result<()> {
+        self.next = None;
+        let (mut names, _) = self.segments().await?;
+        // The newest generation goes last and its first segment at the very end: until then the journal is whole, or
+        // reads as one without a header.
+        names.sort();
+        let newest = names.last().and_then(|name| name.split_once('-')).map(|(generation, _)| generation.to_owned());
+        let (last, older): (Vec<String>, Vec<String>) =
+            names.into_iter().partition(|name| newest.as_ref().is_some_and(|newest| name.starts_with(newest)));
+        self.remove(&older).await?;
+        self.remove(&last).await
+    }
+}

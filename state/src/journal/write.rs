@@ -1,0 +1,151 @@
+//! Writing a journal: whoever records doesn't wait, and all that waits goes out in one write (group commit).
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::line::{self, Line};
+use super::storage::JournalStorage;
+use super::{JournalError, JournalHeader, JournalRecord, event_log};
+use crate::error::{Error, Result};
+use crate::store::StackId;
+
+/// Writes a journal. Dropping it leaves the journal unfinished, as a crash would; [`JournalWriter::finish`] archives it.
+#[derive(Debug)]
+pub struct JournalWriter {
+    commands: mpsc::UnboundedSender<Command>,
+    task: JoinHandle<Box<dyn JournalStorage>>,
+    header: JournalHeader,
+    place: String,
+    failure: Arc<OnceLock<String>>,
+}
+
+enum Command {
+    Append(String),
+    /// Says when all that was appended before is durable.
+    Flush(oneshot::Sender<()>),
+}
+
+impl std::fmt::Debug for dyn JournalStorage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place())
+    }
+}
+
+impl JournalWriter {
+    pub(super) async fn start(
+        mut storage: Box<dyn JournalStorage>,
+        header: JournalHeader,
+        records: &[JournalRecord],
+    ) -> Result<Self> {
+        let place = storage.place();
+        let text = serde_json::to_string(&header).map_err(|error| Error::write(&place, error))?;
+        let mut content = Vec::new();
+        line::write(&mut content, Line { sequence: 0, record: &text, durable: Some(0) });
+        for (index, record) in records.iter().enumerate() {
+            let sequence = index as u64 + 1;
+            line::write(&mut content, Line { sequence, record: record.record.as_str(), durable: None });
+        }
+        storage.create(content.into()).await?;
+        let (commands, queue) = mpsc::unbounded_channel();
+        let failure = Arc::new(OnceLock::new());
+        let next = records.len() as u64 + 1;
+        let task = tokio::spawn(run(storage, queue, next, Arc::clone(&failure)));
+        Ok(Self { commands, task, header, place, failure })
+    }
+
+    /// What the journal starts with.
+    pub fn header(&self) -> &JournalHeader {
+        &self.header
+    }
+
+    /// Records without waiting. Whether it got there is known after [`Self::flush`] or [`Self::append_durable`].
+    pub fn append(&self, record: &Value) {
+        // The task ends only with the writer.
+        let _ = self.commands.send(Command::Append(record.to_string()));
+    }
+
+    /// Records, and waits until this and all before it are durable.
+    ///
+    /// # Errors
+    /// When anything could not be written, now or before.
+    pub async fn append_durable(&self, record: &Value) -> Result<()> {
+        self.append(record);
+        self.flush().await
+    }
+
+    /// Waits until all that was recorded is durable.
+    ///
+    /// # Errors
+    /// When anything could not be written, now or before.
+    pub async fn flush(&self) -> Result<()> {
+        let (done, waiting) = oneshot::channel();
+        let _ = self.commands.send(Command::Flush(done));
+        // An answer that never comes means that the task is gone with its runtime.
+        let answered = waiting.await;
+        match (self.failure.get(), answered) {
+            (None, Ok(())) => Ok(()),
+            (Some(message), _) => Err(self.broken(message)),
+            (None, Err(_)) => Err(self.broken("its writer has ended")),
+        }
+    }
+
+    fn broken(&self, message: &str) -> Error {
+        JournalError::Broken { file: self.place.clone(), message: message.to_owned() }.into()
+    }
+
+    /// Waits until all is durable and archives the journal as the deployment's event log.
+    ///
+    /// # Errors
+    /// When anything could not be written; the journal is then still there.
+    pub async fn finish(self) -> Result<()> {
+        self.flush().await?;
+        let Self { commands, task, header, place, .. } = self;
+        drop(commands);
+        let mut storage = task.await.map_err(|error| Error::write(&place, error))?;
+        let id = StackId::new(&header.project, &header.stack)?;
+        storage.finish(&event_log(&id, &header.deployment)).await
+    }
+}
+
+async fn run(
+    mut storage: Box<dyn JournalStorage>,
+    mut queue: mpsc::UnboundedReceiver<Command>,
+    mut next: u64,
+    failure: Arc<OnceLock<String>>,
+) -> Box<dyn JournalStorage> {
+    let mut commands = Vec::new();
+    while queue.recv_many(&mut commands, 4096).await > 0 {
+        let mut group = Vec::new();
+        let mut waiting = Vec::new();
+        let durable = next;
+        for command in commands.drain(..) {
+            match command {
+                Command::Append(record) => {
+                    let mark = (next == durable).then_some(durable);
+                    line::write(&mut group, Line { sequence: next, record: &record, durable: mark });
+                    next += 1;
+                }
+                Command::Flush(done) => waiting.push(done),
+            }
+        }
+        // After a failure nothing more is written: what is there stays whole up to its torn end.
+        if !group.is_empty()
+            && failure.get().is_none()
+            && let Err(error) = storage.append(group.into()).await
+        {
+            let text = match std::error::Error::source(&error) {
+                Some(source) => format!("{error} ({source})"),
+                None => error.to_string(),
+            };
+            let _ = failure.set(text);
+        }
+        for done in waiting {
+            // Nobody may wait any more.
+            let _ = done.send(());
+        }
+    }
+    storage
+}

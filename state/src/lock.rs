@@ -1,0 +1,167 @@
+//! Exclusive use of a stack: Pulumi's lock file, so that `pulumi` and this program exclude each other (SPEC.md section
+//! 4.5), and a lease of ours beside it, so that a dead holder's lock is taken over safely.
+//!
+//! The lease is taken first. Taking it is one conditional write, so of several that start at once exactly one wins.
+
+mod acquire;
+mod guard;
+pub mod lease;
+pub mod process;
+mod pulumi;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+pub use guard::StackLock;
+pub use lease::Owner;
+pub use process::{ProcessProbe, SystemProcesses};
+
+/// How a lock is to be taken.
+#[derive(Clone)]
+pub struct LockOptions {
+    /// How long a lease runs without a heartbeat; after that others take it over.
+    pub lease: Duration,
+    /// How long to wait for the lock; `None` gives up at once.
+    pub timeout: Option<Duration>,
+    /// Tells whether a holder on this machine still lives.
+    pub processes: Arc<dyn ProcessProbe>,
+}
+
+impl Default for LockOptions {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(30), timeout: None, processes: Arc::new(SystemProcesses) }
+    }
+}
+
+impl fmt::Debug for LockOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockOptions")
+            .field("lease", &self.lease)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user's name.
+    pub user: String,
+    /// The machine.
+    pub host: String,
+    /// The process.
+    pub pid: u32,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The lock file.
+    pub url: String,
+}
+
+/// Somebody else holds the stack's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// All holders that are known.
+    pub holders: Vec<Holder>,
+}
+
+impl fmt::Display for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the stack is currently locked by {} lock(s). Either wait for the other process(es) to end or delete the \
+             lock file with `pulumi cancel`.",
+            self.holders.len()
+        )?;
+        for Holder { user, host, pid, since, url } in &self.holders {
+            let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+            write!(f, "\n  {url}: created by {user}@{host} (pid {pid}) at {since}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Locked {}
+
+impl Locked {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        "wait for it with `--lock-timeout`; if that process is gone for good, `semantest-iac cancel` (or `pulumi cancel`) \
+         removes its lock"
+            .to_owned()
+    }
+}
+
+/// The lock that this process held is gone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockLost {
+    /// The lock file isn't there any more.
+    #[error("the lock of stack '{stack}' was cancelled by somebody else: {file} is gone; nothing more was written")]
+    Cancelled {
+        /// The stack.
+        stack: String,
+        /// The lock file.
+        file: String,
+    },
+    /// Another process has taken the lease over.
+    #[error("the lock of stack '{stack}' was taken over by {by}; nothing more was written")]
+    TakenOver {
+        /// The stack.
+        stack: String,
+        /// Who has it now.
+        by: String,
+    },
+    /// The lease ran out, because the store didn't answer or this process stood still.
+    #[error("the lock of stack '{stack}' has run out: it could not be renewed in time; nothing more was written")]
+    RanOut {
+        /// The stack.
+        stack: String,
+    },
+    /// The lock was given back before.
+    #[error("the lock of stack '{stack}' was released")]
+    Released {
+        /// The stack.
+        stack: String,
+    },
+}
+
+impl LockLost {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        "what was done so far is in the journal: run the command again to go on from there".to_owned()
+    }
+}
+
+/// A lock of a dead holder was taken over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Takeover {
+    /// Who held it.
+    pub from: Holder,
+    /// Why it could be taken over.
+    pub reason: TakeoverReason,
+}
+
+/// Why a lock could be taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeoverReason {
+    /// The process doesn't run any more; it ran on this machine.
+    ProcessGone,
+    /// The lease ran out at that time.
+    LeaseRanOut(DateTime<Utc>),
+}
+
+impl fmt::Display for Takeover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Holder { user, host, pid, since, .. } = &self.from;
+        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        write!(f, "took over the lock of {user}@{host} (pid {pid}), held since {since}: ")?;
+        match self.reason {
+            TakeoverReason::ProcessGone => f.write_str("that process is not running any more"),
+            TakeoverReason::LeaseRanOut(at) => {
+                write!(f, "its lease ran out at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
+            }
+        }
+    }
+}

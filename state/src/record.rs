@@ -1,0 +1,124 @@
+//! Between resources of a state and the records that planner and adapters work with.
+
+use resource_graph::{PropertyMap, ResourceRecord};
+
+use crate::resource::{Resource, ResourceFields};
+use crate::secrets::Crypter;
+use crate::value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};
+
+/// The key of the Terraform bridge's patch from outputs to its own state: it must go when outputs change, or the
+/// provider fails (SPEC.md section 6.1).
+const RAW_STATE_DELTA: &str = "__pulumi_raw_state_delta";
+
+impl Resource {
+    /// The record of this resource, with inputs and outputs decoded.
+    ///
+    /// # Errors
+    /// When a value is malformed or a secret can't be decrypted.
+    pub fn to_record(&self, decoder: &ValueDecoder<'_>) -> Result<ResourceRecord, ValueError> {
+        let inputs = decoder.properties(&self.inputs).map_err(|error| error.at("inputs", &self.urn))?;
+        let outputs = decoder.properties(&self.outputs).map_err(|error| error.at("outputs", &self.urn))?;
+        Ok(ResourceRecord { inputs, outputs, ..self.to_head_record() })
+    }
+
+    /// The record of this resource without inputs and outputs.
+    pub fn to_head_record(&self) -> ResourceRecord {
+        let fields: &ResourceFields = self;
+        ResourceRecord {
+            urn: fields.urn.clone(),
+            type_token: fields.type_token.clone(),
+            custom: fields.custom,
+            id: fields.id.clone(),
+            inputs: PropertyMap::new(),
+            outputs: PropertyMap::new(),
+            parent: fields.parent.clone(),
+            dependencies: fields.dependencies.clone(),
+            property_dependencies: fields.property_dependencies(),
+            provider: fields.provider.clone(),
+            protect: fields.protect,
+            external: fields.external,
+            pending_deletion: fields.delete,
+            pending_replacement: fields.pending_replacement,
+            retain_on_delete: fields.retain_on_delete,
+            init_errors: fields.init_errors.clone(),
+            additional_secret_outputs: fields.additional_secret_outputs.clone(),
+            custom_timeouts: fields.custom_timeouts.clone(),
+            created: fields.created.clone(),
+            modified: fields.modified.clone(),
+        }
+    }
+
+    /// A new resource of a record.
+    ///
+    /// # Errors
+    /// When a secret can't be encrypted or a reference has no value yet.
+    pub fn from_record(record: &ResourceRecord, crypter: &dyn Crypter) -> Result<Self, ValueError> {
+        let mut resource = Self::from(ResourceFields::new(record.urn.clone(), record.custom));
+        resource.update_from(record, crypter)?;
+        Ok(resource)
+    }
+
+    /// Takes over a record's fields; those that records don't have stay. A resource that is the same afterwards keeps
+    /// its text, and secrets that are the same keep their ciphertexts.
+    ///
+    /// # Errors
+    /// As [`Self::from_record`]; the resource is then as it was.
+    pub fn update_from(&mut self, record: &ResourceRecord, crypter: &dyn Crypter) -> Result<(), ValueError> {
+        let encoder = ValueEncoder::new(crypter);
+        let encode = |map: &PropertyMap, old: &Properties, place: &str| {
+            let new = encoder.properties(map, old).map_err(|error| error.at(place, &record.urn))?;
+            Ok::<_, ValueError>(if same(&new, old) { old.clone() } else { new })
+        };
+        let inputs = encode(&record.inputs, &self.inputs, "inputs")?;
+        let mut outputs = encode(&record.outputs, &self.outputs, "outputs")?;
+        if outputs != self.outputs && record.outputs.contains_key(RAW_STATE_DELTA) {
+            let mut without = record.outputs.clone();
+            without.remove(RAW_STATE_DELTA);
+            outputs = encode(&without, &self.outputs, "outputs")?;
+        }
+        let mut fields = ResourceFields {
+            urn: record.urn.clone(),
+            type_token: record.type_token.clone(),
+            custom: record.custom,
+            id: record.id.clone(),
+            inputs,
+            outputs,
+            parent: record.parent.clone(),
+            dependencies: record.dependencies.clone(),
+            provider: record.provider.clone(),
+            protect: record.protect,
+            external: record.external,
+            delete: record.pending_deletion,
+            pending_replacement: record.pending_replacement,
+            retain_on_delete: record.retain_on_delete,
+            init_errors: record.init_errors.clone(),
+            additional_secret_outputs: record.additional_secret_outputs.clone(),
+            custom_timeouts: record.custom_timeouts.clone(),
+            created: record.created.clone(),
+            modified: record.modified.clone(),
+            ..ResourceFields::clone(self)
+        };
+        if fields.property_dependencies() != record.property_dependencies {
+            fields.set_property_dependencies(&record.property_dependencies);
+        }
+        if fields != **self {
+            *self.edit() = fields;
+        }
+        Ok(())
+    }
+}
+
+/// Whether two texts hold the same, whatever their layout.
+fn same(new: &Properties, old: &Properties) -> bool {
+    match (new.json(), old.json()) {
+        (None, None) => true,
+        (Some(new), Some(old)) => {
+            new == old
+                || new
+                    .parse::<serde_json::Value>()
+                    .ok()
+                    .is_some_and(|new| old.parse().is_ok_and(|old: serde_json::Value| new == old))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,226 @@
+//! A resource of a state with every field that Pulumi knows (SPEC.md section 1.5), and those that nobody knows yet.
+//!
+//! A resource that was read and isn't touched keeps its text and is written back byte for byte.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use resource_graph::{CustomTimeouts, TypeToken, Urn};
+
+use crate::json::Json;
+use crate::value_codec::Properties;
+
+/// A resource of a state. Reading goes through [`ResourceFields`]; whoever changes it calls [`Resource::edit`].
+#[derive(Clone, Debug)]
+pub struct Resource {
+    fields: ResourceFields,
+    /// The text that the fields were read from, while they are still the same.
+    text: Option<Bytes>,
+}
+
+/// The fields of a resource.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceFields {
+    /// Its name.
+    pub urn: Urn,
+    /// A provider manages it; false for the root stack and components.
+    pub custom: bool,
+    /// An old copy that waits to be deleted.
+    pub delete: bool,
+    /// Its id in the cloud.
+    pub id: Option<String>,
+    /// Its type.
+    pub type_token: TypeToken,
+    /// Its inputs, as text.
+    pub inputs: Properties,
+    /// Its outputs, as text.
+    pub outputs: Properties,
+    /// The resource that it belongs to.
+    pub parent: Option<Urn>,
+    /// Refuse to delete it.
+    pub protect: bool,
+    /// Read, not owned.
+    pub external: bool,
+    /// All resources that it depends on.
+    pub dependencies: Vec<Urn>,
+    /// Made, but not healthy.
+    pub init_errors: Vec<String>,
+    /// The provider's reference, `<urn>::<id>`.
+    pub provider: Option<String>,
+    /// Dependencies of each input; a list or `null` each, as text.
+    pub property_dependencies: Option<Json>,
+    /// Deleted already, to be made again.
+    pub pending_replacement: bool,
+    /// Outputs to be treated as secret.
+    pub additional_secret_outputs: Vec<String>,
+    /// Longest times of its operations, in seconds.
+    pub custom_timeouts: Option<CustomTimeouts>,
+    /// Forget it without deleting it in the cloud.
+    pub retain_on_delete: bool,
+    /// When it was made.
+    pub created: Option<String>,
+    /// When it was last changed.
+    pub modified: Option<String>,
+    /// Fields that few resources have.
+    pub(crate) rare: Option<Box<RareFields>>,
+}
+
+/// Fields that few resources have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RareFields {
+    /// To be replaced at the next update (feature `taint`).
+    pub taint: bool,
+    /// Former names. Read, never to be written anew.
+    pub aliases: Vec<Urn>,
+    /// The id that it was imported by.
+    pub import_id: Option<String>,
+    /// It needs no deletion of its own when that resource is deleted.
+    pub deleted_with: Option<Urn>,
+    /// It is replaced when one of those is (feature `replaceWith`).
+    pub replace_with: Vec<Urn>,
+    /// Where the program declared it.
+    pub source_position: Option<String>,
+    /// How the program came there.
+    pub stack_trace: Option<Json>,
+    /// Property paths whose changes are left alone.
+    pub ignore_changes: Vec<String>,
+    /// Property paths not to be shown in diffs.
+    pub hide_diff: Option<Json>,
+    /// Property paths whose changes replace.
+    pub replace_on_changes: Vec<String>,
+    /// A value whose change replaces.
+    pub replacement_trigger: Option<Json>,
+    /// Read it before each update (feature `refreshBeforeUpdate`).
+    pub refresh_before_update: bool,
+    /// It is a view of that resource (feature `views`).
+    pub view_of: Option<Urn>,
+    /// Hooks by their kind (feature `hooks`).
+    pub resource_hooks: Option<Json>,
+    /// An extension's reference (feature `extensionParameterization`).
+    pub extension_ref: Option<String>,
+    /// The snippet that declared it (feature `snippets-prototype`).
+    pub snippet_id: Option<String>,
+    /// Members that aren't known, in their order.
+    pub unknown: Vec<(String, Json)>,
+}
+
+static NO_RARE_FIELDS: LazyLock<RareFields> = LazyLock::new(RareFields::default);
+
+impl Deref for Resource {
+    type Target = ResourceFields;
+
+    fn deref(&self) -> &ResourceFields {
+        &self.fields
+    }
+}
+
+impl PartialEq for Resource {
+    /// Equal in all fields; where properties came in different layouts they count as different.
+    fn eq(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+}
+
+impl From<ResourceFields> for Resource {
+    fn from(fields: ResourceFields) -> Self {
+        Self { fields, text: None }
+    }
+}
+
+impl Resource {
+    /// A resource that was read.
+    pub(crate) fn read(fields: ResourceFields, text: Option<Bytes>) -> Self {
+        Self { fields, text }
+    }
+
+    /// The fields, to be changed. The resource will be written anew.
+    pub fn edit(&mut self) -> &mut ResourceFields {
+        self.text = None;
+        &mut self.fields
+    }
+
+    /// The text that it was read from, if nothing has changed since.
+    pub(crate) fn text(&self) -> Option<&Bytes> {
+        self.text.as_ref()
+    }
+}
+
+impl ResourceFields {
+    /// A resource with nothing but its name and kind.
+    pub fn new(urn: Urn, custom: bool) -> Self {
+        let type_token = urn.type_token();
+        Self {
+            urn,
+            custom,
+            delete: false,
+            id: None,
+            type_token,
+            inputs: Properties::none(),
+            outputs: Properties::none(),
+            parent: None,
+            protect: false,
+            external: false,
+            dependencies: Vec::new(),
+            init_errors: Vec::new(),
+            provider: None,
+            property_dependencies: None,
+            pending_replacement: false,
+            additional_secret_outputs: Vec::new(),
+            custom_timeouts: None,
+            retain_on_delete: false,
+            created: None,
+            modified: None,
+            rare: None,
+        }
+    }
+
+    /// Fields that few resources have.
+    pub fn rare(&self) -> &RareFields {
+        self.rare.as_deref().unwrap_or(&NO_RARE_FIELDS)
+    }
+
+    /// Fields that few resources have, to be changed.
+    pub fn rare_mut(&mut self) -> &mut RareFields {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Whether any of the rare fields is set.
+    pub(crate) fn has_rare(&self) -> bool {
+        self.rare.is_some()
+    }
+
+    /// The dependencies of each input.
+    pub fn property_dependencies(&self) -> Vec<(String, Vec<Urn>)> {
+        let mut list = Vec::new();
+        // The text was checked when it was read.
+        let _ = self.for_each_property_dependencies(|name, urns| list.push((name.to_owned(), urns)));
+        list
+    }
+
+    /// Sets the dependencies of each input.
+    pub fn set_property_dependencies(&mut self, list: &[(String, Vec<Urn>)]) {
+        // Sorted by name, as Go's maps are written.
+        let map: BTreeMap<&str, &[Urn]> = list.iter().map(|(name, urns)| (name.as_str(), urns.as_slice())).collect();
+        self.property_dependencies =
+            (!map.is_empty()).then(|| serde_json::to_string(&map).ok().and_then(|text| Json::new(text).ok())).flatten();
+    }
+
+    pub(crate) fn for_each_property_dependencies(
+        &self,
+        mut visit: impl FnMut(&str, Vec<Urn>),
+    ) -> Result<(), serde_json::Error> {
+        let Some(json) = &self.property_dependencies else { return Ok(()) };
+        for (name, list) in crate::json::members(json.as_str())? {
+            let urns: Option<Vec<Urn>> = serde_json::from_str(list)?;
+            visit(&name, urns.unwrap_or_default());
+        }
+        Ok(())
+    }
+
+    /// The root stack's resource.
+    pub fn is_root(&self) -> bool {
+        self.type_token.is_stack() && !self.custom
+    }
+}

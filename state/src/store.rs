@@ -1,0 +1,170 @@
+//! Where stacks are kept: Pulumi's DIY layout, version 1 (SPEC.md section 4), over any object store.
+//!
+//! What is ours alone (leases, journals, event logs) stands beside it under `.semantest/`, where Pulumi never looks.
+
+pub mod checkpoints;
+pub mod history;
+pub mod layout;
+pub mod local;
+mod objects;
+pub mod tags;
+pub mod url;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use tokio::sync::OnceCell;
+
+use crate::codec::Compression;
+use crate::error::{Error, Result};
+pub use checkpoints::{LoadedCheckpoint, StackSummary};
+pub use history::{HistoryEntry, UpdateInfo};
+pub use layout::StackId;
+pub use objects::Revision;
+pub(crate) use objects::{Condition, Objects};
+pub use url::StoreUrl;
+
+/// Says what time it is.
+pub type TimeSource = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// How a store is to be used.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// How checkpoints and history are packed; `None` leaves each as it is.
+    pub compression: Option<Compression>,
+    /// The clock for leases, history and backups.
+    pub time: TimeSource,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { compression: None, time: Arc::new(Utc::now) }
+    }
+}
+
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions").field("compression", &self.compression).finish_non_exhaustive()
+    }
+}
+
+/// A store of stacks. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct StackStore {
+    pub(crate) objects: Arc<Objects>,
+    pub(crate) options: StoreOptions,
+    /// Whether the layout was found to be ours: `true` when `meta.yaml` is there.
+    layout: Arc<OnceCell<bool>>,
+}
+
+impl StackStore {
+    /// Opens the store at a URL.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUrl`] for kinds of stores that this build doesn't know.
+    pub fn open(url: &StoreUrl, options: StoreOptions) -> Result<Self> {
+        match url {
+            StoreUrl::File { folder } => Self::open_folder(folder.clone(), options),
+            StoreUrl::Object { url } => Err(Error::InvalidUrl {
+                url: url.clone(),
+                message: "only file:// stores are supported by this version of semantest-iac".to_owned(),
+            }),
+        }
+    }
+
+    /// Opens the store in a folder, which needn't be there yet.
+    ///
+    /// # Errors
+    /// When the path can't be used.
+    pub fn open_folder(folder: impl Into<PathBuf>, options: StoreOptions) -> Result<Self> {
+        let folder = folder.into();
+        let folder = std::path::absolute(&folder).map_err(|error| Error::read(folder.display().to_string(), error))?;
+        let prefix =
+            Path::from_absolute_path(&folder).map_err(|error| Error::read(folder.display().to_string(), error))?;
+        let store = Arc::new(local::LocalStore::new(folder.clone()));
+        Ok(Self::over(Objects::new(store, prefix, format!("{}/", folder.display()), Some(folder)), options))
+    }
+
+    /// Uses an object store, under a prefix, with a URL for messages.
+    pub fn over_object_store(
+        store: Arc<dyn ObjectStore>,
+        prefix: Path,
+        url: impl Into<String>,
+        options: StoreOptions,
+    ) -> Self {
+        let mut url: String = url.into();
+        if !url.ends_with('/') {
+            url.push('/');
+        }
+        Self::over(Objects::new(store, prefix, url, None), options)
+    }
+
+    fn over(objects: Objects, options: StoreOptions) -> Self {
+        Self { objects: Arc::new(objects), options, layout: Arc::new(OnceCell::new()) }
+    }
+
+    /// The store's place, for messages.
+    pub fn display_url(&self) -> String {
+        self.objects.show("")
+    }
+
+    /// Bytes written so far through this store and its clones. Copies that a local store makes as hard links count
+    /// nothing.
+    pub fn bytes_written(&self) -> u64 {
+        self.objects.bytes_written()
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.options.time)()
+    }
+
+    /// Nanoseconds since 1970, which names of histories and backups end in.
+    pub(crate) fn nanoseconds(&self) -> i64 {
+        self.now().timestamp_nanos_opt().unwrap_or_default()
+    }
+
+    /// Looks at the store's layout once.
+    ///
+    /// # Errors
+    /// When the layout is the legacy one, or of an unknown version.
+    pub(crate) async fn check_layout(&self) -> Result<bool> {
+        self.layout.get_or_try_init(|| self.read_layout()).await.copied()
+    }
+
+    async fn read_layout(&self) -> Result<bool> {
+        let store = self.display_url();
+        let Some(meta) = self.objects.get(layout::META).await? else {
+            let entries = self.objects.list(layout::STACKS).await?;
+            return match entries.files.iter().any(|file| layout::stack_of_file(&file.name).is_some()) {
+                true => Err(Error::LegacyLayout { store }),
+                false => Ok(false),
+            };
+        };
+        let file = self.objects.show(layout::META);
+        let text = String::from_utf8_lossy(&meta.content);
+        let version = text.lines().find_map(|line| line.trim_start_matches('\u{feff}').strip_prefix("version:"));
+        let version = version
+            .map(|version| version.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned());
+        match version.as_deref() {
+            None | Some("") => Err(Error::CorruptStore { file }),
+            Some("1") => Ok(true),
+            Some("0") => Err(Error::LegacyLayout { store }),
+            Some(version) => Err(Error::UnsupportedStore { file, version: version.to_owned() }),
+        }
+    }
+
+    /// Makes the store ready for stacks: writes `meta.yaml` where there is none.
+    ///
+    /// # Errors
+    /// When the layout isn't ours or the store can't be written.
+    pub async fn initialise(&self) -> Result<()> {
+        if !self.check_layout().await? {
+            // Somebody else may write the same at this moment.
+            let _ = self.objects.put(layout::META, "version: 1\n".into(), &Condition::Absent).await?;
+        }
+        Ok(())
+    }
+}

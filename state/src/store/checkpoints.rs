@@ -1,0 +1,201 @@
+//! Loading, saving and listing checkpoints (SPEC.md sections 4.3, 4.6).
+
+use chrono::{DateTime, Utc};
+
+use super::layout::{STACKS, stack_of_file};
+use super::objects::{Entry, Listing};
+use super::{Condition, Revision, StackId, StackStore};
+use crate::codec::Compression;
+use crate::codec::read::Origin;
+use crate::deployment::Checkpoint;
+use crate::error::{Error, Result};
+use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
+use crate::lock::StackLock;
+
+/// A checkpoint and what is needed to write the next one over it.
+#[derive(Debug)]
+pub struct LoadedCheckpoint {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The version that was read.
+    pub revision: Revision,
+    /// The file, for messages.
+    pub file: String,
+}
+
+/// A stack in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackSummary {
+    /// The stack.
+    pub id: StackId,
+    /// When its checkpoint was last written.
+    pub modified: DateTime<Utc>,
+    /// The checkpoint's size in bytes, as it is stored.
+    pub size: u64,
+}
+
+const FORMS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Zstd];
+
+/// A stack's checkpoint in one of its forms.
+struct Form {
+    compression: Compression,
+    entry: Entry,
+}
+
+impl StackStore {
+    /// All stacks, or those of one project, by name.
+    ///
+    /// # Errors
+    /// When the store can't be read or has another layout.
+    pub async fn stacks(&self, project: Option<&str>) -> Result<Vec<StackSummary>> {
+        self.check_layout().await?;
+        let projects = match project {
+            Some(project) => vec![project.to_owned()],
+            None => self.objects.list(STACKS).await?.folders,
+        };
+        let mut stacks: Vec<StackSummary> = Vec::new();
+        for project in projects {
+            for file in self.objects.list(&format!("{STACKS}/{project}")).await?.files {
+                let Some(id) = stack_of_file(&file.name).and_then(|stack| StackId::new(&project, stack).ok()) else {
+                    continue;
+                };
+                let summary = StackSummary { id, modified: file.modified, size: file.size };
+                match stacks.iter_mut().find(|known| known.id == summary.id) {
+                    Some(known) if known.modified <= summary.modified => *known = summary,
+                    Some(_) => {}
+                    None => stacks.push(summary),
+                }
+            }
+        }
+        stacks.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(stacks)
+    }
+
+    /// Loads a stack's checkpoint and checks its rules; nothing when there is no such stack.
+    ///
+    /// # Errors
+    /// When it can't be read, isn't a state, or breaks a rule.
+    pub async fn load(&self, id: &StackId) -> Result<Option<LoadedCheckpoint>> {
+        let loaded = self.load_unverified(id).await?;
+        if let Some(LoadedCheckpoint { checkpoint, file, .. }) = &loaded
+            && let Some(latest) = &checkpoint.latest
+        {
+            latest.verify().map_err(|error| error.noticed(CheckedWhen::Read { file: file.clone() }))?;
+        }
+        Ok(loaded)
+    }
+
+    /// As [`Self::load`], without checking the rules: for whoever wants to repair them.
+    ///
+    /// # Errors
+    /// When it can't be read or isn't a state.
+    pub async fn load_unverified(&self, id: &StackId) -> Result<Option<LoadedCheckpoint>> {
+        self.check_layout().await?;
+        let Some(form) = self.forms(id).await?.pop() else { return Ok(None) };
+        let key = id.checkpoint(form.compression);
+        let Some(object) = self.objects.get(&key).await? else { return Ok(None) };
+        let file = self.objects.show(&key);
+        let origin = Origin { file: &file, stack: id.stack() };
+        let checkpoint = Checkpoint::read(object.content, origin)?;
+        Ok(Some(LoadedCheckpoint { checkpoint, revision: object.revision, file }))
+    }
+
+    /// The forms in which a stack's checkpoint exists, the one that counts last: the newest, on a tie the later by name.
+    async fn forms(&self, id: &StackId) -> Result<Vec<Form>> {
+        let Listing { files, folders } = self.objects.list(&id.folder("stacks")).await?;
+        let names = FORMS.map(|compression| (format!("{}.json{}", id.stack(), compression.suffix()), compression));
+        if let Some((name, _)) = names.iter().find(|(name, _)| folders.contains(name)) {
+            return Err(Error::IsFolder { file: self.objects.show(&format!("{}/{name}", id.folder("stacks"))) });
+        }
+        let mut forms: Vec<Form> = files
+            .into_iter()
+            .filter_map(|entry| {
+                let (_, compression) = names.iter().find(|(name, _)| *name == entry.name)?;
+                Some(Form { compression: *compression, entry })
+            })
+            .collect();
+        forms.sort_by_key(|form| form.entry.modified);
+        Ok(forms)
+    }
+
+    /// Writes a stack's checkpoint over the version that was read (`None`: there is none yet). The one before is kept as
+    /// `.bak`. Nothing is written when the lock is lost, a rule is broken, or somebody else wrote in between.
+    ///
+    /// # Errors
+    /// [`Error::LockLost`], [`Error::Integrity`], [`Error::Changed`], or [`Error::Write`]; the state before is then still
+    /// in place.
+    pub async fn save(&self, lock: &StackLock, checkpoint: &Checkpoint, base: Option<&Revision>) -> Result<Revision> {
+        let id = lock.stack();
+        self.initialise().await?;
+        let mut forms = self.forms(id).await?;
+        let current = forms.pop();
+        let kept = current.as_ref().map_or(Compression::None, |form| form.compression);
+        let compression = self.options.compression.unwrap_or(kept);
+        let key = id.checkpoint(compression);
+        let file = self.objects.show(&key);
+        if let Some(latest) = &checkpoint.latest {
+            latest.verify().map_err(|error| error.noticed(CheckedWhen::BeforeWrite { file: file.clone() }))?;
+        }
+        let content = compression.pack(checkpoint.to_bytes()).map_err(|error| Error::write(&file, error))?;
+        if current.as_ref().map(|form| &form.entry.revision) != base {
+            return Err(Error::Changed { file });
+        }
+        lock.verify().await?;
+        if let Some(form) = &current {
+            let before = id.checkpoint(form.compression);
+            self.objects.copy(&before, &format!("{before}.bak")).await?;
+        }
+        let condition = match &current {
+            Some(form) if form.compression == compression => Condition::Unchanged(form.entry.revision.clone()),
+            Some(_) if forms.iter().any(|form| form.compression == compression) => Condition::Always,
+            _ => Condition::Absent,
+        };
+        let Ok(revision) = self.objects.put(&key, content.clone(), &condition).await? else {
+            return Err(Error::Changed { file });
+        };
+        // An older form would be taken for the state if its time stamp were changed.
+        for form in forms.iter().chain(&current).filter(|form| form.compression != compression) {
+            self.objects.delete(&id.checkpoint(form.compression)).await?;
+        }
+        self.check_written(&key, &content).await?;
+        Ok(revision)
+    }
+
+    /// Reads back what was written: its rules have been checked, so it need only be the same.
+    async fn check_written(&self, key: &str, content: &[u8]) -> Result<()> {
+        let found = self.objects.get(key).await?;
+        if found.is_some_and(|found| found.content == content) {
+            return Ok(());
+        }
+        let file = self.objects.show(key);
+        let message = "what the store gives back is not what was written".to_owned();
+        Err(IntegrityError {
+            when: CheckedWhen::AfterWrite { backup: format!("{file}.bak"), file },
+            problems: vec![IntegrityProblem { urn: None, message }],
+        }
+        .into())
+    }
+
+    /// Removes a stack: tags and history go, the checkpoint stays as `.bak`, backups stay unless asked for.
+    ///
+    /// # Errors
+    /// When the lock is lost or the store can't be written.
+    pub async fn remove_stack(&self, lock: &StackLock, remove_backups: bool) -> Result<()> {
+        let id = lock.stack();
+        lock.verify().await?;
+        self.objects.delete(&id.tags()).await?;
+        for form in self.forms(id).await? {
+            let key = id.checkpoint(form.compression);
+            self.objects.copy(&key, &format!("{key}.bak")).await?;
+            self.objects.delete(&key).await?;
+        }
+        let mut folders = vec![id.history(), id.events()];
+        folders.extend(remove_backups.then(|| id.backups()));
+        for folder in folders {
+            for file in self.objects.list(&folder).await?.files {
+                self.objects.delete(&format!("{folder}/{}", file.name)).await?;
+            }
+        }
+        Ok(())
+    }
+}

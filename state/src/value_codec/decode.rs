@@ -1,0 +1,318 @@
+//! From JSON text to values: plain ones, and the objects that carry a signature (SPEC.md section 2.2).
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use resource_graph::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, ResourceReference, Value};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use super::{ARCHIVE, ASSET, BYTES, FLOAT, OUTPUT, Properties, RESOURCE, SECRET, SIGNATURE, UNKNOWN, ValueError};
+use crate::json::{Json, members};
+use crate::secrets::{Crypter, SecretsError};
+
+/// Reads values. Keep one for a whole state: equal property names are shared between all that it reads.
+pub struct ValueDecoder<'c> {
+    /// Absent where secrets are to stay hidden.
+    crypter: Option<&'c dyn Crypter>,
+    names: RefCell<HashSet<Arc<str>>>,
+}
+
+impl fmt::Debug for ValueDecoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValueDecoder").field("reveals", &self.crypter.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The cipher inside a secret: what stands there has been encrypted as a whole (SPEC.md section 2.3).
+pub(super) struct Bare;
+
+impl Crypter for Bare {
+    fn encrypt(&self, plaintext: &str) -> Result<String, SecretsError> {
+        Ok(plaintext.to_owned())
+    }
+    fn decrypt(&self, ciphertext: &str) -> Result<Zeroizing<String>, SecretsError> {
+        Ok(Zeroizing::new(ciphertext.to_owned()))
+    }
+}
+
+impl<'c> ValueDecoder<'c> {
+    /// Decrypts secrets that it meets; needs no key where there are none.
+    pub fn revealing(crypter: &'c dyn Crypter) -> Self {
+        Self { crypter: Some(crypter), names: RefCell::default() }
+    }
+
+    /// Leaves secrets alone: each becomes a secret whose value is [`Value::Unknown`]. Never needs a key.
+    /// [`super::ValueEncoder`] writes such a secret back as it was.
+    pub fn hiding() -> Self {
+        Self { crypter: None, names: RefCell::default() }
+    }
+
+    /// Reads all properties.
+    ///
+    /// # Errors
+    /// When the text isn't an object of values, or a secret can't be decrypted.
+    pub fn properties(&self, properties: &Properties) -> Result<PropertyMap, ValueError> {
+        match properties.json() {
+            None => Ok(PropertyMap::new()),
+            Some(json) => match self.value(json)? {
+                Value::Map(map) => Ok(map),
+                Value::Null => Ok(PropertyMap::new()),
+                _ => Err(ValueError::Malformed("expected an object of properties".to_owned())),
+            },
+        }
+    }
+
+    /// Reads one property; the others aren't decoded.
+    ///
+    /// # Errors
+    /// As [`Self::properties`].
+    pub fn property(&self, properties: &Properties, name: &str) -> Result<Option<Value>, ValueError> {
+        let Some(json) = properties.json() else { return Ok(None) };
+        let members = members(json.as_str()).map_err(malformed)?;
+        let found = members.iter().rev().find(|(member, _)| member == name);
+        found.map(|(_, text)| self.text(text)).transpose()
+    }
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// As [`Self::properties`].
+    pub fn value(&self, json: &Json) -> Result<Value, ValueError> {
+        self.text(json.as_str())
+    }
+
+    pub(super) fn text(&self, text: &str) -> Result<Value, ValueError> {
+        let failure = RefCell::new(None);
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let value = Seed { decoder: self, failure: &failure }
+            .deserialize(&mut deserializer)
+            .and_then(|value| deserializer.end().map(|()| value));
+        value.map_err(|error| failure.take().unwrap_or_else(|| malformed(error)))
+    }
+
+    fn name(&self, text: &str) -> Arc<str> {
+        let mut names = self.names.borrow_mut();
+        match names.get(text) {
+            Some(name) => Arc::clone(name),
+            None => {
+                let name: Arc<str> = text.into();
+                names.insert(Arc::clone(&name));
+                name
+            }
+        }
+    }
+
+    /// What an object with a signature stands for.
+    fn special(&self, mut map: PropertyMap) -> Result<Value, ValueError> {
+        let signature = match map.remove(SIGNATURE) {
+            Some(Value::String(text)) => text,
+            _ => return Err(ValueError::Malformed("the signature of a special value is not a string".to_owned())),
+        };
+        match signature.as_str() {
+            SECRET => self.secret(&mut map),
+            ASSET => {
+                let hash = text(&mut map, "hash")?;
+                let source = match source_of(&mut map)? {
+                    Some(Source::Text(text)) => AssetSource::Text(text),
+                    Some(Source::Path(path)) => AssetSource::Path(path),
+                    Some(Source::Uri(uri)) => AssetSource::Uri(uri),
+                    None => AssetSource::Text(String::new()),
+                };
+                Ok(Value::Asset(Box::new(Asset { hash, source })))
+            }
+            ARCHIVE => {
+                let hash = text(&mut map, "hash")?;
+                let source = match (map.remove("assets"), source_of(&mut map)?) {
+                    (Some(Value::Map(assets)), None) => ArchiveSource::Assets(assets),
+                    (None | Some(Value::Null), Some(Source::Path(path))) => ArchiveSource::Path(path),
+                    (None | Some(Value::Null), Some(Source::Uri(uri))) => ArchiveSource::Uri(uri),
+                    (None | Some(Value::Null), None) => ArchiveSource::Assets(PropertyMap::new()),
+                    _ => {
+                        return Err(ValueError::Malformed(
+                            "malformed archive: one of `assets`, `path` or `uri` must be supplied".to_owned(),
+                        ));
+                    }
+                };
+                Ok(Value::Archive(Box::new(Archive { hash, source })))
+            }
+            RESOURCE => {
+                let urn = text(&mut map, "urn")?
+                    .ok_or_else(|| ValueError::Malformed("resource reference without `urn`".to_owned()))?;
+                let package_version = text(&mut map, "packageVersion")?.unwrap_or_default();
+                let id = match map.remove("id") {
+                    // One old CLI (2.18.0) wrote the id wrapped in an object.
+                    Some(Value::Map(mut wrapped)) => text(&mut wrapped, "V")?,
+                    Some(Value::String(id)) => Some(id),
+                    Some(Value::Unknown) => Some(String::new()),
+                    _ => None,
+                };
+                Ok(Value::Resource(Box::new(ResourceReference { urn, id, package_version })))
+            }
+            BYTES => {
+                let value = text(&mut map, "value")?.and_then(|text| STANDARD.decode(text).ok());
+                value
+                    .map(Value::Bytes)
+                    .ok_or_else(|| ValueError::Malformed("malformed byte string: `value` is not base64".to_owned()))
+            }
+            FLOAT => {
+                let bits = text(&mut map, "value")?.and_then(|text| u64::from_str_radix(&text, 16).ok());
+                bits.map(|bits| Value::Number(f64::from_bits(bits)))
+                    .ok_or_else(|| ValueError::Malformed("malformed float: `value` is not 16 hex digits".to_owned()))
+            }
+            OUTPUT => Err(ValueError::Malformed("an output value can't stand in a state".to_owned())),
+            _ => Err(ValueError::UnknownSignature(signature)),
+        }
+    }
+
+    fn secret(&self, map: &mut PropertyMap) -> Result<Value, ValueError> {
+        let (ciphertext, plaintext) = (text(map, "ciphertext")?, text(map, "plaintext")?);
+        if ciphertext.is_some() == plaintext.is_some() {
+            return Err(ValueError::MalformedSecret);
+        }
+        let Some(crypter) = self.crypter else { return Ok(Value::secret(Value::Unknown)) };
+        let plaintext = match (plaintext, ciphertext) {
+            (Some(plaintext), _) => Zeroizing::new(plaintext),
+            (None, ciphertext) => crypter.decrypt(&ciphertext.unwrap_or_default())?,
+        };
+        let inside = ValueDecoder::revealing(&Bare);
+        match inside.text(&plaintext) {
+            Ok(value) => Ok(Value::secret(value)),
+            // The parser's message could quote the secret.
+            Err(ValueError::Malformed(_)) => {
+                Err(ValueError::Malformed("the decrypted text of a secret is not a JSON value".to_owned()))
+            }
+            Err(other) => Err(other),
+        }
+    }
+}
+
+enum Source {
+    Text(String),
+    Path(String),
+    Uri(String),
+}
+
+fn source_of(map: &mut PropertyMap) -> Result<Option<Source>, ValueError> {
+    let (content, path, uri) = (text(map, "text")?, text(map, "path")?, text(map, "uri")?);
+    match (content, path, uri) {
+        (Some(text), None, None) => Ok(Some(Source::Text(text))),
+        (None, Some(path), None) => Ok(Some(Source::Path(path))),
+        (None, None, Some(uri)) => Ok(Some(Source::Uri(uri))),
+        (None, None, None) => Ok(None),
+        _ => Err(ValueError::Malformed("an asset or archive has more than one source".to_owned())),
+    }
+}
+
+fn text(map: &mut PropertyMap, name: &str) -> Result<Option<String>, ValueError> {
+    match map.remove(name) {
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Unknown) => Ok(Some(UNKNOWN.to_owned())),
+        None | Some(Value::Null) => Ok(None),
+        Some(_) => Err(ValueError::Malformed(format!("`{name}` of a special value is not a string"))),
+    }
+}
+
+fn malformed(error: impl fmt::Display) -> ValueError {
+    ValueError::Malformed(error.to_string())
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'a, 'c> {
+    decoder: &'a ValueDecoder<'c>,
+    /// Carries a typed error past the parser, whose own errors are texts.
+    failure: &'a RefCell<Option<ValueError>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_, '_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Bool(truth))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(if text == UNKNOWN { Value::Unknown } else { Value::String(text.to_owned()) })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = items.next_element_seed(self)? {
+            list.push(value);
+        }
+        list.shrink_to_fit();
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut map = PropertyMap::new();
+        let mut special = false;
+        while let Some(name) = items.next_key_seed(NameSeed(self.decoder))? {
+            special |= &*name == SIGNATURE;
+            map.insert(name, items.next_value_seed(self)?);
+        }
+        if special {
+            return self.decoder.special(map).map_err(|error| {
+                let message = error.to_string();
+                self.failure.replace(Some(error));
+                A::Error::custom(message)
+            });
+        }
+        map.shrink_to_fit();
+        Ok(Value::Map(map))
+    }
+}
+
+struct NameSeed<'a, 'c>(&'a ValueDecoder<'c>);
+
+impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_> {
+    type Value = Arc<str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Arc<str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for NameSeed<'_, '_> {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a property's name")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
+        Ok(self.0.name(text))
+    }
+}
