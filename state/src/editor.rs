@@ -89,6 +89,13 @@ impl Editor<'_> {
         found.is_some()
     }
 
+    /// Forgets the oldest leftover of a name; says whether there was one.
+    pub fn remove_any_leftover(&mut self, urn: &Urn) -> bool {
+        let found = self.find(urn, |resource| resource.delete);
+        self.removed.extend(found);
+        found.is_some()
+    }
+
     /// Turns the live resource of a name into a leftover that waits to be deleted; says whether there was one.
     pub fn mark_for_deletion(&mut self, urn: &Urn) -> bool {
         match self.resource_mut(urn) {

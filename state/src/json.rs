@@ -50,6 +50,11 @@ impl Json {
         &self.0
     }
 
+    /// The text's bytes, given away.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
     /// Reads the text as a type.
     ///
     /// # Errors

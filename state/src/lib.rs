@@ -82,6 +82,7 @@ pub use json::{Json, Layout};
 pub use lock::{
     Holder, LockLost, LockOptions, Locked, Owner, ProcessProbe, StackLock, SystemProcesses, Takeover, TakeoverReason,
 };
+pub use record::RecordedResource;
 pub use resource::{RareFields, Resource, ResourceFields};
 pub use secrets::{
     Crypter, DerivedKey, Passphrase, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider,

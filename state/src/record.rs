@@ -1,6 +1,10 @@
 //! Between resources of a state and the records that planner and adapters work with.
 
-use resource_graph::{PropertyMap, ResourceRecord};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use resource_graph::recorded::{RecordError, RecordMarks, Recorded};
+use resource_graph::{PropertyMap, ResourceRecord, Urn, Value};
 
 use crate::resource::{Resource, ResourceFields};
 use crate::secrets::Crypter;
@@ -105,6 +109,75 @@ impl Resource {
             *self.edit() = fields;
         }
         Ok(())
+    }
+}
+
+/// A resource as the planner sees it: decoded only as far as it is asked.
+#[derive(Clone, Debug)]
+pub struct RecordedResource {
+    resource: Resource,
+    decoder: Arc<ValueDecoder<'static>>,
+}
+
+impl RecordedResource {
+    /// A resource and the decoder that all of its state share.
+    pub fn new(resource: Resource, decoder: Arc<ValueDecoder<'static>>) -> Self {
+        Self { resource, decoder }
+    }
+
+    /// The resource.
+    pub fn resource(&self) -> &Resource {
+        &self.resource
+    }
+}
+
+impl Recorded for RecordedResource {
+    fn urn(&self) -> &Urn {
+        &self.resource.urn
+    }
+
+    fn marks(&self) -> RecordMarks {
+        let fields: &ResourceFields = &self.resource;
+        RecordMarks {
+            custom: fields.custom,
+            protect: fields.protect,
+            external: fields.external,
+            pending_deletion: fields.delete,
+            pending_replacement: fields.pending_replacement,
+            retain_on_delete: fields.retain_on_delete,
+            tainted: fields.rare().taint,
+            has_init_errors: !fields.init_errors.is_empty(),
+        }
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.resource.id.as_deref()
+    }
+
+    fn parent(&self) -> Option<&str> {
+        self.resource.parent.as_ref().map(Urn::as_str)
+    }
+
+    fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
+        self.resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
+    }
+
+    fn deleted_with(&self) -> Option<&str> {
+        self.resource.rare().deleted_with.as_ref().map(Urn::as_str)
+    }
+
+    fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
+        let inputs = self.decoder.properties(&self.resource.inputs);
+        Ok(Cow::Owned(inputs.map_err(|error| error.at("inputs", &self.resource.urn))?))
+    }
+
+    fn output(&self, path: &[String]) -> Result<Option<Value>, RecordError> {
+        let value = self.decoder.value_at(&self.resource.outputs, path);
+        Ok(value.map_err(|error| error.at(format!("output '{}'", path.join(".")), &self.resource.urn))?)
+    }
+
+    fn to_record(&self) -> Result<Arc<ResourceRecord>, RecordError> {
+        Ok(Arc::new(self.resource.to_record(&self.decoder)?))
     }
 }
 

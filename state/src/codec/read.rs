@@ -88,6 +88,21 @@ impl Export {
     }
 }
 
+impl crate::Resource {
+    /// Reads one resource from its own text, as [`crate::Resource::to_json`] gives it.
+    ///
+    /// # Errors
+    /// When it isn't one.
+    pub fn from_json(json: Json) -> Result<Self> {
+        let origin = Origin { file: "a resource", stack: "" };
+        let content = json.into_bytes();
+        let reader = Reader::new(origin, &content, std::str::from_utf8(&content).unwrap_or_default());
+        let mut deserializer = serde_json::Deserializer::from_str(reader.text);
+        let resource = ResourceSeed { reader: &reader, index: 0, of: "resource" }.deserialize(&mut deserializer);
+        reader.result(resource)
+    }
+}
+
 fn not_a_state(origin: Origin<'_>, message: &str) -> Error {
     Error::NotAState { file: origin.file.to_owned(), message: message.to_owned() }
 }
@@ -135,17 +150,10 @@ fn read_head(content: Bytes, origin: Origin<'_>) -> Result<Head> {
             });
         }
     };
-    let reader = Reader {
-        origin,
-        buffer: &content,
-        text,
-        urns: RefCell::default(),
-        types: RefCell::default(),
-        failure: RefCell::default(),
-    };
+    let reader = Reader::new(origin, &content, text);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let head = deserializer.deserialize_any(HeadVisitor(&reader)).and_then(|head| deserializer.end().map(|()| head));
-    head.map_err(|error| reader.failure.take().unwrap_or_else(|| Error::json(origin.file, content.len(), &error)))
+    reader.result(head)
 }
 
 /// What the visitors share.
@@ -160,7 +168,17 @@ struct Reader<'o, 'de> {
     failure: RefCell<Option<Error>>,
 }
 
-impl<'de> Reader<'_, 'de> {
+impl<'o, 'de> Reader<'o, 'de> {
+    fn new(origin: Origin<'o>, buffer: &'de Bytes, text: &'de str) -> Self {
+        Self { origin, buffer, text, urns: RefCell::default(), types: RefCell::default(), failure: RefCell::default() }
+    }
+
+    fn result<T>(&self, parsed: std::result::Result<T, serde_json::Error>) -> Result<T> {
+        parsed.map_err(|error| {
+            self.failure.take().unwrap_or_else(|| Error::json(self.origin.file, self.buffer.len(), &error))
+        })
+    }
+
     /// A part of the buffer.
     fn slice(&self, text: &'de str) -> Bytes {
         self.buffer.slice_ref(text.as_bytes())

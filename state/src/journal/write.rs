@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use serde_json::Value;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -62,16 +62,19 @@ impl JournalWriter {
     }
 
     /// Records without waiting. Whether it got there is known after [`Self::flush`] or [`Self::append_durable`].
-    pub fn append(&self, record: &Value) {
-        // The task ends only with the writer.
-        let _ = self.commands.send(Command::Append(record.to_string()));
+    pub fn append(&self, record: &impl Serialize) {
+        match serde_json::to_string(record) {
+            // The task ends only with the writer.
+            Ok(text) => drop(self.commands.send(Command::Append(text))),
+            Err(error) => drop(self.failure.set(error.to_string())),
+        }
     }
 
     /// Records, and waits until this and all before it are durable.
     ///
     /// # Errors
     /// When anything could not be written, now or before.
-    pub async fn append_durable(&self, record: &Value) -> Result<()> {
+    pub async fn append_durable(&self, record: &impl Serialize) -> Result<()> {
         self.append(record);
         self.flush().await
     }

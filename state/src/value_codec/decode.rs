@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,13 +13,27 @@ use zeroize::Zeroizing;
 
 use super::{ARCHIVE, ASSET, BYTES, FLOAT, OUTPUT, Properties, RESOURCE, SECRET, SIGNATURE, UNKNOWN, ValueError};
 use crate::json::{Json, members};
-use crate::secrets::{Crypter, SecretsError};
+use crate::secrets::{Crypter, SecretsError, SecretsManager};
 
 /// Reads values. Keep one for a whole state: equal property names are shared between all that it reads.
 pub struct ValueDecoder<'c> {
     /// Absent where secrets are to stay hidden.
-    crypter: Option<&'c dyn Crypter>,
-    names: RefCell<HashSet<Arc<str>>>,
+    crypter: Option<Access<'c>>,
+    names: Mutex<HashSet<Arc<str>>>,
+}
+
+enum Access<'c> {
+    Borrowed(&'c dyn Crypter),
+    Shared(Arc<dyn SecretsManager>),
+}
+
+impl Access<'_> {
+    fn crypter(&self) -> &dyn Crypter {
+        match self {
+            Self::Borrowed(crypter) => *crypter,
+            Self::Shared(manager) => &**manager,
+        }
+    }
 }
 
 impl fmt::Debug for ValueDecoder<'_> {
@@ -43,13 +57,18 @@ impl Crypter for Bare {
 impl<'c> ValueDecoder<'c> {
     /// Decrypts secrets that it meets; needs no key where there are none.
     pub fn revealing(crypter: &'c dyn Crypter) -> Self {
-        Self { crypter: Some(crypter), names: RefCell::default() }
+        Self { crypter: Some(Access::Borrowed(crypter)), names: Mutex::default() }
+    }
+
+    /// As [`Self::revealing`], for decoders that outlive the borrow of a manager.
+    pub fn shared(manager: Arc<dyn SecretsManager>) -> ValueDecoder<'static> {
+        ValueDecoder { crypter: Some(Access::Shared(manager)), names: Mutex::default() }
     }
 
     /// Leaves secrets alone: each becomes a secret whose value is [`Value::Unknown`]. Never needs a key.
     /// [`super::ValueEncoder`] writes such a secret back as it was.
     pub fn hiding() -> Self {
-        Self { crypter: None, names: RefCell::default() }
+        Self { crypter: None, names: Mutex::default() }
     }
 
     /// Reads all properties.
@@ -78,6 +97,19 @@ impl<'c> ValueDecoder<'c> {
         found.map(|(_, text)| self.text(text)).transpose()
     }
 
+    /// Reads the value at a path of names (and list indices), through secrets; only its top-level property is decoded.
+    ///
+    /// # Errors
+    /// As [`Self::properties`].
+    pub fn value_at(&self, properties: &Properties, path: &[String]) -> Result<Option<Value>, ValueError> {
+        let Some(first) = path.first() else { return Ok(None) };
+        let Some(value) = self.property(properties, first)? else { return Ok(None) };
+        if path.len() == 1 {
+            return Ok(Some(value));
+        }
+        Ok(PropertyMap::from([(first.as_str(), value)]).get_path(path).cloned())
+    }
+
     /// Reads one value.
     ///
     /// # Errors
@@ -87,24 +119,14 @@ impl<'c> ValueDecoder<'c> {
     }
 
     pub(super) fn text(&self, text: &str) -> Result<Value, ValueError> {
-        let failure = RefCell::new(None);
+        let context = Context {
+            decoder: self,
+            names: RefCell::new(self.names.lock().unwrap_or_else(PoisonError::into_inner)),
+            failure: RefCell::default(),
+        };
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let value = Seed { decoder: self, failure: &failure }
-            .deserialize(&mut deserializer)
-            .and_then(|value| deserializer.end().map(|()| value));
-        value.map_err(|error| failure.take().unwrap_or_else(|| malformed(error)))
-    }
-
-    fn name(&self, text: &str) -> Arc<str> {
-        let mut names = self.names.borrow_mut();
-        match names.get(text) {
-            Some(name) => Arc::clone(name),
-            None => {
-                let name: Arc<str> = text.into();
-                names.insert(Arc::clone(&name));
-                name
-            }
-        }
+        let value = Seed(&context).deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+        value.map_err(|error| context.failure.take().unwrap_or_else(|| malformed(error)))
     }
 
     /// What an object with a signature stands for.
@@ -174,10 +196,10 @@ impl<'c> ValueDecoder<'c> {
         if ciphertext.is_some() == plaintext.is_some() {
             return Err(ValueError::MalformedSecret);
         }
-        let Some(crypter) = self.crypter else { return Ok(Value::secret(Value::Unknown)) };
+        let Some(access) = &self.crypter else { return Ok(Value::secret(Value::Unknown)) };
         let plaintext = match (plaintext, ciphertext) {
             (Some(plaintext), _) => Zeroizing::new(plaintext),
-            (None, ciphertext) => crypter.decrypt(&ciphertext.unwrap_or_default())?,
+            (None, ciphertext) => access.crypter().decrypt(&ciphertext.unwrap_or_default())?,
         };
         let inside = ValueDecoder::revealing(&Bare);
         match inside.text(&plaintext) {
@@ -221,14 +243,18 @@ fn malformed(error: impl fmt::Display) -> ValueError {
     ValueError::Malformed(error.to_string())
 }
 
-#[derive(Clone, Copy)]
-struct Seed<'a, 'c> {
+/// What the visitors of one text share.
+struct Context<'a, 'c> {
     decoder: &'a ValueDecoder<'c>,
+    names: RefCell<MutexGuard<'a, HashSet<Arc<str>>>>,
     /// Carries a typed error past the parser, whose own errors are texts.
-    failure: &'a RefCell<Option<ValueError>>,
+    failure: RefCell<Option<ValueError>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+#[derive(Clone, Copy)]
+struct Seed<'x, 'a, 'c>(&'x Context<'a, 'c>);
+
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_, '_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -236,7 +262,7 @@ impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_, '_> {
+impl<'de> Visitor<'de> for Seed<'_, '_, '_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -279,14 +305,14 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut map = PropertyMap::new();
         let mut special = false;
-        while let Some(name) = items.next_key_seed(NameSeed(self.decoder))? {
+        while let Some(name) = items.next_key_seed(NameSeed(self.0))? {
             special |= &*name == SIGNATURE;
             map.insert(name, items.next_value_seed(self)?);
         }
         if special {
-            return self.decoder.special(map).map_err(|error| {
+            return self.0.decoder.special(map).map_err(|error| {
                 let message = error.to_string();
-                self.failure.replace(Some(error));
+                self.0.failure.replace(Some(error));
                 A::Error::custom(message)
             });
         }
@@ -295,9 +321,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 }
 
-struct NameSeed<'a, 'c>(&'a ValueDecoder<'c>);
+struct NameSeed<'x, 'a, 'c>(&'x Context<'a, 'c>);
 
-impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_> {
+impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_, '_> {
     type Value = Arc<str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Arc<str>, D::Error> {
@@ -305,7 +331,7 @@ impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_> {
     }
 }
 
-impl Visitor<'_> for NameSeed<'_, '_> {
+impl Visitor<'_> for NameSeed<'_, '_, '_> {
     type Value = Arc<str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -313,6 +339,14 @@ impl Visitor<'_> for NameSeed<'_, '_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
-        Ok(self.0.name(text))
+        let mut names = self.0.names.borrow_mut();
+        Ok(match names.get(text) {
+            Some(name) => Arc::clone(name),
+            None => {
+                let name: Arc<str> = text.into();
+                names.insert(Arc::clone(&name));
+                name
+            }
+        })
     }
 }
