@@ -129,6 +129,7 @@ impl Applier {
                     urn,
                     duration_ms,
                     adopted: outcome.adopted,
+                    id: step.record.as_ref().and_then(|record| record.id.clone()).filter(|_| operation.deletes()),
                     resource,
                 })?;
                 Ok(outcome.applied)
@@ -175,6 +176,7 @@ impl Applier {
             urn,
             duration_ms: 0,
             adopted: false,
+            id: None,
             resource: None,
         })
     }

@@ -64,6 +64,8 @@ pub enum CheckpointChange {
     RemoveReplaced {
         /// Its name.
         urn: Urn,
+        /// The id of what was deleted: there may be several old copies.
+        id: Option<String>,
     },
     /// It is gone.
     Remove {
@@ -83,11 +85,11 @@ impl CheckpointChange {
                 Some(image) => Self::Put { urn: urn.clone(), image: image.clone() },
                 None => Self::Remove { urn: urn.clone() },
             }),
-            DeploymentEvent::ResourceOperationSucceeded { operation, urn, resource, .. } => {
+            DeploymentEvent::ResourceOperationSucceeded { operation, urn, id, resource, .. } => {
                 let urn = urn.clone();
                 match (operation, resource) {
                     (Operation::Delete | Operation::Forget, _) => Some(Self::Remove { urn }),
-                    (Operation::DeleteReplaced, _) => Some(Self::RemoveReplaced { urn }),
+                    (Operation::DeleteReplaced, _) => Some(Self::RemoveReplaced { urn, id: id.clone() }),
                     (Operation::CreateReplacement, Some(image)) => {
                         Some(Self::PutReplacement { urn, image: image.clone() })
                     }

@@ -291,6 +291,7 @@ mod tests {
             urn: urn(),
             duration_ms: 1,
             adopted: false,
+            id: None,
             resource: None,
         }
     }

@@ -330,6 +330,9 @@ pub enum DeploymentEvent {
         /// Something of an earlier, cut-off try was found and taken over.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         adopted: bool,
+        /// The id of what was deleted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
         /// The resource as the state will hold it; absent when it was deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resource: Option<ResourceImage>,

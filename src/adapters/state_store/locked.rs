@@ -1,0 +1,213 @@
+//! A stack whose lock is ours: the journal, checkpoints, history, and giving the lock back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use resource_graph::{ResourceRecord, Urn};
+use state::{Checkpoint, Deployment, JournalWriter, Manifest, PendingOperation, Resource, StackLock, UpdateInfo};
+
+use super::secrets::StackSecrets;
+use super::{DEPLOYMENT_KEY, Loaded, StateStore, changes, events, store_error};
+use crate::domain::deployment::ResourceImage;
+use crate::domain::event::DomainEvent;
+use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, StoreError, StoreErrorKind};
+
+/// What wrote a state, as its manifest says.
+const WRITER: &str = concat!("semantest-iac-", env!("CARGO_PKG_VERSION"));
+
+/// The state that changes are folded into.
+struct Base {
+    deployment: Arc<Deployment>,
+    secrets: Arc<StackSecrets>,
+    revision: Option<state::Revision>,
+    /// Places of the live resources.
+    places: HashMap<Urn, usize>,
+}
+
+/// A locked stack.
+pub struct OpenStack {
+    store: StateStore,
+    lock: tokio::sync::Mutex<Option<StackLock>>,
+    base: Mutex<Option<Base>>,
+    journal: Mutex<Option<Arc<JournalWriter>>>,
+    /// The first event that couldn't be put into words; told at the next flush.
+    broken: Mutex<Option<String>>,
+}
+
+impl OpenStack {
+    /// A stack that was just locked.
+    pub fn new(store: StateStore, lock: StackLock) -> Self {
+        Self {
+            store,
+            lock: tokio::sync::Mutex::new(Some(lock)),
+            base: Mutex::default(),
+            journal: Mutex::default(),
+            broken: Mutex::default(),
+        }
+    }
+
+    fn writer(&self) -> Option<Arc<JournalWriter>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, loaded: &Loaded) {
+        let resources = loaded.deployment.resources.iter().enumerate();
+        let places = resources.filter(|(_, resource)| !resource.delete);
+        let base = Base {
+            deployment: Arc::clone(&loaded.deployment),
+            secrets: Arc::clone(&loaded.secrets),
+            revision: loaded.revision.clone(),
+            places: places.map(|(index, resource)| (resource.urn.clone(), index)).collect(),
+        };
+        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
+    }
+
+    fn with_base<T>(&self, work: impl FnOnce(&mut Base) -> T) -> Result<T, StoreError> {
+        let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
+        base.as_mut().map(work).ok_or_else(|| internal("the state was written before it was read"))
+    }
+}
+
+fn internal(message: &str) -> StoreError {
+    StoreError { kind: StoreErrorKind::Unavailable, message: message.to_owned(), hint: None }
+}
+
+fn released() -> StoreError {
+    StoreError { kind: StoreErrorKind::LockLost, message: "the stack's lock was given back".into(), hint: None }
+}
+
+#[async_trait]
+impl LockedStack for OpenStack {
+    async fn read(&self) -> Result<StackSnapshot, StoreError> {
+        let loaded = self.store.load().await?;
+        self.keep(&loaded);
+        self.store.snapshot(&loaded)
+    }
+
+    fn encode(&self, record: &ResourceRecord) -> Result<ResourceImage, StoreError> {
+        let json = self.with_base(|base| {
+            // What the record doesn't know of a resource stays as it is.
+            let known = base.places.get(&record.urn).map(|index| base.deployment.resources[*index].clone());
+            let resource = match known {
+                Some(mut resource) => {
+                    resource.update_from(record, base.secrets.as_ref()).map(|()| resource)
+                }
+                None => Resource::from_record(record, base.secrets.as_ref()),
+            };
+            resource.map(|resource| resource.to_json())
+        })?;
+        let json = json.map_err(|error| store_error(&error.into()))?;
+        let raw = serde_json::value::RawValue::from_string(json.as_str().to_owned());
+        Ok(ResourceImage(raw.map_err(|error| internal(&error.to_string()))?.into()))
+    }
+
+    async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError> {
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        let created = self.store.store.create_journal(lock, &first.aggregate_id, events::constants(first)).await;
+        let journal = Arc::new(created.map_err(|error| store_error(&error))?);
+        *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&journal));
+        self.append(first);
+        journal.flush().await.map_err(|error| store_error(&error))
+    }
+
+    fn append(&self, event: &DomainEvent) {
+        let Some(journal) = self.writer() else { return };
+        match events::encode(event) {
+            Ok(record) => journal.append_json(record),
+            Err(error) => {
+                let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+                broken.get_or_insert_with(|| error.to_string());
+            }
+        }
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        if let Some(message) = self.broken.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Err(internal(&format!("an event can't be recorded: {message}")));
+        }
+        match self.writer() {
+            Some(journal) => journal.flush().await.map_err(|error| store_error(&error)),
+            None => Ok(()),
+        }
+    }
+
+    async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {
+        let (mut deployment, secrets, revision) = self.with_base(|base| {
+            (Deployment::clone(&base.deployment), Arc::clone(&base.secrets), base.revision.clone())
+        })?;
+        changes::apply(&mut deployment, changes)?;
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
+        deployment.manifest = Manifest { unknown: deployment.manifest.unknown, ..Manifest::new(now, WRITER) };
+        deployment.secrets_provider = secrets.provider();
+        deployment.metadata.get_or_insert_with(state::Json::empty_object);
+        let pending = creating.iter().map(|image| {
+            Ok(PendingOperation::new("creating", changes::resource_of(image)?))
+        });
+        deployment.pending_operations = pending.collect::<Result<_, StoreError>>()?;
+        let checkpoint = Checkpoint::new(&self.store.id, deployment);
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        let saved = self.store.store.save(lock, &checkpoint, revision.as_ref()).await;
+        let revision = saved.map_err(|error| store_error(&error))?;
+        self.with_base(|base| base.revision = Some(revision))
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        self.store.store.archive_journal(lock).await.map_err(|error| store_error(&error))
+    }
+
+    async fn finish(&self, entry: &HistoryEntry, keep_open: bool) -> Result<(), StoreError> {
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        self.store.store.record_history(lock, &update_info(entry)).await.map_err(|error| store_error(&error))?;
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(journal) = journal else { return Ok(()) };
+        journal.flush().await.map_err(|error| store_error(&error))?;
+        if keep_open {
+            return Ok(());
+        }
+        let journal = Arc::into_inner(journal).ok_or_else(|| internal("the journal is still in use"))?;
+        journal.finish().await.map_err(|error| store_error(&error))
+    }
+
+    async fn release(&self) -> Result<(), StoreError> {
+        // The journal's writer ends first: nothing may be written once the lock is given back.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match self.lock.lock().await.take() {
+            Some(lock) => lock.release().await.map_err(|error| store_error(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn update_info(entry: &HistoryEntry) -> UpdateInfo {
+    let changes = &entry.changes;
+    let counts = [
+        ("create", changes.create),
+        ("update", changes.update),
+        ("replace", changes.replace),
+        ("delete", changes.delete),
+        ("same", changes.same),
+    ];
+    let mut environment: BTreeMap<String, String> = entry.environment.clone();
+    environment.insert(DEPLOYMENT_KEY.to_owned(), entry.deployment_id.clone());
+    environment.entry("exec.kind".to_owned()).or_insert_with(|| "cli".to_owned());
+    UpdateInfo {
+        kind: entry.kind.clone(),
+        start_time: entry.started,
+        end_time: entry.ended,
+        message: entry.message.clone(),
+        environment,
+        result: if entry.succeeded { "succeeded" } else { "failed" }.to_owned(),
+        resource_changes: counts
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| (name.to_owned(), count as u64))
+            .collect(),
+        ..UpdateInfo::default()
+    }
+}

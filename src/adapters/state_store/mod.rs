@@ -1,0 +1,227 @@
+//! The port of a stack's state on top of the `state` crate: Pulumi's DIY layout, its lock and our lease, the journal of domain
+//! events, history.
+
+mod changes;
+mod events;
+mod locked;
+mod recorded;
+mod secrets;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use resource_graph::PropertyMap;
+use state::{Deployment, HistoryEntry as StateHistory, LockOptions, Owner, PassphraseSource, StackId, ValueDecoder};
+
+use self::locked::OpenStack;
+use self::recorded::StateResource;
+use self::secrets::StackSecrets;
+use crate::domain::deployment::ChangeCounts;
+use crate::domain::event::DomainEvent;
+use crate::ports::{
+    CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, Notice, NoticeHandler,
+    RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
+};
+
+/// The environment entry of a history record that holds our deployment's id.
+const DEPLOYMENT_KEY: &str = "semantest.deployment";
+
+/// One stack in a store of the `state` crate.
+#[derive(Clone)]
+pub struct StateStore {
+    store: state::StackStore,
+    id: StackId,
+    owner: Owner,
+    lock: LockOptions,
+    passphrase: Arc<dyn PassphraseSource>,
+}
+
+/// What was read at one moment: the checkpoint with the journal's events folded in.
+struct Loaded {
+    deployment: Arc<Deployment>,
+    secrets: Arc<StackSecrets>,
+    revision: Option<state::Revision>,
+    events: Option<Vec<DomainEvent>>,
+}
+
+impl StateStore {
+    /// The stack `stack` of `project` in `store`. `owner` is this process; `passphrase` is asked only when a secret is
+    /// touched.
+    ///
+    /// # Errors
+    /// When the names can't be a stack's.
+    pub fn new(
+        store: state::StackStore,
+        project: &str,
+        stack: &str,
+        owner: Owner,
+        lock: LockOptions,
+        passphrase: Arc<dyn PassphraseSource>,
+    ) -> Result<Self, StoreError> {
+        let id = StackId::new(project, stack).map_err(|error| store_error(&error))?;
+        Ok(Self { store, id, owner, lock, passphrase })
+    }
+
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        let loaded = self.store.load(&self.id).await.map_err(|error| store_error(&error))?;
+        let journal = self.store.read_journal(&self.id).await.map_err(|error| store_error(&error))?;
+        let (mut deployment, revision) = match loaded {
+            Some(loaded) => (loaded.checkpoint.latest.unwrap_or_default(), Some(loaded.revision)),
+            None => (Deployment::default(), None),
+        };
+        let events = journal.map(|journal| events::decode(&journal)).transpose()?;
+        if let Some(events) = &events {
+            let changes: Vec<CheckpointChange> =
+                events.iter().filter_map(|event| CheckpointChange::of(&event.event)).collect();
+            changes::apply(&mut deployment, &changes)?;
+        }
+        let secrets = StackSecrets::new(deployment.secrets_provider.clone(), Arc::clone(&self.passphrase));
+        Ok(Loaded { deployment: Arc::new(deployment), secrets: Arc::new(secrets), revision, events })
+    }
+
+    fn snapshot(&self, loaded: &Loaded) -> Result<StackSnapshot, StoreError> {
+        let decoder = ValueDecoder::revealing(loaded.secrets.as_ref());
+        let outputs = match loaded.deployment.root() {
+            Some(root) => decoder.properties(&root.outputs).map_err(|error| store_error(&error.into()))?,
+            None => PropertyMap::new(),
+        };
+        let resources = (0..loaded.deployment.resources.len()).map(|index| {
+            let resource = StateResource::new(Arc::clone(&loaded.deployment), index, Arc::clone(&loaded.secrets));
+            Arc::new(resource) as RecordedResource
+        });
+        let journal = loaded.events.as_ref().map_or(0, Vec::len);
+        Ok(StackSnapshot {
+            exists: loaded.revision.is_some(),
+            version: format!("{:?}+{journal}", loaded.revision),
+            resources: resources.collect(),
+            outputs,
+            interrupted: loaded.events.clone().filter(|events| !events.is_empty()).map(|events| InterruptedDeployment { events }),
+        })
+    }
+}
+
+#[async_trait]
+impl StackStore for StateStore {
+    fn location(&self) -> String {
+        self.store.display_url()
+    }
+
+    async fn read(&self) -> Result<StackSnapshot, StoreError> {
+        // The checkpoint and the journal are two files: a deployment that ends in between has moved the one into the other.
+        self.snapshot(&self.load().await?)
+    }
+
+    async fn lock(
+        &self,
+        request: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<Arc<dyn LockedStack>, StoreError> {
+        self.store.initialise().await.map_err(|error| store_error(&error))?;
+        let at_once = LockOptions { timeout: None, ..self.lock.clone() };
+        let lock = match self.store.lock(&self.id, &self.owner, &at_once).await {
+            Err(state::Error::Locked(locked)) if !request.timeout.is_zero() => {
+                notices.notice(Notice::WaitingForLock { holder: holders(&locked) });
+                let options = LockOptions { timeout: Some(request.timeout), ..self.lock.clone() };
+                self.store.lock(&self.id, &self.owner, &options).await
+            }
+            result => result,
+        };
+        let lock = lock.map_err(|error| store_error(&error))?;
+        if let Some(takeover) = lock.takeover() {
+            notices.notice(Notice::LockTakenOver { report: takeover.to_string() });
+        }
+        Ok(Arc::new(OpenStack::new(self.clone(), lock)))
+    }
+
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        let entries = self.store.history(&self.id, limit).await.map_err(|error| store_error(&error))?;
+        Ok(entries.iter().map(history_entry).collect())
+    }
+
+    async fn deployments(&self) -> Result<Vec<String>, StoreError> {
+        let logs = self.store.event_logs(&self.id).await.map_err(|error| store_error(&error))?;
+        let mut deployments: Vec<String> = logs.into_iter().rev().map(|log| log.deployment).collect();
+        let journal = self.store.read_journal(&self.id).await.map_err(|error| store_error(&error))?;
+        deployments.extend(journal.map(|journal| journal.header.deployment));
+        Ok(deployments)
+    }
+
+    async fn events(&self, deployment: &str, from: usize) -> Result<Vec<DomainEvent>, StoreError> {
+        let journal = self.store.read_journal(&self.id).await.map_err(|error| store_error(&error))?;
+        let contents = match journal.filter(|journal| journal.header.deployment == deployment) {
+            Some(journal) => Some(journal),
+            None => self.store.event_log(&self.id, deployment).await.map_err(|error| store_error(&error))?,
+        };
+        let contents = contents.ok_or_else(|| StoreError {
+            kind: StoreErrorKind::Unavailable,
+            message: format!("there are no events of a deployment {deployment}"),
+            hint: Some("`history` lists the deployments".into()),
+        })?;
+        let mut events = events::decode(&contents)?;
+        Ok(events.split_off(from.min(events.len())))
+    }
+}
+
+fn history_entry(entry: &StateHistory) -> HistoryEntry {
+    let update = &entry.update;
+    let count = |names: &[&str]| {
+        let counts = names.iter().filter_map(|name| update.resource_changes.get(*name));
+        usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX)
+    };
+    let mut environment = update.environment.clone();
+    HistoryEntry {
+        deployment_id: environment.remove(DEPLOYMENT_KEY).unwrap_or_default(),
+        kind: update.kind.clone(),
+        succeeded: update.result == "succeeded",
+        started: update.start_time,
+        ended: update.end_time,
+        message: update.message.clone(),
+        environment,
+        changes: ChangeCounts {
+            create: count(&["create"]),
+            update: count(&["update"]),
+            replace: count(&["replace"]),
+            delete: count(&["delete"]),
+            same: count(&["same"]),
+        },
+    }
+}
+
+fn holders(locked: &state::Locked) -> String {
+    let holders = locked.holders.iter().map(|holder| {
+        let since = DateTime::to_rfc3339_opts(&holder.since, chrono::SecondsFormat::Secs, true);
+        format!("{}@{} (pid {}) since {since}", holder.user, holder.host, holder.pid)
+    });
+    holders.collect::<Vec<_>>().join(", ")
+}
+
+/// The port's error for one of the crate's: its own message, the causes included, and its hint.
+fn store_error(error: &state::Error) -> StoreError {
+    let kind = match error {
+        state::Error::Locked(_) => StoreErrorKind::Locked,
+        state::Error::LockLost(_) => StoreErrorKind::LockLost,
+        state::Error::Secrets(_) | state::Error::Value(state::ValueError::Secrets { .. }) => StoreErrorKind::Secrets,
+        state::Error::InvalidUrl { .. } | state::Error::InvalidName { .. } => StoreErrorKind::Unsupported,
+        state::Error::Integrity(_)
+        | state::Error::Empty { .. }
+        | state::Error::NotJson { .. }
+        | state::Error::Truncated { .. }
+        | state::Error::NotAState { .. }
+        | state::Error::Malformed { .. }
+        | state::Error::TooOld { .. }
+        | state::Error::TooNew { .. }
+        | state::Error::UnsupportedFeatures { .. } => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Unavailable,
+    };
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        source = cause.source();
+    }
+    StoreError { kind, message, hint: error.hint() }
+}

@@ -1,0 +1,59 @@
+//! The stack's secrets manager, opened when the first secret is touched. A stack that has none gets one with its first
+//! secret.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use state::{Crypter, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider};
+
+/// Opens or makes the manager when it is needed.
+pub struct StackSecrets {
+    recorded: Option<SecretsProvider>,
+    passphrase: Arc<dyn PassphraseSource>,
+    opened: Mutex<Option<Arc<dyn SecretsManager>>>,
+}
+
+impl fmt::Debug for StackSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackSecrets").field("recorded", &self.recorded).finish_non_exhaustive()
+    }
+}
+
+impl StackSecrets {
+    /// The manager that the state names, or one to be made.
+    pub fn new(recorded: Option<SecretsProvider>, passphrase: Arc<dyn PassphraseSource>) -> Self {
+        Self { recorded, passphrase, opened: Mutex::default() }
+    }
+
+    /// What the state is to say of the manager; `None` while there is none.
+    pub fn provider(&self) -> Option<SecretsProvider> {
+        match &*self.opened.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(manager) => Some(manager.provider()),
+            None => self.recorded.clone(),
+        }
+    }
+
+    fn manager(&self, for_writing: bool) -> Result<Arc<dyn SecretsManager>, SecretsError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(manager) = &*opened {
+            return Ok(Arc::clone(manager));
+        }
+        let manager: Arc<dyn SecretsManager> = match &self.recorded {
+            Some(provider) => provider.open(Arc::clone(&self.passphrase))?,
+            None if for_writing => Arc::new(PassphraseSecrets::create(Arc::clone(&self.passphrase))?),
+            None => return Err(SecretsError::Unsupported { kind: "none".into() }),
+        };
+        *opened = Some(Arc::clone(&manager));
+        Ok(manager)
+    }
+}
+
+impl Crypter for StackSecrets {
+    fn encrypt(&self, plaintext: &str) -> Result<String, SecretsError> {
+        self.manager(true)?.encrypt(plaintext)
+    }
+
+    fn decrypt(&self, ciphertext: &str) -> Result<zeroize::Zeroizing<String>, SecretsError> {
+        self.manager(false)?.decrypt(ciphertext)
+    }
+}
