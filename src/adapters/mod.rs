@@ -7,3 +7,4 @@ pub mod health;
 pub mod latencies;
 pub mod packaging;
 pub mod source_code;
+pub mod state_store;

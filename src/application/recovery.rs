@@ -178,7 +178,9 @@ impl Context<'_> {
                 outcome: SettledOutcome::Done,
                 record: None,
                 change: Some(match step.operation {
-                    Operation::DeleteReplaced => CheckpointChange::RemoveReplaced { urn: step.urn.clone(), id: step.id.clone() },
+                    Operation::DeleteReplaced => {
+                        CheckpointChange::RemoveReplaced { urn: step.urn.clone(), id: step.id.clone() }
+                    }
                     _ => CheckpointChange::Remove { urn: step.urn.clone() },
                 }),
             }),

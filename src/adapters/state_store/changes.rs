@@ -61,5 +61,5 @@ pub fn resource_of(image: &ResourceImage) -> Result<Resource, StoreError> {
         hint: None,
     };
     let json = Json::new(image.0.get()).map_err(|error| corrupt(error.to_string()))?;
-    Resource::from_json(&json).map_err(|error| corrupt(error.to_string()))
+    Resource::from_json(json).map_err(|error| corrupt(error.to_string()))
 }

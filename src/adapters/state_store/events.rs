@@ -54,11 +54,11 @@ fn event_id(deployment: &str, position: u64) -> String {
     format!("evt_{deployment}_{position}")
 }
 
-/// An event as a record's JSON text.
+/// An event as a record of the journal.
 ///
 /// # Errors
 /// Never for events of ours.
-pub fn encode(event: &DomainEvent) -> serde_json::Result<String> {
+pub fn encode(event: &DomainEvent) -> serde_json::Result<Box<RawValue>> {
     #[derive(Deserialize)]
     struct Written {
         payload: Box<RawValue>,
@@ -67,7 +67,7 @@ pub fn encode(event: &DomainEvent) -> serde_json::Result<String> {
     let Written { payload } = serde_json::from_str(&text)?;
     let position = event.metadata.sequence_number.unwrap_or_default();
     let cause = event.metadata.causation_id.as_deref().and_then(|id| id.rsplit('_').next()?.parse::<u64>().ok());
-    serde_json::to_string(&Record {
+    serde_json::value::to_raw_value(&Record {
         t: Cow::Borrowed(&event.metadata.timestamp),
         e: Cow::Borrowed(event.event.event_type()),
         v: EVENT_VERSION,

@@ -90,9 +90,7 @@ impl LockedStack for OpenStack {
             // What the record doesn't know of a resource stays as it is.
             let known = base.places.get(&record.urn).map(|index| base.deployment.resources[*index].clone());
             let resource = match known {
-                Some(mut resource) => {
-                    resource.update_from(record, base.secrets.as_ref()).map(|()| resource)
-                }
+                Some(mut resource) => resource.update_from(record, base.secrets.as_ref()).map(|()| resource),
                 None => Resource::from_record(record, base.secrets.as_ref()),
             };
             resource.map(|resource| resource.to_json())
@@ -115,7 +113,7 @@ impl LockedStack for OpenStack {
     fn append(&self, event: &DomainEvent) {
         let Some(journal) = self.writer() else { return };
         match events::encode(event) {
-            Ok(record) => journal.append_json(record),
+            Ok(record) => journal.append(&record),
             Err(error) => {
                 let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
                 broken.get_or_insert_with(|| error.to_string());
@@ -142,9 +140,7 @@ impl LockedStack for OpenStack {
         deployment.manifest = Manifest { unknown: deployment.manifest.unknown, ..Manifest::new(now, WRITER) };
         deployment.secrets_provider = secrets.provider();
         deployment.metadata.get_or_insert_with(state::Json::empty_object);
-        let pending = creating.iter().map(|image| {
-            Ok(PendingOperation::new("creating", changes::resource_of(image)?))
-        });
+        let pending = creating.iter().map(|image| Ok(PendingOperation::new("creating", changes::resource_of(image)?)));
         deployment.pending_operations = pending.collect::<Result<_, StoreError>>()?;
         let checkpoint = Checkpoint::new(&self.store.id, deployment);
         let lock = self.lock.lock().await;

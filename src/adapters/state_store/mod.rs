@@ -96,7 +96,11 @@ impl StateStore {
             version: format!("{:?}+{journal}", loaded.revision),
             resources: resources.collect(),
             outputs,
-            interrupted: loaded.events.clone().filter(|events| !events.is_empty()).map(|events| InterruptedDeployment { events }),
+            interrupted: loaded
+                .events
+                .clone()
+                .filter(|events| !events.is_empty())
+                .map(|events| InterruptedDeployment { events }),
         })
     }
 }

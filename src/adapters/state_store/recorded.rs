@@ -44,7 +44,7 @@ impl Recorded for StateResource {
             pending_deletion: resource.delete,
             pending_replacement: resource.pending_replacement,
             retain_on_delete: resource.retain_on_delete,
-            tainted: resource.has_rare() && resource.rare().taint,
+            tainted: resource.rare().taint,
             has_init_errors: !resource.init_errors.is_empty(),
         }
     }
@@ -60,9 +60,7 @@ impl Recorded for StateResource {
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
         let resource = self.resource();
         resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
-        if resource.has_rare()
-            && let Some(urn) = &resource.rare().deleted_with
-        {
+        if let Some(urn) = &resource.rare().deleted_with {
             visit(urn.as_str());
         }
     }
