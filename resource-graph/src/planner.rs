@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod decision;
+mod early;
 mod reconsider;
 mod removals;
 mod steps;
@@ -168,6 +169,7 @@ pub fn plan<R: Recorded>(
     planner.select()?;
     planner.decide()?;
     planner.decide_removals()?;
+    planner.spread_early_deletions()?;
     planner.refuse_protected()?;
     planner.build()
 }
@@ -199,6 +201,8 @@ struct Planner<'a, R> {
     selected: Vec<bool>,
     decisions: Vec<Decision>,
     fates: Vec<RecordFate>,
+    /// Records that are removed before the rest is made.
+    early: HashSet<u32>,
     outputs: HashMap<(u32, &'a [String]), Option<crate::Value>>,
 }
 
@@ -231,6 +235,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
             selected,
             decisions: Vec::new(),
             fates: Vec::new(),
+            early: HashSet::new(),
             outputs: HashMap::new(),
         })
     }

@@ -53,7 +53,8 @@ pub trait Executor: Send + Sync {
 pub enum StepResult {
     /// As planned.
     Done,
-    /// Nothing had to change after all. The other half of a replacement is no longer needed.
+    /// Nothing had to change in the cloud after all; options and dependencies are still to be recorded as wanted. The
+    /// other half of a replacement is no longer needed.
     BecameSame,
     /// A replacement turned out to be an update, which has been done. Its other half is no longer needed.
     BecameUpdate,

@@ -140,14 +140,11 @@ impl<'a, R: Recorded> Planner<'a, R> {
         }
         details.reasons.extend(Reason::of_changes(&changes));
         let fate = if forced || is_tainted {
-            let follows_deletion = self.follows_early_deletion(spec, &changes);
             let by_type = info.is_some_and(|info| info.delete_before_replace);
             details.keep_old = marks.retain_on_delete || spec.options.retain_on_delete;
-            details.delete_first =
-                !details.keep_old && (follows_deletion || spec.options.delete_before_replace.unwrap_or(by_type));
-            details.conditional = !is_tainted
-                && !follows_deletion
-                && !changes.iter().any(|change| change.forces_replacement && change.is_certain());
+            details.delete_first = !details.keep_old && spec.options.delete_before_replace.unwrap_or(by_type);
+            details.conditional =
+                !is_tainted && !changes.iter().any(|change| change.forces_replacement && change.is_certain());
             Fate::Replace
         } else {
             details.conditional = !marks.has_init_errors && !changes.iter().any(PropertyChange::is_certain);
@@ -155,21 +152,6 @@ impl<'a, R: Recorded> Planner<'a, R> {
         };
         details.changes = changes;
         Ok(Decision::with(fate, details))
-    }
-
-    /// Whether an input that forces the replacement comes from a resource that is deleted before it is made anew: then
-    /// this one can't outlive the old copy of that one, and must go before it.
-    fn follows_early_deletion(&self, spec: &ResourceSpec, changes: &[PropertyChange]) -> bool {
-        changes.iter().filter(|change| change.forces_replacement && !change.is_certain()).any(|change| {
-            let mut follows = false;
-            if let Some(value) = change.path.root().and_then(|root| spec.inputs.get(root)) {
-                value.for_each_reference(&mut |reference| {
-                    let position = self.position.get(&reference.urn);
-                    follows |= position.is_some_and(|position| self.decisions[*position as usize].deletes_first());
-                });
-            }
-            follows
-        })
     }
 
     /// Names of options that the state records, and that differ.

@@ -127,15 +127,18 @@ impl<R: Recorded> Planner<'_, R> {
 
     /// Calls `visit` with the index of each live record that the given one refers to.
     pub(super) fn for_each_needed(&self, index: u32, visit: &mut dyn FnMut(u32)) {
-        let record = self.record(index);
-        let mut found = |urn: &str| {
+        self.for_each_reference(index, &mut |urn| {
             if let Some(target) = self.live.get(urn) {
                 visit(*target);
             }
-        };
-        record.parent().into_iter().for_each(&mut found);
-        record.deleted_with().into_iter().for_each(&mut found);
-        record.for_each_dependency(&mut found);
+        });
+    }
+
+    fn for_each_reference(&self, index: u32, visit: &mut dyn FnMut(&str)) {
+        let record = self.record(index);
+        record.parent().into_iter().for_each(&mut *visit);
+        record.deleted_with().into_iter().for_each(&mut *visit);
+        record.for_each_dependency(visit);
     }
 
     /// For each record, the records that refer to it: those of old copies included.
@@ -144,56 +147,35 @@ impl<R: Recorded> Planner<'_, R> {
         for (index, _) in (0..).zip(self.records) {
             self.for_each_needed(index, &mut |needed| dependants.entry(needed).or_default().push(index));
         }
+        for (needed, index) in self.references_to_copies() {
+            // Copies may come from deployments between which references were turned round.
+            if !reaches(&dependants, index, needed) {
+                dependants.entry(needed).or_default().push(index);
+            }
+        }
         dependants
     }
 
-    /// Records that are removed before the rest is made: those that need a resource that must be deleted before it is
-    /// made anew. One that something else still has to be moved away from has to wait until the end.
-    pub(super) fn early_removals(&self, dependants: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
-        let mut early = HashSet::new();
-        for position in 0..self.specs.len() {
-            if self.decisions[position].deletes_first() {
-                let index = u32::try_from(position).ok().and_then(|position| self.record_of(position));
-                for dependant in index.and_then(|index| dependants.get(&index)).into_iter().flatten() {
-                    self.can_go_early(*dependant, dependants, &mut HashMap::new(), &mut early);
-                }
+    /// Old copies, each with a record that may refer to it, since it refers to a resource of that name. Those that stand
+    /// before what refers to them, as they did when they were made, come first.
+    fn references_to_copies(&self) -> Vec<(u32, u32)> {
+        let mut copies: HashMap<&str, Vec<u32>> = HashMap::new();
+        for (index, record) in (0..).zip(self.records) {
+            if record.marks().pending_deletion {
+                copies.entry(record.urn().as_str()).or_default().push(index);
             }
         }
-        early
-    }
-
-    fn can_go_early(
-        &self,
-        index: u32,
-        dependants: &HashMap<u32, Vec<u32>>,
-        known: &mut HashMap<u32, bool>,
-        early: &mut HashSet<u32>,
-    ) -> bool {
-        if early.contains(&index) {
-            return true;
+        let mut references = Vec::new();
+        if copies.is_empty() {
+            return references;
         }
-        if let Some(known) = known.get(&index) {
-            return *known;
-        }
-        // Assumed while its dependants are asked, so that a damaged state can't send this round in circles.
-        known.insert(index, false);
-        let can = is_removal(&self.fates[index as usize])
-            && dependants.get(&index).is_none_or(|above| {
-                above
-                    .iter()
-                    .all(|above| self.can_go_early(*above, dependants, known, early) || self.is_deleted_first(*above))
+        for (index, _) in (0..).zip(self.records) {
+            self.for_each_reference(index, &mut |urn| {
+                references.extend(copies.get(urn).into_iter().flatten().map(|copy| (*copy, index)));
             });
-        known.insert(index, can);
-        if can {
-            early.insert(index);
         }
-        can
-    }
-
-    fn is_deleted_first(&self, index: u32) -> bool {
-        let position = self.position.get(self.record(index).urn());
-        self.fates[index as usize] == RecordFate::Wanted
-            && position.is_some_and(|position| self.decisions[*position as usize].deletes_first())
+        references.sort_by_key(|(copy, index)| (copy > index, *index, *copy));
+        references
     }
 
     /// Why a record goes, for [`RecordFate::Delete`].
@@ -213,6 +195,18 @@ impl<R: Recorded> Planner<'_, R> {
         let record = self.record(index);
         is_free(record.marks().custom, &record.urn().type_token())
     }
+}
+
+/// Whether `to` is found on the way from `from` to those that refer to it, and so on.
+fn reaches(dependants: &HashMap<u32, Vec<u32>>, from: u32, to: u32) -> bool {
+    let (mut open, mut seen) = (vec![from], HashSet::from([from]));
+    while let Some(index) = open.pop() {
+        if index == to {
+            return true;
+        }
+        open.extend(dependants.get(&index).into_iter().flatten().filter(|above| seen.insert(**above)));
+    }
+    false
 }
 
 pub(super) fn is_removal(fate: &RecordFate) -> bool {

@@ -1,6 +1,6 @@
 //! Turning decisions into steps, with the edges that they need.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,12 +74,13 @@ impl<R: Recorded> Planner<'_, R> {
         let has_removals =
             self.fates.iter().any(is_removal) || self.decisions.iter().any(|decision| decision.fate == Fate::Replace);
         let dependants = if has_removals { self.dependants() } else { HashMap::new() };
-        let early = self.early_removals(&dependants);
+        self.settle_conditions(&dependants);
+        let below_deleted_first = self.below_deleted_first();
 
         let mut draft = Draft::default();
-        let made = self.draft_made(&mut draft, &dependants)?;
-        let removed = self.draft_removed(&mut draft, &early, &mut counts)?;
-        self.order_removals(&mut draft, &dependants, &made, &removed);
+        let made = self.draft_made(&mut draft)?;
+        let removed = self.draft_removed(&mut draft, &mut counts)?;
+        self.order_removals(&mut draft, &dependants, &made, &removed, &below_deleted_first);
         let steps = &draft.steps;
         let urns: Vec<Urn> = steps.iter().map(|step| step.urn.clone()).collect();
         Plan::new(draft.steps, draft.needs).map(|plan| plan.with_resources(unchanged, untouched, counts)).map_err(
@@ -93,12 +94,7 @@ impl<R: Recorded> Planner<'_, R> {
     }
 
     /// Steps for wanted resources, in the order of dependencies.
-    fn draft_made(
-        &mut self,
-        draft: &mut Draft,
-        dependants: &HashMap<u32, Vec<u32>>,
-    ) -> Result<Vec<StepsOf>, PlanError> {
-        let must_go_early = self.must_go_early(dependants);
+    fn draft_made(&mut self, draft: &mut Draft) -> Result<Vec<StepsOf>, PlanError> {
         let mut decisions = std::mem::take(&mut self.decisions);
         let mut made = vec![StepsOf::default(); decisions.len()];
         for (place, decision) in decisions.iter_mut().enumerate() {
@@ -106,11 +102,6 @@ impl<R: Recorded> Planner<'_, R> {
                 continue;
             }
             let position = u32::try_from(place).unwrap_or(u32::MAX);
-            if must_go_early.contains(&position)
-                && let Some(details) = decision.details.as_mut()
-            {
-                details.conditional = false;
-            }
             let steps = self.draft_one(draft, position, decision)?;
             let removes_first = decision.deletes_first();
             let waits = [steps.make, steps.remove.filter(|_| removes_first && is_conditional(decision))];
@@ -123,41 +114,6 @@ impl<R: Recorded> Planner<'_, R> {
         }
         self.decisions = decisions;
         Ok(made)
-    }
-
-    /// Resources that are deleted first and must be gone before another one that is deleted first, or that come after
-    /// such a one: whether their own replacement is needed can't be waited for.
-    fn must_go_early(&self, dependants: &HashMap<u32, Vec<u32>>) -> HashSet<u32> {
-        let mut must: HashSet<u32> = HashSet::new();
-        let mut below_deleted_first = vec![false; self.specs.len()];
-        for (place, decision) in self.decisions.iter().enumerate() {
-            let by_need = self.needs[place].iter().any(|needed| below_deleted_first[*needed as usize]);
-            below_deleted_first[place] = by_need || decision.deletes_first();
-            let position = u32::try_from(place).unwrap_or(u32::MAX);
-            if by_need && decision.deletes_first() {
-                must.insert(position);
-            }
-            if decision.deletes_first()
-                && let Some(index) = self.record_of(position)
-            {
-                // Through removed records, too.
-                let mut open = vec![index];
-                let mut seen: HashSet<u32> = HashSet::from([index]);
-                while let Some(index) = open.pop() {
-                    for above in dependants.get(&index).into_iter().flatten().filter(|above| seen.insert(**above)) {
-                        match self.position.get(self.record(*above).urn()) {
-                            Some(position) if self.fates[*above as usize] == RecordFate::Wanted => {
-                                if self.decisions[*position as usize].deletes_first() {
-                                    must.insert(*position);
-                                }
-                            }
-                            _ => open.push(*above),
-                        }
-                    }
-                }
-            }
-        }
-        must
     }
 
     fn draft_one(&self, draft: &mut Draft, position: u32, decision: &mut Decision) -> Result<StepsOf, PlanError> {
@@ -225,12 +181,7 @@ impl<R: Recorded> Planner<'_, R> {
     }
 
     /// Steps for records that go, last recorded first.
-    fn draft_removed(
-        &self,
-        draft: &mut Draft,
-        early: &HashSet<u32>,
-        counts: &mut Counts,
-    ) -> Result<HashMap<u32, StepId>, PlanError> {
+    fn draft_removed(&self, draft: &mut Draft, counts: &mut Counts) -> Result<HashMap<u32, StepId>, PlanError> {
         let mut removed = HashMap::new();
         for (place, fate) in self.fates.iter().enumerate().rev() {
             let index = u32::try_from(place).unwrap_or(u32::MAX);
@@ -246,7 +197,7 @@ impl<R: Recorded> Planner<'_, R> {
             let record = self.record(index).to_record().map_err(self.unreadable(index))?;
             let free = self.is_removed_for_free(index);
             let info = if free { None } else { self.types.info(&record.type_token) };
-            let phase = if early.contains(&index) { Phase::Make } else { Phase::Remove };
+            let phase = if self.early.contains(&index) { Phase::Make } else { Phase::Remove };
             let mut step = self.step(operation, &record.urn, &record.type_token, info, phase);
             step.free |= free;
             step.reasons = reasons;
@@ -265,27 +216,34 @@ impl<R: Recorded> Planner<'_, R> {
         Ok(removed)
     }
 
-    /// A record goes after those that refer to it.
+    /// A record goes after those that refer to it: after they have gone or, where it goes early, have been moved away.
     fn order_removals(
         &self,
         draft: &mut Draft,
         dependants: &HashMap<u32, Vec<u32>>,
         made: &[StepsOf],
         removed: &HashMap<u32, StepId>,
+        below_deleted_first: &[bool],
     ) {
-        let removal = |index: u32| -> Option<StepId> {
-            removed.get(&index).copied().or_else(|| match self.fates[index as usize] {
-                RecordFate::Wanted => made[*self.position.get(self.record(index).urn())? as usize].remove,
-                _ => None,
-            })
+        let wanted = |index: u32| match self.fates[index as usize] {
+            RecordFate::Wanted => self.position.get(self.record(index).urn()).map(|position| *position as usize),
+            _ => None,
         };
+        let removal = |index: u32| removed.get(&index).copied().or_else(|| made[wanted(index)?].remove);
         for (index, above) in dependants {
             let Some(step) = removal(*index) else { continue };
+            let phase = draft.steps[step.index()].phase;
             for above in above {
-                if let Some(first) = removal(*above)
-                    && draft.steps[first.index()].phase <= draft.steps[step.index()].phase
-                {
+                if let Some(first) = removal(*above).filter(|first| draft.steps[first.index()].phase <= phase) {
                     draft.need(step, first);
+                }
+                // What needs the new copy of something deleted first can't be waited for.
+                if phase == Phase::Make
+                    && wanted(*index).is_none()
+                    && let Some(place) = wanted(*above).filter(|place| !below_deleted_first[*place])
+                    && let Some(make) = made[place].make
+                {
+                    draft.need(step, make);
                 }
             }
         }

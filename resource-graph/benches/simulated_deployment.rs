@@ -1,0 +1,75 @@
+//! Simulated deployments on a virtual clock: how close they come to the lower bound, and what the engine itself costs.
+//!
+//! `cargo bench -p resource-graph --bench simulated_deployment`; fails when a ratio is above 1.05.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use resource_graph::{
+    Executor, Plan, PlanOptions, ResourceGraph, ResourceRecord, ResourceSpec, RunOptions, Scheduler, Step, StepContext,
+    StepResult, VirtualClock, lower_bound, plan,
+};
+
+mod shapes;
+
+/// Each call takes 100 ms.
+struct Calls;
+
+#[async_trait]
+impl Executor for Calls {
+    type Error = ();
+
+    async fn execute(&self, step: &Step, context: &StepContext) -> Result<StepResult, ()> {
+        for cost in step.calls {
+            for _ in 0..cost.calls {
+                context.call(cost.quota, || context.sleep(Duration::from_millis(100))).await;
+            }
+        }
+        Ok(StepResult::Done)
+    }
+}
+
+fn made(specs: Vec<ResourceSpec>) -> Result<Plan, Box<dyn std::error::Error>> {
+    let records: [ResourceRecord; 0] = [];
+    Ok(plan(&ResourceGraph::new(specs)?, &records, &shapes::Types::new(), &PlanOptions::default())?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut worst: f64 = 0.0;
+    println!(
+        "{:<34} {:>6} {:>10} {:>10} {:>7}  {:<34} {:>9}",
+        "graph", "steps", "bound", "took", "ratio", "bound by", "per step"
+    );
+    for (name, specs) in [
+        ("100 REST APIs", shapes::rest_apis(100)),
+        ("10 REST APIs", shapes::rest_apis(10)),
+        ("1 REST API", shapes::rest_apis(1)),
+        ("1,000 log groups side by side", shapes::wide(1000)),
+        ("1,000 roles in a row", shapes::deep(1000)),
+        ("1 API of 500 routes, 500 groups", shapes::one_api(1000)),
+        ("1,000 functions in 20 layers", shapes::layers(1000, 50)),
+        ("1,000 REST APIs", shapes::rest_apis(1000)),
+    ] {
+        let plan = made(specs)?;
+        let bound = lower_bound(&plan, &shapes::quotas(), |_| true);
+        let clock = VirtualClock::new();
+        let scheduler = Scheduler::new(Arc::new(clock.clone()), shapes::quotas());
+        let before = Instant::now();
+        let report = clock.run(scheduler.run(&plan, &Calls, &RunOptions::default()))?;
+        let real = before.elapsed();
+        assert!(report.is_success(), "all steps are done");
+        let ratio = report.elapsed.as_secs_f64() / bound.duration.as_secs_f64();
+        worst = worst.max(ratio);
+        println!(
+            "{name:<34} {:>6} {:>9.2}s {:>9.2}s {ratio:>7.4}  {:<34} {:>6.1} µs",
+            plan.steps().len(),
+            bound.duration.as_secs_f64(),
+            report.elapsed.as_secs_f64(),
+            bound.binding.to_string().chars().take(34).collect::<String>(),
+            real.as_secs_f64() * 1e6 / plan.steps().len() as f64,
+        );
+    }
+    if worst > 1.05 { Err(format!("a deployment took {worst:.4} × its lower bound").into()) } else { Ok(()) }
+}

@@ -1,0 +1,196 @@
+//! Deletes that can't wait until the end, since a replacement has to delete its old copy first.
+//!
+//! What is linked to that copy by an input that would force a replacement (a policy to its role, a route to its API) can't
+//! outlive it: it goes before, and if it is wanted further on, it is replaced by deleting first as well. Looser references
+//! don't stand in the way; what holds them is updated as soon as the new copy is there.
+
+use std::collections::{HashMap, HashSet};
+
+use super::decision::{Details, Fate};
+use super::removals::{RecordFate, is_removal};
+use super::{PlanError, Planner};
+use crate::recorded::Recorded;
+
+/// A resource that may have to go early.
+enum Candidate {
+    /// A wanted one that is replaced, by its position.
+    Replaced(u32),
+    /// One that is no longer wanted, by its record's index.
+    Removed(u32),
+}
+
+impl<R: Recorded> Planner<'_, R> {
+    fn positions(&self) -> std::ops::Range<u32> {
+        0..u32::try_from(self.specs.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn deletes_first(&self, position: u32) -> bool {
+        self.decisions[position as usize].deletes_first()
+    }
+
+    /// Finds all that can't outlive something that is deleted first.
+    pub(super) fn spread_early_deletions(&mut self) -> Result<(), PlanError> {
+        if !self.positions().any(|position| self.deletes_first(position)) {
+            return Ok(());
+        }
+        let mut candidates: Vec<(Candidate, HashSet<u32>)> = Vec::new();
+        for position in self.positions() {
+            let decision = &self.decisions[position as usize];
+            if decision.fate == Fate::Replace
+                && let Some(details) = decision.details.as_ref().filter(|details| !details.keep_old)
+            {
+                let mut links = self.wanted_links(position, details);
+                if let Some(index) = self.record_of(position) {
+                    links.extend(self.recorded_links(index)?);
+                }
+                candidates.push((Candidate::Replaced(position), links));
+            }
+        }
+        for (index, fate) in (0..).zip(&self.fates) {
+            if is_removal(fate) {
+                candidates.push((Candidate::Removed(index), self.recorded_links(index)?));
+            }
+        }
+        let mut is_spreading = true;
+        while std::mem::take(&mut is_spreading) {
+            for (candidate, links) in &candidates {
+                if !links.iter().any(|index| self.goes_early(*index)) {
+                    continue;
+                }
+                is_spreading |= match candidate {
+                    Candidate::Removed(index) => self.early.insert(*index),
+                    Candidate::Replaced(position) => match self.decisions[*position as usize].details.as_mut() {
+                        Some(details) if !details.delete_first || details.conditional => {
+                            details.delete_first = true;
+                            details.conditional = false;
+                            true
+                        }
+                        _ => false,
+                    },
+                };
+            }
+        }
+        self.add_early_followers();
+        Ok(())
+    }
+
+    /// Whether the live record's copy goes before the rest is made.
+    fn goes_early(&self, index: u32) -> bool {
+        self.early.contains(&index) || self.is_deleted_first(index)
+    }
+
+    fn is_deleted_first(&self, index: u32) -> bool {
+        let position = self.position.get(self.record(index).urn());
+        self.fates[index as usize] == RecordFate::Wanted
+            && position.is_some_and(|position| self.deletes_first(*position))
+    }
+
+    /// Records of the resources that inputs come from which force a replacement and aren't known yet.
+    fn wanted_links(&self, position: u32, details: &Details) -> HashSet<u32> {
+        let spec = self.specs[position as usize];
+        let mut links = HashSet::new();
+        for change in details.changes.iter().filter(|change| change.forces_replacement && !change.is_certain()) {
+            if let Some(value) = change.path.root().and_then(|root| spec.inputs.get(root)) {
+                value.for_each_reference(&mut |reference| links.extend(self.live.get(reference.urn.as_str())));
+            }
+        }
+        links
+    }
+
+    /// Records of the resources that the recorded copy is linked to by inputs that would force a replacement.
+    fn recorded_links(&self, index: u32) -> Result<HashSet<u32>, PlanError> {
+        let record = self.record(index);
+        let mut links = HashSet::new();
+        if let Some(info) = self.types.info(&record.urn().type_token()) {
+            let record = record.to_record().map_err(self.unreadable(index))?;
+            for (input, urns) in &record.property_dependencies {
+                if info.replace_on.contains(&input.as_str()) {
+                    links.extend(urns.iter().filter_map(|urn| self.live.get(urn.as_str())));
+                }
+            }
+        }
+        Ok(links)
+    }
+
+    /// Records that are no longer wanted and refer, however loosely, to what goes early do so too, if nothing has to be
+    /// moved away from them first.
+    fn add_early_followers(&mut self) {
+        let dependants = self.dependants();
+        let mut early = std::mem::take(&mut self.early);
+        let mut open: Vec<u32> = early.iter().copied().collect();
+        open.extend((0..).zip(self.records).map(|(index, _)| index).filter(|index| self.is_deleted_first(*index)));
+        open.sort_unstable();
+        while let Some(index) = open.pop() {
+            for dependant in dependants.get(&index).into_iter().flatten() {
+                if !early.contains(dependant) && self.can_follow(*dependant, &dependants, &mut HashMap::new(), &early) {
+                    early.insert(*dependant);
+                    open.push(*dependant);
+                }
+            }
+        }
+        self.early = early;
+    }
+
+    fn can_follow(
+        &self,
+        index: u32,
+        dependants: &HashMap<u32, Vec<u32>>,
+        known: &mut HashMap<u32, bool>,
+        early: &HashSet<u32>,
+    ) -> bool {
+        if let Some(known) = known.get(&index) {
+            return *known;
+        }
+        // Assumed while its dependants are asked, so that a damaged state can't send this round in circles.
+        known.insert(index, false);
+        let can = early.contains(&index)
+            || is_removal(&self.fates[index as usize])
+                && dependants.get(&index).is_none_or(|above| {
+                    above
+                        .iter()
+                        .all(|above| self.is_deleted_first(*above) || self.can_follow(*above, dependants, known, early))
+                });
+        known.insert(index, can);
+        can
+    }
+
+    /// For each position, whether the resource is deleted first or needs one that is.
+    pub(super) fn below_deleted_first(&self) -> Vec<bool> {
+        let mut below = vec![false; self.specs.len()];
+        for (place, needs) in self.needs.iter().enumerate() {
+            below[place] = self.decisions[place].deletes_first() || needs.iter().any(|needed| below[*needed as usize]);
+        }
+        below
+    }
+
+    /// Resources that are deleted first and must be gone before another one that is deleted first, or that come after
+    /// such a one: whether their own replacement is needed can't be waited for.
+    pub(super) fn settle_conditions(&mut self, dependants: &HashMap<u32, Vec<u32>>) {
+        let below = self.below_deleted_first();
+        let mut certain: HashSet<u32> = HashSet::new();
+        for position in self.positions().filter(|position| self.deletes_first(*position)) {
+            if self.needs[position as usize].iter().any(|needed| below[*needed as usize]) {
+                certain.insert(position);
+            }
+            let Some(index) = self.record_of(position) else { continue };
+            // What refers to its old copy, also by way of records that are removed.
+            let mut open = vec![index];
+            let mut seen: HashSet<u32> = HashSet::from([index]);
+            while let Some(index) = open.pop() {
+                for above in dependants.get(&index).into_iter().flatten().filter(|above| seen.insert(**above)) {
+                    match self.position.get(self.record(*above).urn()) {
+                        Some(position) if self.fates[*above as usize] == RecordFate::Wanted => {
+                            certain.extend(self.deletes_first(*position).then_some(*position));
+                        }
+                        _ => open.push(*above),
+                    }
+                }
+            }
+        }
+        for position in certain {
+            if let Some(details) = self.decisions[position as usize].details.as_mut() {
+                details.conditional = false;
+            }
+        }
+    }
+}
