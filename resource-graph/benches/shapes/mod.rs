@@ -63,7 +63,8 @@ impl ResourceTypes for Types {
     }
 }
 
-/// The published quotas; where no burst is, that of one second. IAM publishes none: unlimited until it throttles.
+/// The published quotas (AWS's pages on the quotas of Lambda, API Gateway and CloudWatch Logs); where no burst is, that of one second. IAM publishes none: unlimited until it throttles.
+#[allow(dead_code, reason = "not every benchmark uses every shape")]
 pub fn quotas() -> Quotas {
     [(CONTROL, Quota::per_second(15.0)), (GATEWAY, Quota::new(10.0, 40.0)), (LOG_GROUPS, Quota::per_second(10.0))]
         .into_iter()
