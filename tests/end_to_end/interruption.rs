@@ -1,0 +1,104 @@
+//! Deployments that die or are stopped in the middle: the next command goes on from there.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use localstack::proxy::{Action, Moment, Proxy};
+
+use crate::support::{Project, Run, get, url};
+
+const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
+const DESTROY: &[&str] = &["destroy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
+
+/// Kills the process before or after the effect of its `number`th write; says how many writes there were.
+fn kill_at(proxy: &Proxy, number: usize, when: Moment, pid: u32) -> Arc<AtomicUsize> {
+    let writes = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&writes);
+    proxy.set_hook(move |exchange, moment| {
+        if !exchange.is_write() {
+            return Action::Pass;
+        }
+        if moment == Moment::Before {
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+        if moment == when && counted.load(Ordering::SeqCst) >= number {
+            let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+            return Action::Cut;
+        }
+        Action::Pass
+    });
+    writes
+}
+
+async fn run_killed(project: &Project, arguments: &[&str], number: usize, when: Moment) -> bool {
+    let mut command = project.command(arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    kill_at(&project.proxy, number, when, child.id());
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    project.proxy.remove_hook();
+    let run = Run::of(output);
+    run.code.is_none()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_deployment_is_gone_on_with() {
+    for (number, when) in [(1, Moment::Before), (1, Moment::After), (5, Moment::After), (9, Moment::Before)] {
+        let project = Project::new(&["web"]).await;
+        assert!(run_killed(&project, DEPLOY, number, when).await, "write {number} {when:?} was never made");
+        let run = project.run(DEPLOY).await;
+        let document = run.succeeded();
+        assert_eq!(get(&url(&document, "web")).await["version"], "1");
+        let settled = project.all("deploy").await;
+        assert_eq!(settled["changes"]["create"], 0, "{settled}");
+        let inventory = project.inventory().await;
+        assert_eq!(inventory.iter().filter(|name| name.starts_with("api ")).count(), 1, "{inventory:?}");
+        project.all("destroy").await;
+        assert_eq!(project.inventory().await, Vec::<String>::new(), "after write {number} {when:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_deployment_made_can_be_destroyed() {
+    for (number, when) in [(2, Moment::After), (7, Moment::After)] {
+        let project = Project::new(&["web"]).await;
+        assert!(run_killed(&project, DEPLOY, number, when).await);
+        project.run(DESTROY).await.succeeded();
+        assert_eq!(project.inventory().await, Vec::<String>::new(), "after write {number} {when:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_destruction_is_gone_on_with() {
+    let project = Project::new(&["web"]).await;
+    project.all("deploy").await;
+    assert!(run_killed(&project, DESTROY, 3, Moment::After).await);
+    project.run(DESTROY).await.succeeded();
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_deployment_finishes_what_it_has_begun_and_can_be_gone_on_with() {
+    let project = Project::new(&["web"]).await;
+    let mut command = project.command(DEPLOY);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    project.proxy.set_hook(move |exchange, moment| {
+        if exchange.is_write() && moment == Moment::Before && asked.fetch_add(1, Ordering::SeqCst) == 2 {
+            let _ = std::process::Command::new("kill").args(["-INT", &pid]).status();
+            return Action::Delay(std::time::Duration::from_millis(200));
+        }
+        Action::Pass
+    });
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    project.proxy.remove_hook();
+    let run = Run::of(output);
+    assert_eq!(run.code, Some(130), "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(run.document()["result"], "interrupted");
+    let document = project.run(DEPLOY).await.succeeded();
+    assert_eq!(get(&url(&document, "web")).await["version"], "1");
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
