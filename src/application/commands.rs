@@ -76,7 +76,7 @@ pub async fn preview(
         stack: &request.options.target.stack,
         plan: &planned.plan,
         drifts: &planned.drifts,
-        lower_bound,
+        lower_bound: &lower_bound,
     });
     Ok(DeploymentReport {
         schema_version: SCHEMA_VERSION,
@@ -88,7 +88,7 @@ pub async fn preview(
         changes: counts_of(&planned.plan),
         calls: ports.calls.counts(),
         duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
-        lower_bound_ms: super::saga::milliseconds(lower_bound),
+        lower_bound_ms: super::saga::milliseconds(lower_bound.duration),
         outputs: outputs::shown(&snapshot.outputs),
         errors: Vec::new(),
     })

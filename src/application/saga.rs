@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use resource_graph::{
-    Latencies, Outcome, Phase, Phases, Plan, PropertyMap, ResourceRecord, RunOptions, RunReport, Scheduler, StepId,
-    SystemClock, Urn,
+    Latencies, LowerBound, Outcome, Phase, Phases, Plan, PropertyMap, ResourceRecord, RunOptions, RunReport, Scheduler,
+    StepId, SystemClock, Urn,
 };
 
 use super::apply::{Applier, StepFailure};
@@ -43,7 +43,7 @@ pub struct Preview<'a> {
     /// What was found otherwise than recorded.
     pub drifts: &'a [planning::Drift],
     /// The shortest time that quotas and dependencies allow.
-    pub lower_bound: Duration,
+    pub lower_bound: &'a LowerBound,
 }
 
 /// Who may say no.
@@ -103,7 +103,7 @@ impl Saga<'_> {
             stack: &self.options.target.stack,
             plan: &planned.plan,
             drifts: &planned.drifts,
-            lower_bound,
+            lower_bound: &lower_bound,
         };
         if self.confirmation.confirm(&preview).await? {
             return Ok(());
@@ -177,7 +177,7 @@ impl Saga<'_> {
             dispatcher.dispatch(DeploymentEvent::ResourceDrifted { urn, properties, resource })?;
         }
         let bound = lower_bound(self.ports, &planned.plan);
-        let lower_bound_ms = milliseconds(bound);
+        let lower_bound_ms = milliseconds(bound.duration);
         dispatcher.dispatch(DeploymentEvent::DeploymentPlanned {
             steps: self.intents(&planned.plan),
             changes: counts_of(&planned.plan),
@@ -573,13 +573,8 @@ pub fn counts_of(plan: &Plan) -> ChangeCounts {
 }
 
 /// The shortest time that quotas and dependencies allow.
-pub(super) fn lower_bound(_ports: &Ports, plan: &Plan) -> Duration {
-    let mut ends = vec![Duration::ZERO; plan.steps().len()];
-    for step in plan.in_order() {
-        let start = plan.needs(step.id).iter().map(|id| ends[id.index()]).max().unwrap_or_default();
-        ends[step.id.index()] = start + step.estimated;
-    }
-    ends.into_iter().max().unwrap_or_default()
+pub(super) fn lower_bound(ports: &Ports, plan: &Plan) -> LowerBound {
+    resource_graph::lower_bound(plan, &ports.cloud.quotas().into_iter().collect(), |_| true)
 }
 
 fn done_steps(plan: &Plan, run: &RunReport<StepFailure>) -> HashSet<StepId> {

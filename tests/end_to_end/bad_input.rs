@@ -14,9 +14,18 @@ async fn configuration_that_makes_no_sense() {
     assert!(project.run(&with("test", "wbe")).await.failed(2).contains("web"));
     let provider = ["deploy", "--all", "--provider", "gcp", "--env", "test", "--yes", "--json"];
     assert!(project.run(&provider).await.failed(2).contains("aws"));
-    assert!(project.run(&["deploy", "--provider", "aws", "--env", "test", "--yes", "--json"]).await.failed(2).contains("--all"));
+    assert!(
+        project
+            .run(&["deploy", "--provider", "aws", "--env", "test", "--yes", "--json"])
+            .await
+            .failed(2)
+            .contains("--all")
+    );
 
-    project.write("semantest-iac.yaml", "project: shop\ncomponents:\n  web:\n    kind: rest-api\n    memry: 1GB\n   source: x\n");
+    project.write(
+        "semantest-iac.yaml",
+        "project: shop\ncomponents:\n  web:\n    kind: rest-api\n    memry: 1GB\n   source: x\n",
+    );
     assert!(project.run(DEPLOY).await.failed(2).contains("semantest-iac.yaml"));
     std::fs::remove_file(project.path("semantest-iac.yaml")).unwrap();
     assert!(project.run(DEPLOY).await.failed(2).contains("init"));
@@ -44,7 +53,10 @@ async fn servers_that_do_not_come_up() {
     project.configure(&[("web", "")]);
     project.write("web/server.js", "console.error('the database is gone'); process.exit(7);");
     let yaml = std::fs::read_to_string(project.path("semantest-iac.yaml")).unwrap();
-    project.write("semantest-iac.yaml", &yaml.replace("health: { path: /health, timeout: 20s }", "health: { path: /health, timeout: 3s }"));
+    project.write(
+        "semantest-iac.yaml",
+        &yaml.replace("health: { path: /health, timeout: 20s }", "health: { path: /health, timeout: 3s }"),
+    );
     let run = project.run(DEPLOY).await;
     let told = run.failed(5);
     assert!(told.contains("the database is gone"), "{told}");
@@ -69,7 +81,10 @@ async fn clouds_that_cannot_be_reached_or_do_not_know_us() {
     project.write("semantest-iac.yaml", &yaml.replace(&project.proxy.endpoint(), &format!("http://{free}")));
     assert!(project.run(DEPLOY).await.failed(1).contains(&free.to_string()));
 
-    project.write("semantest-iac.yaml", &yaml.replace("region: us-east-1", "region: us-east-1, account: \"999999999999\""));
+    project.write(
+        "semantest-iac.yaml",
+        &yaml.replace("region: us-east-1", "region: us-east-1, account: \"999999999999\""),
+    );
     let told = project.run(DEPLOY).await.failed(1);
     assert!(told.contains("999999999999") && told.contains(&project.account), "{told}");
     assert_eq!(project.proxy.writes(), 0);
@@ -103,7 +118,10 @@ async fn states_that_are_not_sound() {
     let whole = std::fs::read(&state).unwrap();
     let text = String::from_utf8(whole.clone()).unwrap();
     let newer = text.replacen("\"version\":3", "\"version\":9", 1);
-    let broken = text.replace("\"parent\":\"urn:pulumi:aws-test::shop::pulumi:pulumi:Stack", "\"parent\":\"urn:pulumi:aws-test::shop::pulumi:pulumi:Stock");
+    let broken = text.replace(
+        "\"parent\":\"urn:pulumi:aws-test::shop::pulumi:pulumi:Stack",
+        "\"parent\":\"urn:pulumi:aws-test::shop::pulumi:pulumi:Stock",
+    );
     assert!(newer != text && broken != text);
     for (content, reason) in [
         (&whole[..whole.len() / 2], "aws-test.json"),

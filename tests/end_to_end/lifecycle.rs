@@ -28,7 +28,8 @@ async fn a_server_is_deployed_changed_and_destroyed() {
         .send()
         .await
         .unwrap();
-    let cookies: Vec<_> = posted.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+    let cookies: Vec<_> =
+        posted.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
     assert_eq!(cookies, ["a=1; Path=/", "b=2; HttpOnly"]);
     let posted: serde_json::Value = serde_json::from_slice(&posted.bytes().await.unwrap()).unwrap();
     assert_eq!(posted["body"], "hello");
@@ -162,7 +163,13 @@ async fn queries_tell_what_is_there_and_what_happened() {
     let deployed = project.all("deploy").await;
     let status = project.run(&query("status")).await.succeeded();
     assert_eq!(status["exists"], true);
-    assert!(status["resources"].as_array().unwrap().iter().any(|resource| resource["type"] == "aws:lambda/function:Function"));
+    assert!(
+        status["resources"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|resource| resource["type"] == "aws:lambda/function:Function")
+    );
     let outputs = project.run(&query("outputs")).await.succeeded();
     assert_eq!(outputs, deployed["outputs"]);
     project.write_server("web", "2");

@@ -79,7 +79,9 @@ impl Project {
             text.extend(more.lines().map(|line| format!("    {line}\n")));
         }
         let endpoint = self.proxy.endpoint();
-        text.push_str(&format!("\nenvironments:\n  test: {{ aws: {{ endpoint: \"{endpoint}\", region: us-east-1 }} }}\n"));
+        text.push_str(&format!(
+            "\nenvironments:\n  test: {{ aws: {{ endpoint: \"{endpoint}\", region: us-east-1 }} }}\n"
+        ));
         self.write("semantest-iac.yaml", &text);
     }
 
@@ -154,7 +156,9 @@ impl Project {
         let sdk = self.sdk().await;
         let mut all = Vec::new();
         let functions = aws_sdk_lambda::Client::new(&sdk).list_functions().send().await.unwrap();
-        all.extend(functions.functions().iter().map(|function| format!("function {}", function.function_name().unwrap())));
+        all.extend(
+            functions.functions().iter().map(|function| format!("function {}", function.function_name().unwrap())),
+        );
         let roles = aws_sdk_iam::Client::new(&sdk).list_roles().send().await.unwrap();
         all.extend(roles.roles().iter().map(|role| format!("role {}", role.role_name())));
         let groups = aws_sdk_cloudwatchlogs::Client::new(&sdk).describe_log_groups().send().await.unwrap();
