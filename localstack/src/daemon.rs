@@ -230,26 +230,33 @@ impl Daemon {
     /// Empties it: every resource of every account goes. Where it doesn't run, what it would find at the next start goes.
     ///
     /// # Errors
-    /// [`Error::NotOurs`] where only a server of somebody else runs, [`Error::Request`] where ours doesn't answer.
+    /// [`Error::NotOurs`] where only a server of somebody else runs; those of [`Daemon::up`] where it has to be started again to be emptied.
     pub async fn reset(&self) -> Result<()> {
         let _lock = self.lock("starting or stopping it").await?;
-        match self.status().await? {
-            Status::Running { endpoint, emulator, pid: None, .. } => {
+        let status = self.status().await?;
+        match (status, self.record()?) {
+            (Status::Running { endpoint, emulator, pid: None, .. }, _) => {
                 Err(Error::NotOurs { emulator, endpoint, action: "emptied" })
             }
-            Status::Running { endpoint, .. } | Status::Unresponsive { endpoint, .. } => {
+            (Status::Running { endpoint, .. }, _) if self.emulator.reset_path().is_some() => {
                 reset(self.emulator, &endpoint).await
             }
-            Status::Stopped => {
-                for name in ["state", "s3"] {
-                    let folder = self.folder.join(name);
-                    if folder.exists() {
-                        std::fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
-                    }
-                }
-                Ok(())
+            (Status::Running { .. } | Status::Unresponsive { .. }, Some(record)) => {
+                self.end(&record).await?;
+                self.remove_data()?;
+                self.start(record.port, record.enforce_iam).await.map(drop)
+            }
+            _ => self.remove_data(),
+        }
+    }
+
+    fn remove_data(&self) -> Result<()> {
+        for folder in self.emulator.data_folders().map(|name| self.folder.join(name)) {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
             }
         }
+        Ok(())
     }
 
     /// The running daemon, if it is as wanted; `None` where there is none.

@@ -203,6 +203,15 @@ impl Emulator {
         environment
     }
 
+    /// The folders that hold what it keeps, below its own.
+    pub(crate) fn data_folders(self) -> impl Iterator<Item = &'static str> {
+        let folders: &[&str] = match self {
+            Emulator::MiniStack => &["state", "s3"],
+            Emulator::LocalStack => &["filesystem"],
+        };
+        folders.iter().copied()
+    }
+
     /// The path that answers once the server is up.
     pub(crate) fn health_path(self) -> &'static str {
         match self {
@@ -211,11 +220,11 @@ impl Emulator {
         }
     }
 
-    /// The path that empties the server on POST.
-    pub(crate) fn reset_path(self) -> &'static str {
+    /// The path that empties the server on POST. LocalStack's open core has none: it is emptied by a restart.
+    pub(crate) fn reset_path(self) -> Option<&'static str> {
         match self {
-            Emulator::MiniStack => "/_ministack/reset",
-            Emulator::LocalStack => "/_localstack/state/reset",
+            Emulator::MiniStack => Some("/_ministack/reset"),
+            Emulator::LocalStack => None,
         }
     }
 

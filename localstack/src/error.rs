@@ -122,6 +122,12 @@ pub enum Error {
         /// What came back.
         reason: String,
     },
+    /// The emulator can't be emptied while it runs.
+    #[error("{emulator} can't be emptied while it runs")]
+    CannotReset {
+        /// What it is.
+        emulator: Emulator,
+    },
     /// A process that has to go can't be ended.
     #[error("process {pid} of {emulator} can't be ended")]
     CannotStop {
@@ -198,6 +204,7 @@ impl Error {
             }
             Error::NotOurs { .. } => "stop it where it was started".to_owned(),
             Error::NotRunning { .. } => "start it with `semantest-iac local up`".to_owned(),
+            Error::CannotReset { .. } => "stop it and start it again".to_owned(),
             Error::CannotStop { pid, .. } => format!("end it by hand: `kill -9 {pid}`"),
             Error::File { action: "lock", .. } => {
                 "check that the folder is on a file system that supports locks".to_owned()

@@ -178,12 +178,12 @@ impl Server {
     /// Empties it: every resource of every account goes.
     ///
     /// # Errors
-    /// [`Error::Request`] where it doesn't answer.
+    /// [`Error::Request`] where it doesn't answer, [`Error::CannotReset`] for LocalStack: start another one.
     pub async fn reset(&self) -> Result<()> {
         reset(self.emulator, &self.endpoint()).await
     }
 
-    /// Ends it in an orderly way, so that what is persisted is complete. LocalStack takes 10 s for that; dropping the value is faster.
+    /// Ends it in an orderly way, so that what is persisted is complete.
     ///
     /// # Errors
     /// [`Error::CannotStop`] where the process survives even being killed.
@@ -209,11 +209,12 @@ impl Drop for Server {
     }
 }
 
-/// How long an orderly end may take. LocalStack waits 10 s for its own threads.
+/// How long an orderly end may take. LocalStack gets none: its open core keeps nothing that it could save, and asked to end it waits for ten
+/// seconds, or for ever.
 pub(crate) fn stop_grace(emulator: Emulator) -> Duration {
     match emulator {
         Emulator::MiniStack => Duration::from_secs(15),
-        Emulator::LocalStack => Duration::from_secs(20),
+        Emulator::LocalStack => Duration::ZERO,
     }
 }
 
@@ -239,7 +240,8 @@ pub(crate) fn log_file(folder: &Path) -> PathBuf {
 
 /// Empties the server at an endpoint.
 pub(crate) async fn reset(emulator: Emulator, endpoint: &str) -> Result<()> {
-    let url = format!("{endpoint}{}", emulator.reset_path());
+    let Some(path) = emulator.reset_path() else { return Err(Error::CannotReset { emulator }) };
+    let url = format!("{endpoint}{path}");
     let reason = match request(Method::POST, &url, Duration::from_secs(30)).await {
         Ok(answer) if answer.status.is_success() => return Ok(()),
         Ok(answer) => format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
@@ -288,7 +290,8 @@ impl Start<'_> {
         if temporary.exists() {
             std::fs::remove_dir_all(&temporary).map_err(Error::file("remove", &temporary))?;
         }
-        for folder in [temporary, self.folder.join("state"), self.folder.join("s3")] {
+        let data = emulator.data_folders().map(|name| self.folder.join(name));
+        for folder in data.chain([temporary]) {
             std::fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         }
         let log_path = log_file(self.folder);

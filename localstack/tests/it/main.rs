@@ -3,6 +3,7 @@
 
 mod daemon;
 mod install;
+mod localstack;
 mod proxy;
 mod server;
 mod support;

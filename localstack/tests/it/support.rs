@@ -1,10 +1,10 @@
 //! What these tests share: an installer, processes that play another user of the crate, and a way to wait for something to become true.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use localstack::{Host, Installer};
+use localstack::{Emulator, Host, Installer};
 
 /// Installs into the folder that all test runs share.
 pub fn installer() -> Installer {
@@ -52,4 +52,15 @@ pub fn members(group: u32) -> Vec<String> {
         })
         .map(str::to_owned)
         .collect()
+}
+
+/// Runs a script of `tests/behaviour` with the Python of an installation, which has boto's core; fails when the script does.
+pub async fn run_python(emulator: Emulator, script: &Path, arguments: &[&str]) {
+    let installation = installer().install(emulator).await.unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour").join(script);
+    let run = Command::new(installation.python).arg("-I").arg(script).args(arguments).output();
+    let output = run.unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    println!("{text}");
+    assert!(output.status.success(), "{text}");
 }
