@@ -149,9 +149,17 @@ impl Emulator {
     pub(crate) fn start_assets(self) -> &'static [Asset] {
         const LIFELINE: Asset = ("lifeline.py", include_str!("../launcher/lifeline.py"));
         match self {
-            Emulator::MiniStack => {
-                &[("ministack_patched.py", include_str!("../ministack/ministack_patched.py")), LIFELINE]
-            }
+            Emulator::MiniStack => &[
+                ("ministack_patched.py", include_str!("../ministack/ministack_patched.py")),
+                ("patch_events.py", include_str!("../ministack/patch_events.py")),
+                ("patch_functions.py", include_str!("../ministack/patch_functions.py")),
+                ("patch_gateway.py", include_str!("../ministack/patch_gateway.py")),
+                ("patch_identity.py", include_str!("../ministack/patch_identity.py")),
+                ("patch_state.py", include_str!("../ministack/patch_state.py")),
+                ("patch_tags.py", include_str!("../ministack/patch_tags.py")),
+                ("patch_workers.py", include_str!("../ministack/patch_workers.py")),
+                LIFELINE,
+            ],
             Emulator::LocalStack => {
                 &[("localstack_launcher.py", include_str!("../launcher/localstack_launcher.py")), LIFELINE]
             }

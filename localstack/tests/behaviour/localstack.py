@@ -1,4 +1,5 @@
 """What deployments rely on at LocalStack with our plugin: functions run as local processes. Arguments: the endpoint, an account."""
+import functools
 import io
 import json
 import sys
@@ -26,6 +27,7 @@ exports.handler = async (event, context) => {
 """
 
 
+@functools.cache
 def client(service):
     return boto3.client(
         service,
@@ -137,4 +139,4 @@ class HttpApis(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -80,9 +80,10 @@ async fn ask(method: &str, url: &str, body: &str) -> u16 {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = tokio::net::TcpStream::connect(host).await.unwrap();
+    let service = if method == "POST" { "iam" } else { "s3" };
     let request = format!(
-        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n\
-         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=x\r\n\r\n{body}",
+        "{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\
+         authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=x\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -121,16 +122,24 @@ async fn it_runs_until_it_is_stopped_and_keeps_what_it_holds() {
 }
 
 #[tokio::test]
-async fn a_daemon_that_was_killed_is_started_again_on_its_port() {
+async fn a_daemon_that_was_killed_is_started_again_with_what_it_held() {
     let own = Own::new();
     let first = own.up().await;
     let pid = first.pid.unwrap();
+    let trust = "%7B%22Statement%22%3A%5B%5D%7D";
+    let role = format!("Action=CreateRole&RoleName=kept&AssumeRolePolicyDocument={trust}&Version=2010-05-08");
+    assert_eq!(ask("POST", &format!("{}/", first.endpoint), &role).await, 200);
+    let state = own.folder.path().join("local/ministack/state/iam.json");
+    eventually("it is written down", async || std::fs::read_to_string(&state).is_ok_and(|text| text.contains("kept")))
+        .await;
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     eventually("it is dead", async || !lives(pid)).await;
     assert_eq!(own.daemon.status().await.unwrap(), Status::Stopped);
     let second = running(own.daemon.up(DaemonOptions::default()).await.unwrap());
     assert_eq!(second.endpoint, first.endpoint);
     assert_ne!(second.pid, first.pid);
+    let role = "Action=GetRole&RoleName=kept&Version=2010-05-08";
+    assert_eq!(ask("POST", &format!("{}/", second.endpoint), role).await, 200);
     own.daemon.down().await.unwrap();
 }
 

@@ -1,13 +1,14 @@
 //! A MiniStack of one's own: it starts, answers, and goes with its owner.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::time::Duration;
 
-use localstack::{Emulator, Error, Server, StartOptions, TestCloud, probe};
+use localstack::{Emulator, Error, Server, StartOptions, TestCloud, probe, unique_account};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::support::{as_process, eventually, installer, lives, members};
+use crate::support::{as_process, eventually, installer, lives, members, run_python};
 
 const OWNER: &str = "SEMANTEST_TEST_OWNER";
 
@@ -137,4 +138,13 @@ async fn one_server_serves_all_tests_of_a_process() {
     let (one, other) = (one.unwrap(), other.unwrap());
     assert_eq!(one.endpoint(), other.endpoint());
     assert_ne!(one.account(), other.account());
+}
+
+#[tokio::test]
+async fn it_behaves_as_aws_where_deployments_rely_on_it() {
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    let account = unique_account();
+    run_python(Emulator::MiniStack, Path::new("ministack.py"), &[&server.endpoint(), &account]).await;
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    assert!(!log.contains("Traceback"), "{log}");
 }
