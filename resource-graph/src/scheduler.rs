@@ -54,7 +54,8 @@ pub enum StepResult {
     /// As planned.
     Done,
     /// Nothing had to change in the cloud after all; options and dependencies are still to be recorded as wanted. The
-    /// other half of a replacement is no longer needed.
+    /// other half of a replacement is no longer needed, with one exception: a copy that was to be deleted first stays,
+    /// and the second half is asked whether it has to be updated instead.
     BecameSame,
     /// A replacement turned out to be an update, which has been done. Its other half is no longer needed.
     BecameUpdate,

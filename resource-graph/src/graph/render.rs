@@ -99,15 +99,20 @@ impl<'a> Tree<'a> {
         arrows
     }
 
-    fn is_inside(&self, mut index: usize, outer: usize) -> bool {
+    /// The boxes around a resource from the outermost inwards, and the resource itself.
+    pub fn way(&self, mut index: usize) -> Vec<usize> {
+        let mut way = vec![index];
         while let Some(parent) = self.specs[index].options.parent.as_ref().and_then(|parent| self.position.get(parent))
         {
-            if *parent == outer {
-                return true;
-            }
+            way.push(*parent);
             index = *parent;
         }
-        false
+        way.reverse();
+        way
+    }
+
+    fn is_inside(&self, index: usize, outer: usize) -> bool {
+        index != outer && self.way(index).contains(&outer)
     }
 }
 

@@ -6,7 +6,8 @@ use crate::{Operation, PropertyChange, PropertyMap, ResourceTypes, Step};
 /// What a conditional step comes down to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reconsidered {
-    /// Nothing changes: report [`StepResult::BecameSame`] without a call.
+    /// Nothing changes: report [`StepResult::BecameSame`] without a call. So does the first half of a replacement that
+    /// deletes first also for an update, which the second half then does.
     ///
     /// [`StepResult::BecameSame`]: crate::StepResult::BecameSame
     Same,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::report::{Outcome, Recorder};
 use super::{Buckets, RunOptions, StepResult};
 use crate::remaining_path::priorities;
-use crate::{ConflictKey, Phase, Plan, StepId};
+use crate::{ConflictKey, Operation, Phase, Plan, Step, StepId};
 
 /// A call's place in the queue.
 #[derive(Debug)]
@@ -120,6 +120,15 @@ pub(super) struct Core {
     changed: bool,
     is_polling: bool,
     waker: Option<Waker>,
+}
+
+/// The other half of a replacement that is no longer needed. A copy that wasn't deleted first, since nothing forces the
+/// replacement any more, may still have to be updated: that is for the second half to find out.
+fn unneeded(step: &Step, result: StepResult) -> Option<StepId> {
+    match (step.operation, result) {
+        (_, StepResult::Done) | (Operation::DeleteReplaced, StepResult::BecameSame) => None,
+        (_, StepResult::BecameSame | StepResult::BecameUpdate) => step.pair,
+    }
 }
 
 fn lock(buckets: &Mutex<Buckets>) -> MutexGuard<'_, Buckets> {
@@ -446,9 +455,7 @@ impl Core {
         self.release_keys(id);
         match result {
             Ok(result) => {
-                if result != StepResult::Done
-                    && let Some(pair) = plan.step(id).pair
-                {
+                if let Some(pair) = unneeded(plan.step(id), result) {
                     self.steps[pair.index()].is_not_needed = true;
                 }
                 recorder.finished(id, now, Outcome::Succeeded(result));

@@ -122,19 +122,17 @@ impl Model {
             world.remove(step)?;
             return Ok(StepResult::Done);
         }
-        let is_replacement = matches!(step.operation, Operation::CreateReplacement | Operation::DeleteReplaced);
         let deletes_first = step.operation == Operation::DeleteReplaced && step.phase == Phase::Make;
         if step.conditional && (deletes_first || step.operation != Operation::DeleteReplaced) {
             let inputs = world.resolve(&step.inputs)?;
-            // The second half of a replacement isn't asked again: the first one has decided.
-            let was_decided = step.operation == Operation::CreateReplacement && world.waits_for_replacement(&step.urn);
             match step.reconsider(&inputs, &Types::new()) {
-                _ if was_decided => {}
+                // The second half finds out whether there is something to update.
+                Reconsidered::Same | Reconsidered::Update(_) if deletes_first => return Ok(StepResult::BecameSame),
                 Reconsidered::Same => {
                     world.write_options(step);
                     return Ok(StepResult::BecameSame);
                 }
-                Reconsidered::Update(_) if is_replacement => {
+                Reconsidered::Update(_) if step.operation == Operation::CreateReplacement => {
                     world.update(step, inputs)?;
                     return Ok(StepResult::BecameUpdate);
                 }
@@ -189,10 +187,6 @@ impl Model {
 impl World {
     fn live(&self, urn: &Urn) -> Option<&ResourceRecord> {
         self.records.iter().find(|record| record.urn == *urn && !record.pending_deletion)
-    }
-
-    fn waits_for_replacement(&self, urn: &Urn) -> bool {
-        self.live(urn).is_some_and(|record| record.pending_replacement)
     }
 
     /// Inputs with all references resolved: they must lead to what is there.
@@ -316,7 +310,9 @@ pub fn apply_in_some_order(model: &Model, plan: &Plan, choices: &[u16], limit: u
         let step = plan.step(id);
         if !not_needed[id.index()] {
             let result = model.apply(step).map_err(|error| format!("{} {}: {error}", step.operation, step.urn))?;
+            let stays_open = step.operation == Operation::DeleteReplaced && result == StepResult::BecameSame;
             if result != StepResult::Done
+                && !stays_open
                 && let Some(pair) = step.pair
             {
                 not_needed[pair.index()] = true;
