@@ -4,7 +4,7 @@ use std::path::Path;
 
 use localstack::{Daemon, DaemonOptions, Emulator, Error, Server, StartOptions, Status, probe};
 
-use crate::support::{as_process, eventually, installer, lives, members};
+use crate::support::{as_process, eventually, installer, lives, members, processes_of_a_function};
 
 const DATA: &str = "SEMANTEST_TEST_DAEMON";
 
@@ -101,8 +101,10 @@ async fn it_runs_until_it_is_stopped_and_keeps_what_it_holds() {
     assert_eq!((&first.endpoint, first.pid), (&again.endpoint, again.pid));
     assert_eq!(running(own.daemon.status().await.unwrap()).pid, first.pid);
     create_bucket(&first.endpoint).await;
+    let functions = processes_of_a_function("make", &first.endpoint).await;
 
     assert!(own.daemon.down().await.unwrap());
+    eventually("its functions are gone", async || !functions.iter().any(|pid| lives(*pid))).await;
     assert_eq!(members(first.pid.unwrap()), [""; 0]);
     assert!(!own.daemon.down().await.unwrap());
     assert_eq!(own.daemon.status().await.unwrap(), Status::Stopped);
@@ -110,8 +112,10 @@ async fn it_runs_until_it_is_stopped_and_keeps_what_it_holds() {
     let second = own.up().await;
     assert_ne!(second.pid, first.pid);
     assert!(has_bucket(&second.endpoint).await);
+    let functions = processes_of_a_function("call", &second.endpoint).await;
     own.daemon.reset().await.unwrap();
     assert!(!has_bucket(&second.endpoint).await);
+    eventually("its functions are gone", async || !lives(functions[0])).await;
 
     create_bucket(&second.endpoint).await;
     own.daemon.down().await.unwrap();

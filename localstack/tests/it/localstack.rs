@@ -1,7 +1,5 @@
 //! LocalStack with our plugin: it starts, runs functions, and leaves nothing behind.
 
-use std::path::Path;
-
 use localstack::{Daemon, DaemonOptions, Emulator, Error, Server, StartOptions, Status, probe, unique_account};
 
 use crate::support::{installer, members, run_python};
@@ -25,7 +23,7 @@ async fn it_starts_answers_and_runs_functions() {
     let probed = probe(&server.endpoint()).await.unwrap();
     assert_eq!((probed.emulator, probed.version.as_deref()), (Emulator::LocalStack, Some("2026.3.0")));
     assert!(matches!(server.reset().await, Err(Error::CannotReset { .. })));
-    run_python(Emulator::LocalStack, Path::new("localstack.py"), &[&server.endpoint(), &unique_account()]).await;
+    run_python(Emulator::LocalStack, "localstack.py", &[&server.endpoint(), &unique_account()]).await;
     let (pid, folder) = (server.pid().unwrap(), server.folder().to_owned());
     server.stop().await.unwrap();
     assert_eq!(members(pid), [""; 0]);

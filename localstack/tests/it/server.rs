@@ -1,26 +1,28 @@
 //! A MiniStack of one's own: it starts, answers, and goes with its owner.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::time::Duration;
 
 use localstack::{Emulator, Error, Server, StartOptions, TestCloud, probe, unique_account};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::support::{as_process, eventually, installer, lives, members, run_python};
+use crate::support::{as_process, eventually, installer, lives, members, processes_of_a_function, run_python};
 
 const OWNER: &str = "SEMANTEST_TEST_OWNER";
 
 #[tokio::test]
 async fn it_starts_answers_and_is_gone_with_its_owner() {
     let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    println!("ready after {:?}", server.ready_after());
     let (endpoint, folder, pid) = (server.endpoint(), server.folder().to_owned(), server.pid().unwrap());
     assert_eq!(probe(&endpoint).await.unwrap().emulator, Emulator::MiniStack);
     assert!(server.log_file().is_file());
     server.reset().await.unwrap();
+    let functions = processes_of_a_function("make", &endpoint).await;
     drop(server);
     assert!(!lives(pid));
+    eventually("its functions are gone", async || !functions.iter().any(|pid| lives(*pid))).await;
     assert_eq!(members(pid), [""; 0]);
     assert!(probe(&endpoint).await.is_none());
     assert!(!folder.exists());
@@ -68,6 +70,18 @@ async fn owner_to_be_killed() {
     let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
     println!("\nowns {} {}", server.pid().unwrap(), server.folder().display());
     std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_killed_server_leaves_no_function_running() {
+    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
+    let functions = processes_of_a_function("make", &server.endpoint()).await;
+    let killed = std::process::Command::new("kill").args(["-9", &server.pid().unwrap().to_string()]).status();
+    assert!(killed.unwrap().success());
+    // The function's own process ends by itself; what it has started is in the group that ends with the owner.
+    eventually("its function is gone", async || !lives(functions[0])).await;
+    drop(server);
+    eventually("what it has started is gone", async || !lives(functions[1])).await;
 }
 
 #[tokio::test]
@@ -144,7 +158,7 @@ async fn one_server_serves_all_tests_of_a_process() {
 async fn it_behaves_as_aws_where_deployments_rely_on_it() {
     let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
     let account = unique_account();
-    run_python(Emulator::MiniStack, Path::new("ministack.py"), &[&server.endpoint(), &account]).await;
+    run_python(Emulator::MiniStack, "ministack.py", &[&server.endpoint(), &account]).await;
     let log = std::fs::read_to_string(server.log_file()).unwrap();
     assert!(!log.contains("Traceback"), "{log}");
 }

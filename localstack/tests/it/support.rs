@@ -54,13 +54,22 @@ pub fn members(group: u32) -> Vec<String> {
         .collect()
 }
 
-/// Runs a script of `tests/behaviour` with the Python of an installation, which has boto's core; fails when the script does.
-pub async fn run_python(emulator: Emulator, script: &Path, arguments: &[&str]) {
+/// Runs a script of `tests/behaviour` with the Python of an installation, which has boto's core, and returns what it prints; fails when it does.
+pub async fn run_python(emulator: Emulator, script: &str, arguments: &[&str]) -> String {
     let installation = installer().install(emulator).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour").join(script);
-    let run = Command::new(installation.python).arg("-I").arg(script).args(arguments).output();
-    let output = run.unwrap();
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    println!("{text}");
-    assert!(output.status.success(), "{text}");
+    let output = Command::new(installation.python).arg("-I").arg(script).args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    println!("{errors}");
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Has a function run that keeps processes of its own, and returns their ids.
+pub async fn processes_of_a_function(action: &str, endpoint: &str) -> Vec<u32> {
+    let printed = run_python(Emulator::MiniStack, "worker.py", &[action, endpoint, "123456789012"]).await;
+    let pids: Vec<u32> = printed.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 2);
+    assert!(pids.iter().all(|pid| lives(*pid)), "{pids:?}");
+    pids
 }
