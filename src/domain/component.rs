@@ -70,14 +70,16 @@ impl Component {
     ) -> Result<Self, InvalidValue> {
         if let Some(health) = &health {
             let path = health.path.path();
-            let refuse = |reason: &str| InvalidValue::new("health check", path, reason);
+            let refuse = |reason: &str| {
+                InvalidValue::contradiction("health check", format!("the health check asks for {path}, {reason}"))
+            };
             match gateway.route_for_get(path) {
                 None => {
-                    return Err(refuse("no route of the gateway takes a GET of that path")
+                    return Err(refuse("which no route of the gateway takes")
                         .with_hint(format!("add a route {{ path: {path} }}, or remove the health check")));
                 }
                 Some(route) if !gateway.authentication_of(route).is_none() => {
-                    return Err(refuse("the gateway asks for a token there, and a health check has none")
+                    return Err(refuse("where the gateway asks for a token, and a health check has none")
                         .with_hint(format!("add a route {{ path: {path}, auth: none }}")));
                 }
                 Some(_) => {}
@@ -134,10 +136,9 @@ impl Project {
         let mut components = components;
         components.sort_by(|a, b| a.name().cmp(b.name()));
         if let Some(pair) = components.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
-            return Err(InvalidValue::new(
+            return Err(InvalidValue::contradiction(
                 "list of components",
-                pair[0].name().as_str(),
-                "two components have that name",
+                format!("two components are called {}", pair[0].name()),
             ));
         }
         Ok(Self { name, components })

@@ -80,7 +80,7 @@ impl FromStr for Origin {
         let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         if host_end < rest.len() {
             return Err(refuse("an origin ends with its host or port")
-                .with_hint(format!("write {scheme}://{}", &rest[..host_end])));
+                .with_hint(format!("write {scheme}://{}", rest[..host_end].to_ascii_lowercase())));
         }
         if rest.contains('@') {
             return Err(refuse("an origin has no user in it").with_hint(FORM));
@@ -204,10 +204,11 @@ impl CorsPolicy {
                 ("expose-headers", rules.expose_headers.is_any()),
             ];
             if let Some((field, _)) = wildcard.into_iter().find(|(_, any)| *any) {
-                return Err(InvalidValue::new(
+                return Err(InvalidValue::contradiction(
                     "CORS policy",
-                    format!("{field}: \"*\" with credentials: true"),
-                    "browsers refuse \"*\" in an answer to a request with credentials",
+                    format!(
+                        "credentials can't be allowed together with \"*\" in {field}: browsers refuse such answers"
+                    ),
                 )
                 .with_hint(format!("list the {field} by name, or set credentials to false")));
             }

@@ -40,10 +40,9 @@ impl ApiGateway {
         for (position, route) in routes.iter().enumerate() {
             let shape = route.key.shape();
             if let Some(earlier) = routes[..position].iter().find(|earlier| earlier.key.shape() == shape) {
-                return Err(InvalidValue::new(
+                return Err(InvalidValue::contradiction(
                     "list of routes",
-                    route.key.to_string(),
-                    format!("{} takes the same requests", earlier.key),
+                    format!("the routes {} and {} take the same requests", earlier.key, route.key),
                 ));
             }
         }

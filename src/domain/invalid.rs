@@ -7,10 +7,10 @@ use std::fmt;
 ///
 /// The message (`Display`) says what is wrong; the [`hint`](InvalidValue::hint) says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a valid {what}: {reason}")]
+#[error("{}", self.message())]
 pub struct InvalidValue {
     what: &'static str,
-    given: String,
+    given: Option<String>,
     reason: String,
     hint: Option<String>,
 }
@@ -18,7 +18,20 @@ pub struct InvalidValue {
 impl InvalidValue {
     /// An error for the value `given`, which should have been a `what` (such as `"component name"`).
     pub fn new(what: &'static str, given: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { what, given: given.into(), reason: reason.to_string(), hint: None }
+        Self { what, given: Some(given.into()), reason: reason.to_string(), hint: None }
+    }
+
+    /// An error for values that are valid by themselves and can't stand together in a `what`;
+    /// `reason` is the whole message.
+    pub fn contradiction(what: &'static str, reason: impl fmt::Display) -> Self {
+        Self { what, given: None, reason: reason.to_string(), hint: None }
+    }
+
+    fn message(&self) -> String {
+        match &self.given {
+            Some(given) => format!("{given:?} is not a valid {}: {}", self.what, self.reason),
+            None => self.reason.clone(),
+        }
     }
 
     /// Adds what to write instead.
@@ -31,11 +44,6 @@ impl InvalidValue {
     /// What the value should have been, such as `component name`.
     pub fn what(&self) -> &'static str {
         self.what
-    }
-
-    /// The value as it was given.
-    pub fn given(&self) -> &str {
-        &self.given
     }
 
     /// Why it was refused, without the value.

@@ -29,7 +29,7 @@ impl Checker {
         match shape {
             Shape::Object(object) => self.object(node, object, path, false),
             Shape::Partial(object) => self.object(node, object, path, true),
-            Shape::Map(map) => self.map(node, map, path),
+            Shape::Map(map) => self.map(node, map, path, false),
             Shape::List { items, at_least } => self.list(node, items, *at_least, path),
             Shape::Text(text) => self.text(node, text, path),
             Shape::Anything(_) => self.anything(node, path),
@@ -47,11 +47,18 @@ impl Checker {
             _ => return self.wrong_kind(node, "a mapping", path),
         };
         let keys: Vec<&str> = shape.fields.iter().map(|field| field.key).collect();
+        let mut meant = Vec::new();
         for entry in entries {
             let field_path = path.clone().key(&entry.key);
             let Some(field) = shape.field(&entry.key) else {
-                let problem = Problem::new("config/unknown-key", format!("the key {:?} is not known here", entry.key))
-                    .with_hint(suggest::hint(&entry.key, &keys));
+                let reserved = shape.reserved.iter().find(|(key, _)| *key == entry.key);
+                let hint = match reserved {
+                    Some((_, hint)) => (*hint).to_owned(),
+                    None => suggest::hint(&entry.key, &keys),
+                };
+                meant.extend(suggest::nearest(&entry.key, keys.iter().copied()));
+                let message = format!("the key {:?} is not known here", entry.key);
+                let problem = Problem::new("config/unknown-key", message).with_hint(hint);
                 self.report(problem, &field_path, entry.key_span, "unknown key");
                 continue;
             };
@@ -61,6 +68,7 @@ impl Checker {
             }
             // What an environment changes about an object may be a part of it as well.
             match (partial, &field.shape) {
+                (true, Shape::Map(map)) => self.map(&entry.value, map, &field_path, true),
                 (true, Shape::Object(object)) => self.object(&entry.value, object, &field_path, true),
                 (true, Shape::WordOr(_, Shape::Object(object))) if matches!(entry.value.content, Content::Map(_)) => {
                     self.object(&entry.value, object, &field_path, true);
@@ -72,7 +80,8 @@ impl Checker {
             return;
         }
         for field in shape.fields.iter().filter(|field| field.required) {
-            if node.get(field.key).is_none() {
+            // Whoever misspelt a key has been told so.
+            if node.get(field.key).is_none() && !meant.contains(&field.key) {
                 let problem = Problem::new("config/missing-key", format!("the key {:?} is missing", field.key))
                     .with_hint(self::example_of(field.key, &field.shape));
                 self.report(problem, &path.clone().key(field.key), node.span, format!("has no {:?}", field.key));
@@ -81,7 +90,7 @@ impl Checker {
         let present: Vec<_> = entries.iter().filter(|entry| shape.exactly_one.contains(&entry.key.as_str())).collect();
         let choice = shape.exactly_one.join("\" or \"");
         match present.as_slice() {
-            [] if !shape.exactly_one.is_empty() => {
+            [] if !shape.exactly_one.is_empty() && !shape.exactly_one.iter().any(|key| meant.contains(key)) => {
                 let problem = Problem::new("config/missing-key", format!("one of \"{choice}\" is missing"));
                 let field = shape.exactly_one.first().and_then(|key| shape.field(key));
                 let problem = match field {
@@ -105,7 +114,7 @@ impl Checker {
         }
     }
 
-    fn map(&mut self, node: &Node, shape: &MapShape, path: &FieldPath) {
+    fn map(&mut self, node: &Node, shape: &MapShape, path: &FieldPath, partial: bool) {
         let entries = match &node.content {
             Content::Map(entries) => entries,
             Content::Null => return,
@@ -115,6 +124,9 @@ impl Checker {
             let entry_path = path.clone().key(&entry.key);
             if let Err(error) = (shape.keys.check)(&entry.key) {
                 self.report(Problem::invalid(&error), &entry_path, entry.key_span, format!("not {}", shape.keys.what));
+            }
+            if partial && entry.value.content == Content::Null {
+                continue;
             }
             self.check(&entry.value, &shape.values, &entry_path);
         }

@@ -204,17 +204,29 @@ fn gateway(view: &View<'_>) -> Decoded<ApiGateway> {
     let authentication = authentication(view)?.unwrap_or(Authentication::None);
     let cors = view.has("cors").then(|| cors(&view.object("cors", &fields::CORS))).transpose()?;
     let throttle = view.has("throttle").then(|| throttle(&view.object("throttle", &fields::THROTTLE))).transpose()?;
-    let listed = view.field("routes").map(Node::items).unwrap_or_default();
-    let routes = listed
-        .iter()
-        .enumerate()
-        .map(|(index, item)| {
-            let path = view.path.clone().key("routes").index(index);
-            route(&View::root(item, &fields::ROUTE, path))
-        })
-        .collect::<Decoded<Vec<_>>>()?;
+    let routes = routes(view)?;
     ApiGateway::new(routes, view.truth("catch-all"), authentication, cors, throttle)
         .map_err(|error| view.refuse("routes", &error))
+}
+
+fn routes(view: &View<'_>) -> Decoded<Vec<Route>> {
+    let listed = view.field("routes").map(Node::items).unwrap_or_default();
+    let mut routes: Vec<Route> = Vec::new();
+    for (index, item) in listed.iter().enumerate() {
+        let path = view.path.clone().key("routes").index(index);
+        let route = route(&View::root(item, &fields::ROUTE, path.clone()))?;
+        let shape = route.key.shape();
+        if let Some(first) = routes.iter().position(|earlier| earlier.key.shape() == shape) {
+            let message = format!("the routes {} and {} take the same requests", routes[first].key, route.key);
+            return Err(Problem::new("config/contradiction", message)
+                .in_field(path)
+                .at(item.span, "and here")
+                .related_to(listed[first].span, "taken here")
+                .with_hint("keep one of them"));
+        }
+        routes.push(route);
+    }
+    Ok(routes)
 }
 
 fn authentication(view: &View<'_>) -> Decoded<Option<Authentication>> {

@@ -60,6 +60,7 @@ pub static ROOT: ObjectShape = ObjectShape {
         ),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `state`
@@ -73,6 +74,7 @@ pub static STATE: ObjectShape = ObjectShape {
         "A folder (file://, relative ones seen from this file's folder) or an object store (s3://, azblob://).",
     )],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// A component, by itself or as an environment changes it.
@@ -89,7 +91,7 @@ pub static COMPONENT: ObjectShape = ObjectShape {
         ),
         optional(
             "start",
-            Shape::Text(&COMMAND),
+            Shape::Text(&START),
             "The command that starts an unchanged server, which listens on $PORT. Either this or handler.",
         ),
         optional(
@@ -117,6 +119,7 @@ pub static COMPONENT: ObjectShape = ObjectShape {
         optional("logs", Shape::Object(&LOGS), "What happens to the component's logs."),
     ],
     exactly_one: &["start", "handler"],
+    reserved: &[],
 };
 
 /// `health`
@@ -133,6 +136,7 @@ pub static HEALTH: ObjectShape = ObjectShape {
         ),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `logs`
@@ -146,6 +150,7 @@ pub static LOGS: ObjectShape = ObjectShape {
         "How long they are kept: whole days, or forever.",
     )],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `gateway`
@@ -169,6 +174,7 @@ pub static GATEWAY: ObjectShape = ObjectShape {
         optional("throttle", Shape::Object(&THROTTLE), "How many requests pass before 429 is answered."),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `gateway.cors`
@@ -200,6 +206,7 @@ pub static CORS: ObjectShape = ObjectShape {
         defaulted("credentials", Shape::Boolean, "false", "Whether cookies and the like are sent along."),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `auth`, of a gateway or a route.
@@ -211,6 +218,7 @@ pub static TOKEN_AUTH: ObjectShape = ObjectShape {
     description: "Who may send requests.",
     fields: &[required("jwt", Shape::Object(&JWT), "The bearer of a JSON Web Token.")],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `auth.jwt`
@@ -226,6 +234,7 @@ pub static JWT: ObjectShape = ObjectShape {
         ),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// An item of `gateway.routes`
@@ -242,6 +251,7 @@ pub static ROUTE: ObjectShape = ObjectShape {
         optional("auth", AUTH, "Who may send requests to it; the gateway's auth where it is left out."),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// `gateway.throttle`
@@ -253,6 +263,7 @@ pub static THROTTLE: ObjectShape = ObjectShape {
         required("burst", Shape::WholeNumber { from: 1, to: u32::MAX }, "Requests at once."),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 /// An item of `environments`
@@ -268,6 +279,7 @@ pub static ENVIRONMENT: ObjectShape = ObjectShape {
         ),
     ],
     exactly_one: &[],
+    reserved: &[("azure", "this version deploys to AWS only; the key is kept for Azure")],
 };
 
 /// `environments.<name>.aws`
@@ -289,6 +301,7 @@ pub static AWS: ObjectShape = ObjectShape {
         ),
     ],
     exactly_one: &[],
+    reserved: &[],
 };
 
 macro_rules! text {
@@ -324,19 +337,20 @@ text!(
 text!(SOURCE, "a folder", None, &["./rest-api"], |text| {
     SourceFolder::new(std::path::Path::new("."), text).map(drop)
 });
-text!(COMMAND, "a command", Some("\\S"), &["npm ci --omit=dev", "node server.js"], reads::<CommandLine>);
+text!(COMMAND, "a command", Some("\\S"), &["npm ci --omit=dev"], reads::<CommandLine>);
+text!(START, "a command", Some("\\S"), &["node server.js"], reads::<CommandLine>);
 text!(HANDLER, "a handler", Some("^[^\\s/][^\\s]*\\.[^\\s.]+$"), &["dist/lambda.handler"], reads::<Handler>);
 text!(RUNTIME, "a runtime", Some("^nodejs[1-9][0-9]*$"), &["nodejs22", "nodejs24"], reads::<Runtime>);
 text!(
     MEMORY,
     "an amount of memory",
-    Some("^[0-9]+(\\.[0-9]{1,3})? ?(MB|GB|MiB|GiB)$"),
+    Some("^ *[0-9]+(\\.[0-9]{1,3})? *(MB|GB|MiB|GiB) *$"),
     &["512MB", "1GB"],
     reads::<Memory>
 );
 text!(TIMEOUT, "a length of time", Some(TIME_PATTERN), &["30s", "500ms", "1m30s"], reads::<Timeout>);
 text!(TIME_SPAN, "a length of time", Some(TIME_PATTERN), &["1h", "30s"], reads::<TimeSpan>);
-text!(RETENTION, "a log retention", Some("^(forever|[0-9].*[smhd])$"), &["14d", "forever"], reads::<LogRetention>);
+text!(RETENTION, "a log retention", Some("^(forever| *[0-9].*[smhd] *)$"), &["14d", "forever"], reads::<LogRetention>);
 text!(REQUEST_PATH, "a path", Some("^/"), &["/health"], reads::<RequestPath>);
 text!(ROUTE_PATH, "a route path", Some("^/"), &["/health", "/users/{id}", "/files/{path+}"], reads::<RoutePath>);
 text!(
@@ -361,7 +375,7 @@ text!(REGION, "a region", Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), &["us-east-1", 
 text!(PROFILE, "a profile name", Some("\\S"), &["staging"], reads::<ProfileName>);
 text!(ACCOUNT, "an account id", Some("^[0-9]{12}$"), &["123456789012"], reads::<AccountId>);
 
-const TIME_PATTERN: &str = "^([0-9]+(\\.[0-9]{1,3})? ?(d|h|ms|m|s) ?)+$";
+const TIME_PATTERN: &str = "^ *([0-9]+(\\.[0-9]{1,3})? *(d|h|ms|m|s) *)+$";
 
 static KIND: TextShape = TextShape {
     what: "a component kind",

@@ -17,6 +17,7 @@ use super::problem::{ConfigurationErrors, Problem};
 use super::settings::{AwsSettings, EnvironmentSettings, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
+use super::sources;
 use super::suggest;
 use super::tree::{self, Node};
 
@@ -190,6 +191,29 @@ impl Configuration {
         Ok(components)
     }
 
+    /// Looks whether the source folders of `components` are there and not empty.
+    ///
+    /// # Errors
+    /// Every folder that is missing, empty or can't be read, at the line that names it.
+    pub fn check_sources(&self, environment: &str, components: &[Component]) -> Result<(), ConfigurationErrors> {
+        let problems: Vec<Problem> = components
+            .iter()
+            .filter_map(|component| {
+                let (message, hint) = sources::problem_of(component.function().source.path())?;
+                let field = FieldPath::of(["source"]);
+                let problem = Problem::new("config/source-folder", message)
+                    .in_field(format!("components.{}.{field}", component.name()))
+                    .with_hint(hint);
+                let root = self.resolved(environment, component.name());
+                Some(match root {
+                    Some(root) => problem.at(locate(root, &field), "this folder"),
+                    None => problem,
+                })
+            })
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(ConfigurationErrors::new(&self.source, problems)) }
+    }
+
     /// The whole project as it is in `environment`.
     ///
     /// # Errors
@@ -355,6 +379,10 @@ fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>)
             };
             let change = environment.and_then(|(_, node)| node.get("components")?.get(&entry.key));
             let tree = match change {
+                Some(change) if !check(change, &Shape::Partial(&fields::COMPONENT), &FieldPath::root()).is_empty() => {
+                    // What is wrong with the change itself has been told at its place.
+                    continue;
+                }
                 Some(change) => merged(&entry.value, change, &fields::COMPONENT),
                 None => entry.value.clone(),
             };

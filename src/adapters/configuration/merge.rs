@@ -24,7 +24,8 @@ pub fn merged(base: &Node, change: &Node, shape: &ObjectShape) -> Node {
 
 fn merged_mappings(base: &Node, change: &Node) -> Node {
     let (Content::Map(base_entries), Content::Map(changes)) = (&base.content, &change.content) else {
-        return change.clone();
+        // A mapping of changes that are all left out or commented out changes nothing.
+        return if change.content == Content::Null { base.clone() } else { change.clone() };
     };
     let mut entries: Vec<Entry> = base_entries
         .iter()
@@ -38,13 +39,20 @@ fn merged_mappings(base: &Node, change: &Node) -> Node {
             }),
         })
         .collect();
-    entries.extend(
-        changes
-            .iter()
-            .filter(|changed| {
-                changed.value.content != Content::Null && !base_entries.iter().any(|entry| entry.key == changed.key)
-            })
-            .cloned(),
-    );
+    let added = changes.iter().filter(|changed| {
+        changed.value.content != Content::Null && !base_entries.iter().any(|entry| entry.key == changed.key)
+    });
+    entries.extend(added.map(|changed| Entry { value: without_removals(&changed.value), ..changed.clone() }));
     Node { span: base.span, content: Content::Map(entries) }
+}
+
+/// A change to something that wasn't there: there is nothing in it to remove.
+fn without_removals(change: &Node) -> Node {
+    let Content::Map(entries) = &change.content else { return change.clone() };
+    let kept = entries
+        .iter()
+        .filter(|entry| entry.value.content != Content::Null)
+        .map(|entry| Entry { value: without_removals(&entry.value), ..entry.clone() })
+        .collect();
+    Node { span: change.span, content: Content::Map(kept) }
 }

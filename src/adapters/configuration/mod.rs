@@ -12,10 +12,13 @@ mod schema;
 mod settings;
 mod shape;
 mod source;
+mod sources;
 mod suggest;
 mod syntax;
 mod tree;
 
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,26 @@ pub fn json_schema() -> Value {
 }
 
 fn shape(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+    let written = written(shape, partial, definitions);
+    // Collections whose entries are all left out or commented out.
+    let can_be_empty = match shape {
+        Shape::Object(of) => partial || (of.exactly_one.is_empty() && of.fields.iter().all(|field| !field.required)),
+        Shape::Partial(_) | Shape::Map(_) => true,
+        Shape::List { at_least, .. } => *at_least == 0,
+        _ => false,
+    };
+    if can_be_empty { or_null(written) } else { written }
+}
+
+fn or_null(schema: Value) -> Value {
+    json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
+fn is_or_null(choices: &Value) -> bool {
+    choices.as_array().is_some_and(|choices| choices.contains(&json!({ "type": "null" })))
+}
+
+fn written(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
     match shape {
         Shape::Object(of) => reference(of, partial, definitions),
         Shape::Partial(of) => reference(of, true, definitions),
@@ -82,14 +102,9 @@ fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String,
 
 fn property(field: &Field, partial: bool, definitions: &mut Map<String, Value>) -> Value {
     let mut schema = shape(&field.shape, partial, definitions);
-    // A collection without entries, and in a change anything that may be left out, can be empty.
-    let can_be_empty = match &field.shape {
-        Shape::Object(_) | Shape::Partial(_) | Shape::Map(_) => true,
-        Shape::List { at_least, .. } => *at_least == 0,
-        _ => false,
-    } || (partial && !field.required);
-    if can_be_empty {
-        schema = json!({ "anyOf": [schema, { "type": "null" }] });
+    // In a change, an empty value removes what was there.
+    if partial && !field.required && schema.get("anyOf").is_none_or(|choices| !is_or_null(choices)) {
+        schema = or_null(schema);
     }
     schema["description"] = json!(field.description);
     if let Some(default) = field.default {
@@ -106,7 +121,7 @@ fn map(of: &MapShape, partial: bool, definitions: &mut Map<String, Value>) -> Va
     let mut values = shape(&of.values, partial, definitions);
     if partial {
         // A single entry may be removed too.
-        values = json!({ "anyOf": [values, { "type": "null" }] });
+        values = or_null(values);
     }
     schema["additionalProperties"] = values;
     schema["propertyNames"] = text(of.keys);

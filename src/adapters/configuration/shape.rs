@@ -47,6 +47,8 @@ pub struct ObjectShape {
     pub fields: &'static [Field],
     /// Of these keys exactly one must be there.
     pub exactly_one: &'static [&'static str],
+    /// Keys that mean nothing yet, and what to say to those who write them.
+    pub reserved: &'static [(&'static str, &'static str)],
 }
 
 /// A key of an object.

@@ -10,10 +10,17 @@ pub fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         4..=8 => 2,
         _ => 3,
     };
+    // A word that was cut short, or has something before or after it, is near however long the rest is.
+    let contains = |word: &str| {
+        let word = simple(word);
+        given.len().min(word.len()) >= 4 && (word.contains(&given) || given.contains(&word))
+    };
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&given, &simple(word)), word))
-        .filter(|(distance, word)| *distance <= longest_distance && *distance < word.chars().count())
+        .filter(|(distance, word)| {
+            (*distance <= longest_distance && *distance < word.chars().count()) || contains(word)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
@@ -48,6 +55,8 @@ mod tests {
             ("maxAge", "max-age"),
             ("expose_headers", "expose-headers"),
             ("ulr", "url"),
+            ("timeout-seconds", "timeout"),
+            ("expose", "expose-headers"),
         ] {
             assert_eq!(nearest(slip, known), Some(meant), "{slip}");
         }

@@ -19,12 +19,37 @@ pub fn problem(source: &SourceFile, error: &ScanError) -> Problem {
     }
     let length = text[start..].chars().next().map_or(0, char::len_utf8);
     let span = Span { start, end: start + length };
+    if matches!(error.kind(), ErrorKind::MappingValueNotAllowed)
+        && let Some(line) = line_without_colon(text, start)
+    {
+        return Problem::new("config/syntax", "a ':' and a space are missing after the key in this line")
+            .at(line, "neither a mapping's entry nor complete")
+            .with_hint("write `key: value`");
+    }
     let (message, hint) = explain(error.kind(), &text[start..]);
     let problem = Problem::new("config/syntax", message).at(span, "here");
     match hint {
         Some(hint) => problem.with_hint(hint),
         None => problem,
     }
+}
+
+/// The line before the one at `offset`, if it is a key that lacks its ':'. YAML reads it as the
+/// beginning of a text that goes on in the next line, and stumbles over the ':' there.
+fn line_without_colon(text: &str, offset: usize) -> Option<Span> {
+    let line_start = text[..offset].rfind('\n')?;
+    let before = text[..line_start].trim_end();
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &before[start..];
+    let content = line.split(" #").next().unwrap_or_default().trim();
+    let lacks_colon = !content.is_empty()
+        && !content.starts_with(['#', '-', '[', '{', '"', '\''])
+        && !content.contains(": ")
+        && !content.ends_with(':');
+    lacks_colon.then(|| {
+        let start = start + line.len() - line.trim_start().len();
+        Span { start, end: start + content.len() }
+    })
 }
 
 fn explain(kind: &ErrorKind, at: &str) -> (String, Option<&'static str>) {
