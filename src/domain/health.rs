@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::invalid::InvalidValue;
 use super::quantity::Timeout;
+use super::route::percent_is_encoding;
 
 /// The path, and perhaps query, of a request: starts with `/`, nothing in it that a request
 /// line can't carry, no fragment.
@@ -48,6 +49,9 @@ impl FromStr for RequestPath {
             return Err(InvalidValue::new("request path", text, format!("{wrong:?} can't stand in it"))
                 .with_hint("encode it with %"));
         }
+        if !percent_is_encoding(text) {
+            return Err(refuse("a '%' doesn't begin an encoded character").with_hint("write %25 for a '%'"));
+        }
         Ok(Self(text.to_owned()))
     }
 }
@@ -75,7 +79,8 @@ mod tests {
     fn paths_are_what_a_request_can_carry() {
         let path: RequestPath = "/health?deep=1".parse().unwrap();
         assert_eq!((path.as_str(), path.path()), ("/health?deep=1", "/health"));
-        for bad in ["", "health", "//evil.example", "/a b", "/a#b", "/{id}", "/é", "http://a/b", "/a\nb"] {
+        for bad in ["", "health", "//evil.example", "/a b", "/a#b", "/{id}", "/é", "http://a/b", "/a\nb", "/%", "/%2"]
+        {
             assert!(bad.parse::<RequestPath>().is_err(), "{bad:?} was accepted");
         }
     }

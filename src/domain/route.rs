@@ -221,6 +221,9 @@ impl FromStr for RoutePath {
                 return Err(refuse(format!("{wrong:?} can't stand in a path"))
                     .with_hint("use letters, digits and -._~!$&'()+,;=:@; encode others with %"));
             }
+            if !percent_is_encoding(part) {
+                return Err(refuse("a '%' doesn't begin an encoded character".into()).with_hint("write %25 for a '%'"));
+            }
             segments.push(PathSegment::Literal(part.into()));
         }
         Ok(Self { segments })
@@ -236,6 +239,14 @@ impl fmt::Display for RoutePath {
 /// `pchar` of RFC 3986 section 3.3, without `*`.
 fn is_path_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-._~!$&'()+,;=:@%".contains(c)
+}
+
+/// Whether every `%` is followed by two hexadecimal digits (RFC 3986 section 2.1).
+pub(super) fn percent_is_encoding(text: &str) -> bool {
+    text.split('%').skip(1).all(|after| {
+        let mut digits = after.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.next().is_some() && digits.next().is_some()
+    })
 }
 
 /// Which requests a route takes.
@@ -300,7 +311,7 @@ mod tests {
     #[test]
     fn paths_are_read_and_match_what_they_say() {
         let path = |text: &str| text.parse::<RoutePath>().unwrap();
-        for text in ["/", "/health", "/users/{id}", "/a/{b}/c/{rest+}", "/v1.0/~x"] {
+        for text in ["/", "/health", "/users/{id}", "/a/{b}/c/{rest+}", "/v1.0/~x", "/caf%C3%A9"] {
             assert_eq!(path(text).to_string(), text);
         }
         assert!(path("/").matches("/"));
@@ -334,6 +345,8 @@ mod tests {
             "/a b",
             "/ü",
             "/a?x=1",
+            "/100%",
+            "/%zz",
             "/{a b}",
             "https://example.com/a",
             "/{a",

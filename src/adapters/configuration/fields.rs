@@ -71,7 +71,7 @@ pub static STATE: ObjectShape = ObjectShape {
         "url",
         Shape::Text(&STATE_URL),
         "file://./.semantest",
-        "A folder (file://, relative ones seen from this file's folder) or an object store (s3://, azblob://).",
+        "A folder (file://), a relative one seen from this file's folder. Object stores (s3://, azblob://) are for a later version.",
     )],
     exactly_one: &[],
     reserved: &[],

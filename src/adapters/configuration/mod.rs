@@ -8,6 +8,7 @@ mod fields;
 mod load;
 mod merge;
 mod problem;
+mod reference;
 mod schema;
 mod settings;
 mod shape;
@@ -24,5 +25,6 @@ mod tests;
 
 pub use load::{Configuration, FILE_NAME};
 pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
+pub use reference::markdown as reference_page;
 pub use schema::json_schema;
 pub use settings::{AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateLocation};
