@@ -137,7 +137,9 @@ impl Connection {
         let config = loader.load().await;
         let Some(region) = config.region().map(ToString::to_string) else {
             let message = match &settings.profile {
-                Some(profile) => format!("no AWS region is set: neither for the environment nor in the profile '{profile}'"),
+                Some(profile) => {
+                    format!("no AWS region is set: neither for the environment nor in the profile '{profile}'")
+                }
                 None => "no AWS region is set".to_owned(),
             };
             return Err(ProviderError::new(ProviderErrorKind::Refused, message)
@@ -203,10 +205,11 @@ impl Connection {
             return Err(ProviderError::new(ProviderErrorKind::Internal, message));
         };
         if let Some(expected) = self.expected_account.as_ref().filter(|expected| **expected != account) {
-            let message = format!("{on} belongs to the account {account}, but this environment is for {expected} alone");
-            return Err(ProviderError::new(ProviderErrorKind::Denied, message)
-                .with_code("wrong-account")
-                .with_hint(format!("use a profile of the account {expected}, or correct `account` of the environment")));
+            let message =
+                format!("{on} belongs to the account {account}, but this environment is for {expected} alone");
+            return Err(ProviderError::new(ProviderErrorKind::Denied, message).with_code("wrong-account").with_hint(
+                format!("use a profile of the account {expected}, or correct `account` of the environment"),
+            ));
         }
         let partition = arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws").to_owned();
         Ok(Account { id: account, principal: arn, partition })
@@ -254,7 +257,8 @@ mod tests {
         for local in ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:4566", "http://s3.localhost"] {
             assert!(is_loopback(local), "{local}");
         }
-        for other in ["https://lambda.eu-west-1.amazonaws.com", "http://10.0.0.1:4566", "http://localhost.example.com"] {
+        for other in ["https://lambda.eu-west-1.amazonaws.com", "http://10.0.0.1:4566", "http://localhost.example.com"]
+        {
             assert!(!is_loopback(other), "{other}");
         }
     }

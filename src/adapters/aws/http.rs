@@ -35,8 +35,10 @@ impl LazyHttpClient {
 }
 
 fn build(https: bool, settings: HttpConnectorSettings) -> Connector {
-    let builder: ConnectorBuilder =
-        Connector::builder().connector_settings(settings).enable_tcp_nodelay(true).proxy_config(ProxyConfig::from_env());
+    let builder: ConnectorBuilder = Connector::builder()
+        .connector_settings(settings)
+        .enable_tcp_nodelay(true)
+        .proxy_config(ProxyConfig::from_env());
     if https { builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build() } else { builder.build_http() }
 }
 

@@ -147,6 +147,11 @@ impl<R: AwsResource> Managed<R> {
 
     /// Typed inputs of a resource that is to be made or changed: a property that would be dropped is an error.
     fn strict(given: &PropertyMap) -> Result<R::Inputs, ProviderError> {
+        let missing = properties::missing(given, &R::SHAPE);
+        if !missing.is_empty() {
+            let message = format!("{} lacks inputs: {}", R::INFO.token, missing.join(", "));
+            return Err(ProviderError::new(ProviderErrorKind::Refused, message).with_hint("give them"));
+        }
         let typed = Self::lenient(given)?;
         let unsupported = properties::unsupported(given, &typed, &R::SHAPE);
         if unsupported.is_empty() {
@@ -159,7 +164,10 @@ impl<R: AwsResource> Managed<R> {
     fn check_region(&self, given: &PropertyMap) -> Result<(), ProviderError> {
         match given.string("region") {
             Some(region) if region != self.connection.region && has_region(&R::SHAPE) => {
-                let message = format!("the resource belongs to the region {region}, but this environment uses {}", self.connection.region);
+                let message = format!(
+                    "the resource belongs to the region {region}, but this environment uses {}",
+                    self.connection.region
+                );
                 Err(ProviderError::new(ProviderErrorKind::Refused, message)
                     .with_hint("give each region an environment (and so a stack) of its own"))
             }
@@ -180,7 +188,8 @@ impl<R: AwsResource> Managed<R> {
     fn found_state(&self, remote: &Remote<R::Outputs>, given: &PropertyMap) -> Result<ResourceState, ProviderError> {
         let broken = |error: serde_json::Error| ProviderError::new(ProviderErrorKind::Internal, error.to_string());
         let mut state = self.state(remote, given)?;
-        state.inputs = properties::found_inputs::<R::Inputs>(given, &state.outputs, &R::SHAPE, R::INFO.equivalent).map_err(broken)?;
+        state.inputs = properties::found_inputs::<R::Inputs>(given, &state.outputs, &R::SHAPE, R::INFO.equivalent)
+            .map_err(broken)?;
         for (name, value) in R::observed(given, &remote.outputs) {
             state.outputs.insert(name, value.clone());
             state.inputs.insert(name, value);
@@ -222,6 +231,14 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
         R::INFO
     }
 
+    fn has_generated_id(&self) -> bool {
+        R::SHAPE.generated_id
+    }
+
+    fn identifying_inputs(&self) -> &'static [&'static str] {
+        R::SHAPE.identity
+    }
+
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
         self.check_region(inputs)?;
         let typed = Self::strict(inputs)?;
@@ -254,7 +271,8 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
         self.check_region(inputs)?;
         let (before, after) = (Self::lenient(&old.inputs)?, Self::strict(inputs)?);
         let call = Call::new(context, &self.connection, inputs, &old.inputs);
-        let outputs = R::update(&call, &old.id, &before, &after).await.map_err(|error| without_secrets(error, inputs))?;
+        let outputs =
+            R::update(&call, &old.id, &before, &after).await.map_err(|error| without_secrets(error, inputs))?;
         self.state(&Remote { id: old.id.clone(), outputs }, inputs)
     }
 
@@ -270,6 +288,12 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
         let typed = Self::lenient(inputs)?;
         let call = Call::new(context, &self.connection, inputs, inputs);
         let found = optional(R::find(&call, &typed).await).map_err(|error| without_secrets(error, inputs))?.flatten();
-        found.map(|(ours, remote)| Ok(Found { ours, state: self.found_state(&remote, inputs)? })).transpose()
+        let Some((ours, remote)) = found else { return Ok(None) };
+        let mut state = self.found_state(&remote, inputs)?;
+        // Only identifying inputs may have been given; what is found must not look as if it had to move.
+        if has_region(&R::SHAPE) && !state.inputs.contains_key("region") {
+            state.inputs.insert("region", self.connection.region.as_str());
+        }
+        Ok(Some(Found { ours, state }))
     }
 }

@@ -4,7 +4,9 @@
 //! `resources` holds one small module for each type, and `blueprint` turns components into resources. [`naming`] and
 //! [`validation`] hold what AWS calls things and what it refuses.
 
+mod blueprint;
 mod calls;
+mod cloud;
 mod connection;
 mod http;
 mod managed;
@@ -12,8 +14,10 @@ pub mod naming;
 mod policy_document;
 mod properties;
 mod quota;
+mod recent_output;
 mod resources;
 mod tags;
 pub mod validation;
 
+pub use cloud::Aws;
 pub use connection::{AwsSettings, LocalCredentials};

@@ -36,7 +36,9 @@ fn statement(statement: Json) -> Json {
                 other => other,
             },
             "Condition" => match value {
-                Json::Object(operators) => Json::Object(operators.into_iter().map(|(name, keys)| (name, condition(keys))).collect()),
+                Json::Object(operators) => {
+                    Json::Object(operators.into_iter().map(|(name, keys)| (name, condition(keys))).collect())
+                }
                 other => other,
             },
             _ => value,
@@ -49,7 +51,9 @@ fn statement(statement: Json) -> Json {
 fn condition(keys: Json) -> Json {
     match keys {
         // Names of condition keys are compared without case.
-        Json::Object(keys) => Json::Object(keys.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), list(value))).collect()),
+        Json::Object(keys) => {
+            Json::Object(keys.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), list(value))).collect())
+        }
         other => other,
     }
 }
@@ -85,7 +89,9 @@ mod tests {
     #[test]
     fn another_action_effect_or_condition_counts() {
         let policy = r#"{"Statement":[{"Action":"a","Effect":"Allow","Resource":"x","Condition":{"StringEquals":{"AWS:SourceAccount":"1"}}}]}"#;
-        for other in [policy.replace("\"a\"", "\"b\""), policy.replace("Allow", "Deny"), policy.replace("\"1\"", "\"2\"")] {
+        for other in
+            [policy.replace("\"a\"", "\"b\""), policy.replace("Allow", "Deny"), policy.replace("\"1\"", "\"2\"")]
+        {
             assert!(!same(policy, &other), "{other}");
         }
         assert!(same(policy, &policy.replace("AWS:", "aws:")));

@@ -21,17 +21,20 @@ pub(super) enum Default {
 /// What serde's types can't say about a type's inputs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
+    /// Inputs without which nothing can be made.
+    pub(super) required: &'static [&'static str],
+    /// Inputs by which an existing one is recognised.
+    pub(super) identity: &'static [&'static str],
+    /// Whether the cloud chooses the id, so that making it twice makes two.
+    pub(super) generated_id: bool,
     /// Inputs that hold files.
     pub(super) files: &'static [&'static str],
     /// Inputs that tell how to treat the resource and aren't kept by the cloud, with their defaults.
     pub(super) directives: &'static [(&'static str, Default)],
     /// Inputs (`name` or `name.inner`) that the cloud fills in where they are left out.
     pub(super) defaults: &'static [(&'static str, Default)],
-}
-
-impl Shape {
-    /// Nothing special but the region, which every regional resource has.
-    pub(super) const REGIONAL: Self = Self { files: &[], directives: &[("region", Default::Chosen)], defaults: &[] };
+    /// Inputs that may hold secrets, and count as secret where it isn't known whether they do.
+    pub(super) sensitive: &'static [&'static str],
 }
 
 /// Names that Pulumi's bridge adds for itself (SPEC.md section 6.3).
@@ -98,20 +101,34 @@ pub(super) fn read<T: DeserializeOwned>(given: &PropertyMap, shape: &Shape) -> R
     serde_json::from_value(Json::Object(map))
 }
 
+/// Names of required inputs that aren't given.
+pub(super) fn missing(given: &PropertyMap, shape: &Shape) -> Vec<&'static str> {
+    shape
+        .required
+        .iter()
+        .filter(|name| given.get(name).is_none_or(|value| is_empty(value.exposed())))
+        .copied()
+        .collect()
+}
+
 /// Names of given properties, with their paths, that the typed inputs have no place for.
 pub(super) fn unsupported<T: Serialize>(given: &PropertyMap, typed: &T, shape: &Shape) -> Vec<String> {
     fn compare(given: &Map<String, Json>, known: &Map<String, Json>, path: &str, out: &mut Vec<String>) {
         for (name, value) in given {
             match (value, known.get(name)) {
                 (_, None | Some(Json::Null)) => out.push(format!("{path}{name}")),
-                (Json::Object(given), Some(Json::Object(known))) => compare(given, known, &format!("{path}{name}."), out),
+                (Json::Object(given), Some(Json::Object(known))) => {
+                    compare(given, known, &format!("{path}{name}."), out)
+                }
                 _ => {}
             }
         }
     }
     let known = object(serde_json::to_value(typed).unwrap_or_default());
     let mut given = map_to_json(given);
-    given.retain(|name, _| !shape.files.contains(&name.as_str()) && shape.directives.iter().all(|(known, _)| known != name));
+    given.retain(|name, _| {
+        !shape.files.contains(&name.as_str()) && shape.directives.iter().all(|(known, _)| known != name)
+    });
     let mut names = Vec::new();
     compare(&given, &known, "", &mut names);
     names
@@ -140,15 +157,22 @@ pub(super) fn outputs<T: Serialize>(
         }
     }
     map.insert("id", id);
-    Ok(sealed(map, given))
+    Ok(sealed(map, given, shape))
 }
 
-/// Makes secret again what is secret in `given`.
-fn sealed(map: PropertyMap, given: &PropertyMap) -> PropertyMap {
+/// Makes secret again what is secret in `given`, and what may be where `given` doesn't tell.
+fn sealed(map: PropertyMap, given: &PropertyMap, shape: &Shape) -> PropertyMap {
+    fn seal_all(map: PropertyMap, given: &PropertyMap) -> PropertyMap {
+        let seal_one = |(name, value): (std::sync::Arc<str>, Value)| match given.get(&name) {
+            Some(given) => (name, seal(value, given)),
+            None => (name, value),
+        };
+        map.into_iter().map(seal_one).collect()
+    }
     fn seal(value: Value, given: &Value) -> Value {
         match (value, given) {
             (value, Value::Secret(_)) => Value::secret(value),
-            (Value::Map(map), Value::Map(given)) => Value::Map(sealed(map, given)),
+            (Value::Map(map), Value::Map(given)) => Value::Map(seal_all(map, given)),
             (Value::List(list), Value::List(given)) if list.len() == given.len() => {
                 Value::List(list.into_iter().zip(given).map(|(value, given)| seal(value, given)).collect())
             }
@@ -157,11 +181,13 @@ fn sealed(map: PropertyMap, given: &PropertyMap) -> PropertyMap {
             (value, _) => value,
         }
     }
-    let seal_one = |(name, value): (std::sync::Arc<str>, Value)| match given.get(&name) {
-        Some(given) => (name, seal(value, given)),
-        None => (name, value),
-    };
-    map.into_iter().map(seal_one).collect()
+    let mut map = seal_all(map, given);
+    for name in shape.sensitive.iter().filter(|name| !given.contains_key(name)) {
+        if let Some(value) = map.remove(name) {
+            map.insert(*name, Value::secret(value));
+        }
+    }
+    map
 }
 
 /// The inputs that would make a resource as it was found (SPEC.md section 6.1, "read extraction"): the given ones with the
@@ -203,7 +229,7 @@ pub(super) fn found_inputs<T: Serialize + DeserializeOwned>(
             found.insert(*name, file.clone());
         }
     }
-    Ok(sealed(found, given))
+    Ok(sealed(found, given, shape))
 }
 
 /// Leaves out of a found map what was not given and is a default; keeps Pulumi's bookkeeping.
@@ -311,6 +337,10 @@ mod tests {
     }
 
     const SHAPE: Shape = Shape {
+        required: &["name"],
+        identity: &["name"],
+        generated_id: false,
+        sensitive: &["variables"],
         files: &[],
         directives: &[("region", Default::Chosen)],
         defaults: &[("size", Default::Number(128.0)), ("tracing.group", Default::Chosen)],

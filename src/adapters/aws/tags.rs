@@ -79,11 +79,17 @@ pub(super) fn urn_value(urn: &Urn) -> String {
     for byte in urn.as_str().bytes() {
         match byte {
             b'$' => value.push('+'),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b':' | b'/' | b'-' | b'@' => value.push(byte.into()),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b':' | b'/' | b'-' | b'@' => {
+                value.push(byte.into())
+            }
             other => value.push_str(&format!("={other:02x}")),
         }
     }
-    if value.len() <= LONGEST_VALUE { value } else { format!("urn-sha256:{}", hex::encode(Sha256::digest(urn.as_str()))) }
+    if value.len() <= LONGEST_VALUE {
+        value
+    } else {
+        format!("urn-sha256:{}", hex::encode(Sha256::digest(urn.as_str())))
+    }
 }
 
 #[cfg(test)]
@@ -94,8 +100,12 @@ mod tests {
 
     #[test]
     fn a_urn_reads_well_as_a_tag() {
-        let urn = Urn::parse("urn:pulumi:aws-local::shop::semantest:index:RestApi$aws:iam/role:Role::rest-api-role").unwrap();
-        assert_eq!(urn_value(&urn), "urn:pulumi:aws-local::shop::semantest:index:RestApi+aws:iam/role:Role::rest-api-role");
+        let urn =
+            Urn::parse("urn:pulumi:aws-local::shop::semantest:index:RestApi$aws:iam/role:Role::rest-api-role").unwrap();
+        assert_eq!(
+            urn_value(&urn),
+            "urn:pulumi:aws-local::shop::semantest:index:RestApi+aws:iam/role:Role::rest-api-role"
+        );
     }
 
     proptest! {
@@ -122,7 +132,10 @@ mod tests {
     #[test]
     fn changes_name_what_is_new_and_what_is_gone() {
         let tags = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect::<Tags>();
-        let (set, removed) = changes(Some(&tags(&[("a", "1"), ("b", "2"), ("c", "3")])), Some(&tags(&[("a", "1"), ("b", "9"), ("d", "4")])));
+        let (set, removed) = changes(
+            Some(&tags(&[("a", "1"), ("b", "2"), ("c", "3")])),
+            Some(&tags(&[("a", "1"), ("b", "9"), ("d", "4")])),
+        );
         assert_eq!(set, tags(&[("b", "9"), ("d", "4")]));
         assert_eq!(removed, ["c"]);
     }

@@ -110,7 +110,11 @@ impl Failure {
                 let status = context.raw().status().as_u16();
                 // An answer that isn't AWS's: a proxy's error page, or one that was cut off.
                 let class = if status == 429 { Class::Throttled } else { Class::Unavailable };
-                Self::local(class, format!("an answer of status {status} that can't be read"), class != Class::Throttled)
+                Self::local(
+                    class,
+                    format!("an answer of status {status} that can't be read"),
+                    class != Class::Throttled,
+                )
             }
             other => match source_of::<CredentialsError>(other) {
                 Some(credentials) => Self::local(Class::Denied, innermost(credentials), false),
@@ -125,34 +129,82 @@ pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str)
     // Codes of all services in use; the source is the "Errors" section of each operation and the page on common errors
     // (https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html).
     match code.unwrap_or_default() {
-        "Throttling" | "ThrottlingException" | "ThrottledException" | "RequestThrottled" | "RequestThrottledException"
-        | "TooManyRequestsException" | "TooManyRequests" | "RequestLimitExceeded" | "SlowDown"
-        | "BandwidthLimitExceeded" | "PriorRequestNotComplete" => Class::Throttled,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "SlowDown"
+        | "BandwidthLimitExceeded"
+        | "PriorRequestNotComplete" => Class::Throttled,
 
-        "ServiceException" | "ServiceUnavailable" | "ServiceUnavailableException" | "ServiceFailure"
-        | "ServiceFailureException" | "InternalError" | "InternalFailure" | "InternalServerError"
-        | "InternalServerException" | "RequestTimeout" | "RequestTimeoutException" | "503" => Class::Unavailable,
+        "ServiceException"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "ServiceFailure"
+        | "ServiceFailureException"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "InternalServerException"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "503" => Class::Unavailable,
 
         // Lambda and API Gateway use one code for "busy" and for "exists".
         "ResourceConflictException" | "ConflictException" if says_exists(message) => Class::AlreadyExists,
-        "ResourceConflictException" | "ConflictException" | "ConcurrentModification" | "ConcurrentModificationException"
-        | "OperationAbortedException" | "OperationAborted" | "PreconditionFailedException" | "ResourceInUseException"
+        "ResourceConflictException"
+        | "ConflictException"
+        | "ConcurrentModification"
+        | "ConcurrentModificationException"
+        | "OperationAbortedException"
+        | "OperationAborted"
+        | "PreconditionFailedException"
+        | "ResourceInUseException"
         | "ConditionalRequestConflict" => Class::Conflict,
         "ResourceNotReadyException" => Class::Conflict,
 
         "InvalidParameterValueException" if propagating(message) => Class::Propagating,
 
-        "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" | "NoSuchBucket" | "NoSuchKey" | "NotFound"
+        "NoSuchEntity"
+        | "ResourceNotFoundException"
+        | "NotFoundException"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NotFound"
         | "NoSuchTagSet" => Class::NotFound,
 
-        "EntityAlreadyExists" | "EntityAlreadyExistsException" | "ResourceAlreadyExistsException"
-        | "BucketAlreadyOwnedByYou" | "BucketAlreadyExists" | "PreconditionFailed" => Class::AlreadyExists,
+        "EntityAlreadyExists"
+        | "EntityAlreadyExistsException"
+        | "ResourceAlreadyExistsException"
+        | "BucketAlreadyOwnedByYou"
+        | "BucketAlreadyExists"
+        | "PreconditionFailed" => Class::AlreadyExists,
 
-        "AccessDenied" | "AccessDeniedException" | "AccessDeniedError" | "UnauthorizedOperation" | "UnauthorizedException"
-        | "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidClientTokenId" | "InvalidToken"
-        | "UnrecognizedClientException" | "SignatureDoesNotMatch" | "InvalidSignatureException" | "AuthFailure"
-        | "InvalidAccessKeyId" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException"
-        | "IncompleteSignature" | "IncompleteSignatureException" | "NotAuthorized" | "OptInRequired"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AccessDeniedError"
+        | "UnauthorizedOperation"
+        | "UnauthorizedException"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "TokenRefreshRequired"
+        | "InvalidClientTokenId"
+        | "InvalidToken"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignatureException"
+        | "AuthFailure"
+        | "InvalidAccessKeyId"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "NotAuthorized"
+        | "OptInRequired"
         | "RequestExpired" => Class::Denied,
 
         _ => match status {

@@ -91,29 +91,29 @@ mod tests {
     }
 
     fn origin(profile: Option<&str>) -> Origin {
-        Origin {
-            region: "eu-west-1".to_owned(),
-            profile: profile.map(str::to_owned),
-            endpoint: None,
-        }
+        Origin { region: "eu-west-1".to_owned(), profile: profile.map(str::to_owned), endpoint: None }
     }
 
     #[test]
     fn a_denial_names_the_action_and_resource_that_aws_names() {
         let message = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/api because no identity-based policy allows the iam:PassRole action";
-        let hint = hint(ACTION, &failure(Class::Denied, Some("AccessDeniedException"), message), &origin(None)).unwrap();
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("AccessDeniedException"), message), &origin(None)).unwrap();
         assert!(hint.contains("allow iam:PassRole on arn:aws:iam::123456789012:role/api"), "{hint}");
     }
 
     #[test]
     fn a_denial_without_details_names_the_permission_of_the_call() {
-        let hint = hint(ACTION, &failure(Class::Denied, Some("AccessDenied"), "Access Denied"), &origin(Some("staging"))).unwrap();
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("AccessDenied"), "Access Denied"), &origin(Some("staging")))
+                .unwrap();
         assert!(hint.contains("lambda:CreateFunction") && hint.contains("staging"), "{hint}");
     }
 
     #[test]
     fn expired_credentials_of_a_profile_say_how_to_log_in() {
-        let hint = hint(ACTION, &failure(Class::Denied, Some("ExpiredToken"), "expired"), &origin(Some("staging"))).unwrap();
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("ExpiredToken"), "expired"), &origin(Some("staging"))).unwrap();
         assert!(hint.contains("aws sso login --profile staging"), "{hint}");
     }
 }

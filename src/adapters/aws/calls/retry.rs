@@ -24,7 +24,8 @@ pub(in super::super) struct Backoff {
 impl Backoff {
     /// The wait before try number `failures + 1`, given a draw from 0 to 1.
     pub(in super::super) fn wait(&self, failures: u32, draw: f64) -> Duration {
-        let growth = (f64::from(self.growth_tenths) / 10.0).powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(64));
+        let growth =
+            (f64::from(self.growth_tenths) / 10.0).powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(64));
         let ceiling = self.first.mul_f64(growth.min(1e6)).min(self.longest);
         if self.jitter { ceiling.mul_f64(draw.clamp(0.0, 1.0)) } else { ceiling }
     }

@@ -17,7 +17,8 @@ use crate::adapters::aws::connection::Origin;
 use crate::ports::{CallGate, CallKind, CallPermit, ProviderError};
 
 /// Looks whether a change of which no answer came happened after all.
-type Inquiry<'a, T> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<T>, ProviderError>> + Send + 'a>> + Sync);
+type Inquiry<'a, T> =
+    &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Result<Option<T>, ProviderError>> + Send + 'a>> + Sync);
 
 /// Sends calls for one operation.
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::managed::{AwsResource, Call, Remote, required};
-use super::super::properties::Shape;
+use super::super::properties::{Default, Shape};
 use super::super::quota::LAMBDA_CONTROL;
 use super::super::tags;
 use super::function;
@@ -22,8 +22,8 @@ const GET: Action = Action::read("lambda:GetAlias", LAMBDA_CONTROL);
 const UPDATE: Action = Action::write("lambda:UpdateAlias", LAMBDA_CONTROL);
 const DELETE: Action = Action::write("lambda:DeleteAlias", LAMBDA_CONTROL);
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     function_name: String,
     function_version: String,
@@ -53,13 +53,17 @@ macro_rules! outputs {
     ($call:expr, $inputs:expr, $answer:expr) => {{
         let (inputs, answer) = ($inputs, $answer);
         let arn = required(answer.alias_arn, "the alias's ARN")?;
-        let weights = answer.routing_config.and_then(|routing| routing.additional_version_weights).filter(|weights| !weights.is_empty());
+        let weights = answer
+            .routing_config
+            .and_then(|routing| routing.additional_version_weights)
+            .filter(|weights| !weights.is_empty());
         let found = Inputs {
             function_name: inputs.function_name.clone(),
             function_version: required(answer.function_version, "the alias's version")?,
             name: required(answer.name, "the alias's name")?,
             description: Some(answer.description.unwrap_or_default()),
-            routing_config: weights.map(|weights| RoutingConfig { additional_version_weights: Some(weights.into_iter().collect()) }),
+            routing_config: weights
+                .map(|weights| RoutingConfig { additional_version_weights: Some(weights.into_iter().collect()) }),
         };
         let invoke_arn = invoke_arn($call.connection, &arn).await?;
         Ok::<_, ProviderError>(Outputs { inputs: found, arn, invoke_arn })
@@ -67,7 +71,8 @@ macro_rules! outputs {
 }
 
 fn routing(inputs: &Inputs) -> AliasRoutingConfiguration {
-    let weights = inputs.routing_config.as_ref().and_then(|config| config.additional_version_weights.clone()).unwrap_or_default();
+    let weights =
+        inputs.routing_config.as_ref().and_then(|config| config.additional_version_weights.clone()).unwrap_or_default();
     AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights.into_iter().collect())).build()
 }
 
@@ -101,7 +106,15 @@ impl AwsResource for Alias {
         read: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 120),
         equivalent: |input, old: &Value, new: &Value| input == "functionName" && same_function(old, new),
     };
-    const SHAPE: Shape = Shape::REGIONAL;
+    const SHAPE: Shape = Shape {
+        required: &["functionName", "functionVersion", "name"],
+        identity: &["functionName", "name"],
+        generated_id: false,
+        files: &[],
+        directives: &[("region", Default::Chosen)],
+        defaults: &[],
+        sensitive: &[],
+    };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
@@ -154,7 +167,9 @@ impl AwsResource for Alias {
 fn of_id(id: &str, inputs: &Inputs) -> Inputs {
     let mut parts = id.split(':').skip(6);
     match (parts.next(), parts.next()) {
-        (Some(function), Some(name)) => Inputs { function_name: function.to_owned(), name: name.to_owned(), ..inputs.clone() },
+        (Some(function), Some(name)) => {
+            Inputs { function_name: function.to_owned(), name: name.to_owned(), ..inputs.clone() }
+        }
         _ => inputs.clone(),
     }
 }

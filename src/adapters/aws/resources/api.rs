@@ -23,8 +23,8 @@ const TAG: Action = Action::write("apigateway:TagResource", API_GATEWAY).needs("
 const UNTAG: Action = Action::write("apigateway:UntagResource", API_GATEWAY).needs("apigateway:UntagResource");
 const DELETE: Action = Action::write("apigateway:DeleteApi", API_GATEWAY).needs("apigateway:DELETE");
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     name: String,
     protocol_type: String,
@@ -99,7 +99,9 @@ macro_rules! remote {
         let inputs = Inputs {
             name: required(answer.name, "the API's name")?,
             protocol_type: required(answer.protocol_type, "the API's protocol")?.as_str().to_owned(),
-            api_key_selection_expression: Some(answer.api_key_selection_expression.unwrap_or_else(|| API_KEY.to_owned())),
+            api_key_selection_expression: Some(
+                answer.api_key_selection_expression.unwrap_or_else(|| API_KEY.to_owned()),
+            ),
             cors_configuration: answer.cors_configuration.map(|cors| CorsConfiguration {
                 allow_credentials: Some(cors.allow_credentials.unwrap_or(false)),
                 allow_headers: Some(cors.allow_headers.unwrap_or_default()),
@@ -110,7 +112,12 @@ macro_rules! remote {
             }),
             description: text(answer.description),
             disable_execute_api_endpoint: Some(answer.disable_execute_api_endpoint.unwrap_or(false)),
-            ip_address_type: Some(answer.ip_address_type.map_or("ipv4", |kind| if kind == IpAddressType::Dualstack { "dualstack" } else { "ipv4" }).to_owned()),
+            ip_address_type: Some(
+                answer
+                    .ip_address_type
+                    .map_or("ipv4", |kind| if kind == IpAddressType::Dualstack { "dualstack" } else { "ipv4" })
+                    .to_owned(),
+            ),
             route_selection_expression: Some(answer.route_selection_expression.unwrap_or_else(|| ROUTE.to_owned())),
             tags: Some(tags.clone()),
             version: text(answer.version),
@@ -156,9 +163,10 @@ async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<CreateA
     let mut best: Option<(bool, CreateApiOutput)> = None;
     loop {
         let request = call.connection.apigatewayv2().get_apis().max_results("500").set_next_token(token);
-        let answer = call.send(LIST, &call.context.urn.to_string(), || request.clone().send()).await?;
+        let answer = call.send(LIST, call.context.urn.as_str(), || request.clone().send()).await?;
         for api in answer.items.unwrap_or_default() {
-            let all: Tags = api.tags().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+            let all: Tags =
+                api.tags().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
             if !all.contains_key(tags::URN) || !tags::are_ours(&all, call.context) {
                 continue;
             }
@@ -203,13 +211,17 @@ impl AwsResource for Api {
         equivalent: |input, old, new| input == "corsConfiguration" && same_set(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["name", "protocolType"],
+        identity: &["name"],
+        generated_id: true,
         files: &[],
         directives: &[("region", Default::Chosen)],
         defaults: &[
             ("apiKeySelectionExpression", Default::Text(API_KEY)),
             ("ipAddressType", Default::Text("ipv4")),
-            ("routeSelectionExpression", Default::Text(ROUTE)),
+            ("routeSelectionExpression", Default::Chosen),
         ],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
@@ -242,7 +254,11 @@ impl AwsResource for Api {
             let request = gateway.delete_cors_configuration().api_id(id);
             optional(call.send(DELETE_CORS, id, || request.clone().send()).await)?;
         }
-        let arn = format!("arn:{}:apigateway:{}::/apis/{id}", call.connection.account().await?.partition, call.connection.region);
+        let arn = format!(
+            "arn:{}:apigateway:{}::/apis/{id}",
+            call.connection.account().await?.partition,
+            call.connection.region
+        );
         let (set, removed) = tags::changes(old.tags.as_ref(), new.tags.as_ref());
         if !set.is_empty() {
             let request = gateway.tag_resource().resource_arn(&arn).set_tags(Some(set.into_iter().collect()));
@@ -261,7 +277,7 @@ impl AwsResource for Api {
             .description(new.description.clone().unwrap_or_default())
             .disable_execute_api_endpoint(new.disable_execute_api_endpoint.unwrap_or(false))
             .set_ip_address_type(new.ip_address_type.as_deref().map(IpAddressType::from))
-            .route_selection_expression(new.route_selection_expression.as_deref().unwrap_or(ROUTE))
+            .set_route_selection_expression(new.route_selection_expression.clone())
             .version(new.version.clone().unwrap_or_default());
         let answer = call.send(UPDATE, id, || request.clone().send()).await?;
         let remote: Remote<Outputs> = remote!(call, answer)?;

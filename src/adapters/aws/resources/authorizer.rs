@@ -20,8 +20,8 @@ const LIST: Action = Action::read("apigateway:GetAuthorizers", API_GATEWAY).need
 const UPDATE: Action = Action::write("apigateway:UpdateAuthorizer", API_GATEWAY).needs("apigateway:PATCH");
 const DELETE: Action = Action::write("apigateway:DeleteAuthorizer", API_GATEWAY).needs("apigateway:DELETE");
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     api_id: String,
     authorizer_type: String,
@@ -60,9 +60,10 @@ macro_rules! remote {
             authorizer_uri: text(answer.authorizer_uri),
             enable_simple_responses: Some(answer.enable_simple_responses.unwrap_or(false)),
             identity_sources: Some(answer.identity_source.unwrap_or_default()),
-            jwt_configuration: answer
-                .jwt_configuration
-                .map(|jwt| JwtConfiguration { audiences: Some(jwt.audience.unwrap_or_default()), issuer: text(jwt.issuer) }),
+            jwt_configuration: answer.jwt_configuration.map(|jwt| JwtConfiguration {
+                audiences: Some(jwt.audience.unwrap_or_default()),
+                issuer: text(jwt.issuer),
+            }),
         };
         Ok::<_, ProviderError>(Remote { id: required(answer.authorizer_id, "the authorizer's id")?, outputs })
     }};
@@ -77,9 +78,17 @@ fn jwt(inputs: &Inputs) -> Option<Jwt> {
 async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateAuthorizerOutput>, ProviderError> {
     let mut token = None;
     loop {
-        let request = call.connection.apigatewayv2().get_authorizers().api_id(&wanted.api_id).max_results("500").set_next_token(token);
+        let request = call
+            .connection
+            .apigatewayv2()
+            .get_authorizers()
+            .api_id(&wanted.api_id)
+            .max_results("500")
+            .set_next_token(token);
         let answer = call.send(LIST, &wanted.api_id, || request.clone().send()).await?;
-        if let Some(found) = answer.items.unwrap_or_default().into_iter().find(|authorizer| authorizer.name() == Some(&wanted.name)) {
+        if let Some(found) =
+            answer.items.unwrap_or_default().into_iter().find(|authorizer| authorizer.name() == Some(&wanted.name))
+        {
             let found = CreateAuthorizerOutput::builder()
                 .set_authorizer_credentials_arn(found.authorizer_credentials_arn)
                 .set_authorizer_id(found.authorizer_id)
@@ -125,9 +134,16 @@ impl AwsResource for Authorizer {
         equivalent: |input, old, new| matches!(input, "jwtConfiguration" | "identitySources") && same_set(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["apiId", "authorizerType", "name"],
+        identity: &["apiId", "name"],
+        generated_id: true,
         files: &[],
         directives: &[("region", Default::Chosen)],
-        defaults: &[("authorizerResultTtlInSeconds", Default::Chosen)],
+        defaults: &[
+            ("authorizerPayloadFormatVersion", Default::Chosen),
+            ("authorizerResultTtlInSeconds", Default::Chosen),
+        ],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {

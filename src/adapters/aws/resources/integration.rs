@@ -26,8 +26,8 @@ const DELETE: Action = Action::write("apigateway:DeleteIntegration", API_GATEWAY
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
 const LONGEST: i32 = 30_000;
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     api_id: String,
     integration_type: String,
@@ -65,8 +65,15 @@ macro_rules! remote {
             api_id: $api_id.clone(),
             integration_type: required(answer.integration_type, "the integration's type")?.as_str().to_owned(),
             connection_id: text(answer.connection_id),
-            connection_type: Some(answer.connection_type.map_or("INTERNET", |kind| if kind == ConnectionType::VpcLink { "VPC_LINK" } else { "INTERNET" }).to_owned()),
-            content_handling_strategy: text(answer.content_handling_strategy.map(|strategy| strategy.as_str().to_owned())),
+            connection_type: Some(
+                answer
+                    .connection_type
+                    .map_or("INTERNET", |kind| if kind == ConnectionType::VpcLink { "VPC_LINK" } else { "INTERNET" })
+                    .to_owned(),
+            ),
+            content_handling_strategy: text(
+                answer.content_handling_strategy.map(|strategy| strategy.as_str().to_owned()),
+            ),
             credentials_arn: text(answer.credentials_arn),
             description: text(answer.description),
             integration_method: text(answer.integration_method),
@@ -80,7 +87,10 @@ macro_rules! remote {
             timeout_milliseconds: Some(answer.timeout_in_millis.unwrap_or(LONGEST)),
         };
         let expression = answer.integration_response_selection_expression.unwrap_or_default();
-        Ok::<_, ProviderError>(Remote { id, outputs: Outputs { inputs, integration_response_selection_expression: expression } })
+        Ok::<_, ProviderError>(Remote {
+            id,
+            outputs: Outputs { inputs, integration_response_selection_expression: expression },
+        })
     }};
 }
 
@@ -111,14 +121,21 @@ fn of_listed(found: aws_sdk_apigatewayv2::types::Integration) -> CreateIntegrati
 async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateIntegrationOutput>, ProviderError> {
     let mut token = None;
     loop {
-        let request = call.connection.apigatewayv2().get_integrations().api_id(&wanted.api_id).max_results("500").set_next_token(token);
+        let request = call
+            .connection
+            .apigatewayv2()
+            .get_integrations()
+            .api_id(&wanted.api_id)
+            .max_results("500")
+            .set_next_token(token);
         let answer = call.send(LIST, &wanted.api_id, || request.clone().send()).await?;
         let same = |found: &aws_sdk_apigatewayv2::types::Integration| {
             let key = |text: Option<&str>| text.unwrap_or_default().to_owned();
             found.integration_type().map(|kind| kind.as_str()) == Some(&wanted.integration_type)
                 && key(found.integration_uri()) == key(wanted.integration_uri.as_deref())
                 && key(found.integration_subtype()) == key(wanted.integration_subtype.as_deref())
-                && found.payload_format_version().unwrap_or("1.0") == wanted.payload_format_version.as_deref().unwrap_or("1.0")
+                && found.payload_format_version().unwrap_or("1.0")
+                    == wanted.payload_format_version.as_deref().unwrap_or("1.0")
         };
         if let Some(found) = answer.items.unwrap_or_default().into_iter().find(same) {
             return Ok(Some(of_listed(found)));
@@ -131,8 +148,12 @@ async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateIntegrati
 }
 
 /// An update keeps what it doesn't name, so a key that is to go is sent with an empty value.
-fn with_removals(old: Option<&BTreeMap<String, String>>, new: Option<&BTreeMap<String, String>>) -> Option<std::collections::HashMap<String, String>> {
-    let mut all: std::collections::HashMap<_, _> = old.into_iter().flatten().map(|(key, _)| (key.clone(), String::new())).collect();
+fn with_removals(
+    old: Option<&BTreeMap<String, String>>,
+    new: Option<&BTreeMap<String, String>>,
+) -> Option<std::collections::HashMap<String, String>> {
+    let mut all: std::collections::HashMap<_, _> =
+        old.into_iter().flatten().map(|(key, _)| (key.clone(), String::new())).collect();
     all.extend(new.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
     (!all.is_empty()).then_some(all)
 }
@@ -158,6 +179,9 @@ impl AwsResource for Integration {
         equivalent: never_equivalent,
     };
     const SHAPE: Shape = Shape {
+        required: &["apiId", "integrationType"],
+        identity: &["apiId", "integrationType", "integrationSubtype", "integrationUri", "payloadFormatVersion"],
+        generated_id: true,
         files: &[],
         directives: &[("region", Default::Chosen)],
         defaults: &[
@@ -167,6 +191,7 @@ impl AwsResource for Integration {
             ("payloadFormatVersion", Default::Text("1.0")),
             ("timeoutMilliseconds", Default::Chosen),
         ],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
@@ -178,7 +203,9 @@ impl AwsResource for Integration {
             .integration_type(IntegrationType::from(inputs.integration_type.as_str()))
             .set_connection_id(inputs.connection_id.clone())
             .set_connection_type(inputs.connection_type.as_deref().map(ConnectionType::from))
-            .set_content_handling_strategy(inputs.content_handling_strategy.as_deref().map(ContentHandlingStrategy::from))
+            .set_content_handling_strategy(
+                inputs.content_handling_strategy.as_deref().map(ContentHandlingStrategy::from),
+            )
             .set_credentials_arn(inputs.credentials_arn.clone())
             .set_description(inputs.description.clone())
             .set_integration_method(inputs.integration_method.clone())
@@ -213,7 +240,9 @@ impl AwsResource for Integration {
             .set_connection_id(new.connection_id.clone())
             .set_connection_type(new.connection_type.as_deref().map(ConnectionType::from))
             .set_content_handling_strategy(new.content_handling_strategy.as_deref().map(ContentHandlingStrategy::from))
-            .set_credentials_arn(new.credentials_arn.clone().or_else(|| old.credentials_arn.as_ref().map(|_| String::new())))
+            .set_credentials_arn(
+                new.credentials_arn.clone().or_else(|| old.credentials_arn.as_ref().map(|_| String::new())),
+            )
             .set_description(new.description.clone().or_else(|| old.description.as_ref().map(|_| String::new())))
             .set_integration_method(new.integration_method.clone())
             .set_integration_uri(new.integration_uri.clone())

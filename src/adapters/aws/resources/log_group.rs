@@ -23,8 +23,8 @@ const TAG: Action = Action::write("logs:TagResource", LOGS);
 const UNTAG: Action = Action::write("logs:UntagResource", LOGS);
 const DELETE: Action = Action::write("logs:DeleteLogGroup", LOGS);
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     name: String,
     kms_key_id: Option<String>,
@@ -70,7 +70,8 @@ async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
         let request = logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
         let answer = call.send(DESCRIBE, name, || request.clone().send()).await?;
         // Other names may begin with this one, but it is the first of them in order.
-        let found = answer.log_groups.unwrap_or_default().into_iter().find(|group| group.log_group_name() == Some(name));
+        let found =
+            answer.log_groups.unwrap_or_default().into_iter().find(|group| group.log_group_name() == Some(name));
         match (found, answer.next_token) {
             (Some(group), _) => break group,
             (None, None) => return Err(absent(&format!("the log group {name}"))),
@@ -100,7 +101,10 @@ async fn set_retention(call: &Call<'_>, name: &str, days: Option<i32>) -> Result
             let request = logs.put_retention_policy().log_group_name(name).retention_in_days(days);
             call.send(PUT_RETENTION, name, || request.clone().send()).await.map(drop)
         }
-        None => call.send(DELETE_RETENTION, name, || logs.delete_retention_policy().log_group_name(name).send()).await.map(drop),
+        None => call
+            .send(DELETE_RETENTION, name, || logs.delete_retention_policy().log_group_name(name).send())
+            .await
+            .map(drop),
     }
 }
 
@@ -118,16 +122,23 @@ impl AwsResource for LogGroup {
         delete_before_replace: true,
         conflict_input: None,
         conflict_scope: "",
-        create: OperationCost::new(&[CallCost { quota: LOGS_CREATE_LOG_GROUP, calls: 1 }, CallCost { quota: LOGS, calls: 1 }], 250),
+        create: OperationCost::new(
+            &[CallCost { quota: LOGS_CREATE_LOG_GROUP, calls: 1 }, CallCost { quota: LOGS, calls: 1 }],
+            250,
+        ),
         update: OperationCost::new(&[CallCost { quota: LOGS, calls: 2 }], 250),
         delete: OperationCost::new(&[CallCost { quota: LOGS, calls: 1 }], 150),
         read: OperationCost::new(&[CallCost { quota: LOGS, calls: 2 }], 200),
         equivalent: never_equivalent,
     };
     const SHAPE: Shape = Shape {
+        required: &["name"],
+        identity: &["name"],
+        generated_id: false,
         files: &[],
         directives: &[("region", Default::Chosen), ("skipDestroy", Default::Flag(false))],
         defaults: &[("logGroupClass", Default::Text("STANDARD"))],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {

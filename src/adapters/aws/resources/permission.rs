@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::super::calls::Action;
 use super::super::managed::{AwsResource, Call, Remote, absent, optional, required};
-use super::super::properties::Shape;
+use super::super::properties::{Default, Shape};
 use super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_POLICY};
 use super::super::tags;
 use super::function;
@@ -20,8 +20,8 @@ const ADD: Action = Action::write("lambda:AddPermission", LAMBDA_CONTROL);
 const GET_POLICY: Action = Action::read("lambda:GetPolicy", LAMBDA_GET_POLICY);
 const REMOVE: Action = Action::write("lambda:RemovePermission", LAMBDA_CONTROL);
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     action: String,
     function: String,
@@ -57,7 +57,12 @@ fn of_statement(statement: &Json, inputs: &Inputs) -> Inputs {
     // Whatever operator (ArnLike, StringEquals …) holds the key, whose case varies.
     let condition = |key: &str| {
         let operators = statement.get("Condition")?.as_object()?;
-        operators.values().filter_map(Json::as_object).flatten().find(|(name, _)| name.eq_ignore_ascii_case(key)).and_then(|(_, value)| text(value))
+        operators
+            .values()
+            .filter_map(Json::as_object)
+            .flatten()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            .and_then(|(_, value)| text(value))
     };
     let principal = statement.get("Principal").and_then(|principal| match principal {
         Json::Object(kinds) => kinds.values().next().and_then(text),
@@ -135,7 +140,15 @@ impl AwsResource for Permission {
         read: OperationCost::new(&[CallCost { quota: LAMBDA_GET_POLICY, calls: 1 }], 120),
         equivalent: |input, old: &Value, new: &Value| input == "function" && same_function(old, new),
     };
-    const SHAPE: Shape = Shape::REGIONAL;
+    const SHAPE: Shape = Shape {
+        required: &["action", "function", "principal", "statementId"],
+        identity: &["function", "qualifier", "statementId"],
+        generated_id: false,
+        files: &[],
+        directives: &[("region", Default::Chosen)],
+        defaults: &[],
+        sensitive: &[],
+    };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
@@ -152,7 +165,9 @@ impl AwsResource for Permission {
             .set_source_account(given(&inputs.source_account))
             .set_event_source_token(given(&inputs.event_source_token))
             .set_principal_org_id(given(&inputs.principal_org_id))
-            .set_function_url_auth_type(given(&inputs.function_url_auth_type).as_deref().map(FunctionUrlAuthType::from));
+            .set_function_url_auth_type(
+                given(&inputs.function_url_auth_type).as_deref().map(FunctionUrlAuthType::from),
+            );
         let answer = call.send(ADD, &title(inputs), || request.clone().send()).await?;
         let statement = answer.statement.and_then(|text| serde_json::from_str::<Json>(&text).ok());
         let made = match statement {
@@ -173,7 +188,13 @@ impl AwsResource for Permission {
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
         let qualifier = inputs.qualifier.clone().filter(|text| !text.is_empty());
-        let request = call.connection.lambda().remove_permission().function_name(&inputs.function).statement_id(id).set_qualifier(qualifier);
+        let request = call
+            .connection
+            .lambda()
+            .remove_permission()
+            .function_name(&inputs.function)
+            .statement_id(id)
+            .set_qualifier(qualifier);
         call.send(REMOVE, &title(inputs), || request.clone().send()).await.map(drop)
     }
 

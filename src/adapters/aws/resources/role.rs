@@ -28,8 +28,8 @@ const DETACH: Action = Action::write("iam:DetachRolePolicy", IAM);
 const LIST_INLINE: Action = Action::read("iam:ListRolePolicies", IAM);
 const DELETE_INLINE: Action = Action::write("iam:DeleteRolePolicy", IAM);
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     assume_role_policy: String,
     name: String,
@@ -66,7 +66,10 @@ fn outputs(role: &IamRole) -> Result<Outputs, ProviderError> {
             max_session_duration: Some(role.max_session_duration().unwrap_or(3600)),
             path: Some(role.path().to_owned()),
             permissions_boundary: Some(
-                role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn()).unwrap_or_default().to_owned(),
+                role.permissions_boundary()
+                    .and_then(|boundary| boundary.permissions_boundary_arn())
+                    .unwrap_or_default()
+                    .to_owned(),
             ),
             tags: Some(tags.clone()),
         },
@@ -93,11 +96,14 @@ async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
 /// Takes away all policies that keep the role from being deleted.
 async fn detach_policies(call: &Call<'_>, name: &str) -> Result<(), ProviderError> {
     let iam = call.connection.iam();
-    let attached = call.send(LIST_ATTACHED, name, || iam.list_attached_role_policies().role_name(name).max_items(1000).send()).await?;
+    let attached = call
+        .send(LIST_ATTACHED, name, || iam.list_attached_role_policies().role_name(name).max_items(1000).send())
+        .await?;
     for arn in attached.attached_policies().iter().filter_map(|policy| policy.policy_arn()) {
         call.send(DETACH, name, || iam.detach_role_policy().role_name(name).policy_arn(arn).send()).await?;
     }
-    let inline = call.send(LIST_INLINE, name, || iam.list_role_policies().role_name(name).max_items(1000).send()).await?;
+    let inline =
+        call.send(LIST_INLINE, name, || iam.list_role_policies().role_name(name).max_items(1000).send()).await?;
     for policy in inline.policy_names() {
         call.send(DELETE_INLINE, name, || iam.delete_role_policy().role_name(name).policy_name(policy).send()).await?;
     }
@@ -125,9 +131,13 @@ impl AwsResource for Role {
         equivalent: |input, old, new| input == "assumeRolePolicy" && same_policy(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["assumeRolePolicy", "name"],
+        identity: &["name"],
+        generated_id: false,
         files: &[],
         directives: &[("forceDetachPolicies", Default::Flag(false))],
         defaults: &[("path", Default::Text("/")), ("maxSessionDuration", Default::Number(3600.0))],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
@@ -158,7 +168,10 @@ impl AwsResource for Role {
         let iam = call.connection.iam();
         if old.assume_role_policy != new.assume_role_policy {
             let policy = &new.assume_role_policy;
-            call.send(UPDATE_TRUST, id, || iam.update_assume_role_policy().role_name(id).policy_document(policy).send()).await?;
+            call.send(UPDATE_TRUST, id, || {
+                iam.update_assume_role_policy().role_name(id).policy_document(policy).send()
+            })
+            .await?;
         }
         if old.description != new.description || old.max_session_duration != new.max_session_duration {
             let description = new.description.clone().unwrap_or_default();
@@ -213,4 +226,3 @@ impl AwsResource for Role {
 pub(super) async fn is_ours(call: &Call<'_>, name: &str) -> Result<bool, ProviderError> {
     Ok(tags::belong_to_stack(&get(call, name).await?.tags_all, call.context))
 }
-

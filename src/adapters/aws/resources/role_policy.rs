@@ -17,8 +17,8 @@ const PUT: Action = Action::write("iam:PutRolePolicy", IAM);
 const GET: Action = Action::read("iam:GetRolePolicy", IAM);
 const DELETE: Action = Action::write("iam:DeleteRolePolicy", IAM);
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     name: String,
     policy: String,
@@ -41,7 +41,10 @@ fn outputs(role: &str, name: &str, policy: &str) -> Outputs {
 /// Role and policy of an id.
 fn parts(id: &str) -> Result<(&str, &str), ProviderError> {
     id.split_once(':').ok_or_else(|| {
-        ProviderError::new(ProviderErrorKind::Refused, format!("'{id}' isn't the id of a role's policy: that is role:policy"))
+        ProviderError::new(
+            ProviderErrorKind::Refused,
+            format!("'{id}' isn't the id of a role's policy: that is role:policy"),
+        )
     })
 }
 
@@ -73,12 +76,20 @@ impl AwsResource for RolePolicy {
         conflict_input: Some("role"),
         conflict_scope: "iam:role",
         create: OperationCost::new(&[CallCost { quota: IAM, calls: 2 }], 400),
-        update: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 250),
+        update: OperationCost::new(&[CallCost { quota: IAM, calls: 2 }], 400),
         delete: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 250),
         read: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 150),
         equivalent: |input, old, new| input == "policy" && same_policy(old, new),
     };
-    const SHAPE: Shape = Shape { files: &[], directives: &[], defaults: &[] };
+    const SHAPE: Shape = Shape {
+        required: &["name", "policy", "role"],
+        identity: &["name", "role"],
+        generated_id: false,
+        files: &[],
+        directives: &[],
+        defaults: &[],
+        sensitive: &[],
+    };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         // PutRolePolicy would overwrite a policy of that name, so one that stands there is looked for first.
@@ -96,6 +107,8 @@ impl AwsResource for RolePolicy {
     }
 
     async fn update(call: &Call<'_>, _id: &str, _old: &Inputs, inputs: &Inputs) -> Result<Outputs, ProviderError> {
+        // PutRolePolicy makes what isn't there; the caller is to know that it was gone.
+        get(call, &inputs.role, &inputs.name).await?;
         put(call, inputs).await
     }
 

@@ -20,8 +20,8 @@ const LIST: Action = Action::read("apigateway:GetRoutes", API_GATEWAY).needs("ap
 const UPDATE: Action = Action::write("apigateway:UpdateRoute", API_GATEWAY).needs("apigateway:PATCH");
 const DELETE: Action = Action::write("apigateway:DeleteRoute", API_GATEWAY).needs("apigateway:DELETE");
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     api_id: String,
     route_key: String,
@@ -48,7 +48,9 @@ macro_rules! remote {
             route_key: required(answer.route_key, "the route's key")?,
             api_key_required: Some(answer.api_key_required.unwrap_or(false)),
             authorization_scopes: Some(answer.authorization_scopes.unwrap_or_default()),
-            authorization_type: Some(answer.authorization_type.map_or_else(|| "NONE".to_owned(), |kind| kind.as_str().to_owned())),
+            authorization_type: Some(
+                answer.authorization_type.map_or_else(|| "NONE".to_owned(), |kind| kind.as_str().to_owned()),
+            ),
             authorizer_id: text(answer.authorizer_id),
             model_selection_expression: text(answer.model_selection_expression),
             operation_name: text(answer.operation_name),
@@ -63,9 +65,12 @@ macro_rules! remote {
 async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateRouteOutput>, ProviderError> {
     let mut token = None;
     loop {
-        let request = call.connection.apigatewayv2().get_routes().api_id(&wanted.api_id).max_results("500").set_next_token(token);
+        let request =
+            call.connection.apigatewayv2().get_routes().api_id(&wanted.api_id).max_results("500").set_next_token(token);
         let answer = call.send(LIST, &wanted.api_id, || request.clone().send()).await?;
-        if let Some(found) = answer.items.unwrap_or_default().into_iter().find(|route| route.route_key() == Some(&wanted.route_key)) {
+        if let Some(found) =
+            answer.items.unwrap_or_default().into_iter().find(|route| route.route_key() == Some(&wanted.route_key))
+        {
             let found = CreateRouteOutput::builder()
                 .set_api_key_required(found.api_key_required)
                 .set_authorization_scopes(found.authorization_scopes)
@@ -111,9 +116,13 @@ impl AwsResource for Route {
         equivalent: |input, old, new| input == "authorizationScopes" && same_set(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["apiId", "routeKey"],
+        identity: &["apiId", "routeKey"],
+        generated_id: true,
         files: &[],
         directives: &[("region", Default::Chosen)],
         defaults: &[("authorizationType", Default::Text("NONE"))],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
@@ -145,7 +154,8 @@ impl AwsResource for Route {
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
         // What is left out stays as it is, so what is to go is sent empty.
-        let cleared = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.as_ref().map(|_| String::new()));
+        let cleared =
+            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.as_ref().map(|_| String::new()));
         let scopes = new.authorization_scopes.clone().or_else(|| old.authorization_scopes.as_ref().map(|_| Vec::new()));
         let request = call
             .connection

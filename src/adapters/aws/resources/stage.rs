@@ -19,13 +19,14 @@ const CREATE: Action = Action::write("apigateway:CreateStage", API_GATEWAY).need
 const GET: Action = Action::read("apigateway:GetStage", API_GATEWAY).needs("apigateway:GET");
 const UPDATE: Action = Action::write("apigateway:UpdateStage", API_GATEWAY).needs("apigateway:PATCH");
 const DELETE_LOGS: Action = Action::write("apigateway:DeleteAccessLogSettings", API_GATEWAY).needs("apigateway:DELETE");
-const DELETE_ROUTE_SETTINGS: Action = Action::write("apigateway:DeleteRouteSettings", API_GATEWAY).needs("apigateway:DELETE");
+const DELETE_ROUTE_SETTINGS: Action =
+    Action::write("apigateway:DeleteRouteSettings", API_GATEWAY).needs("apigateway:DELETE");
 const TAG: Action = Action::write("apigateway:TagResource", API_GATEWAY).needs("apigateway:TagResource");
 const UNTAG: Action = Action::write("apigateway:UntagResource", API_GATEWAY).needs("apigateway:UntagResource");
 const DELETE: Action = Action::write("apigateway:DeleteStage", API_GATEWAY).needs("apigateway:DELETE");
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super) struct Inputs {
     api_id: String,
     name: String,
@@ -193,6 +194,9 @@ impl AwsResource for Stage {
         equivalent: |input, old, new| input == "routeSettings" && same_set(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["apiId", "name"],
+        identity: &["apiId", "name"],
+        generated_id: false,
         files: &[],
         directives: &[("region", Default::Chosen)],
         defaults: &[
@@ -201,6 +205,7 @@ impl AwsResource for Stage {
             ("defaultRouteSettings", Default::Chosen),
             ("defaultRouteSettings.loggingLevel", Default::Chosen),
         ],
+        sensitive: &[],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
@@ -262,7 +267,8 @@ impl AwsResource for Stage {
             call.send(UNTAG, &on, || request.clone().send()).await?;
         }
         // A variable that is to go is sent with an empty value.
-        let mut variables: HashMap<String, String> = old.stage_variables.iter().flatten().map(|(name, _)| (name.clone(), String::new())).collect();
+        let mut variables: HashMap<String, String> =
+            old.stage_variables.iter().flatten().map(|(name, _)| (name.clone(), String::new())).collect();
         variables.extend(new.stage_variables.clone().into_iter().flatten());
         let request = gateway
             .update_stage()

@@ -8,5 +8,5 @@ mod resource;
 mod settle;
 mod upload;
 
-pub(super) use resource::tags_of;
 pub(in super::super) use resource::Function;
+pub(super) use resource::tags_of;

@@ -11,8 +11,8 @@ use super::super::super::tags::Tags;
 use super::super::function_reference::invoke_arn;
 use crate::ports::ProviderError;
 
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub(in super::super::super) struct Inputs {
     pub(super) name: String,
     pub(super) role: String,
@@ -110,6 +110,11 @@ impl Outputs {
     pub(super) fn code_hash(&self) -> &str {
         &self.code_sha256
     }
+
+    /// Whether it runs on these processors.
+    pub(super) fn has_architectures(&self, wanted: &[&str]) -> bool {
+        self.inputs.architectures.as_ref().is_some_and(|found| found.iter().all(|one| wanted.contains(&one.as_str())))
+    }
 }
 
 /// The configuration that one call sets: of `CreateFunction` and `UpdateFunctionConfiguration` alike.
@@ -126,7 +131,8 @@ pub(super) struct Configuration {
 impl Inputs {
     /// The nested parts in the SDK's types.
     pub(super) fn configuration(&self) -> Configuration {
-        let variables = self.environment.as_ref().and_then(|environment| environment.variables.clone()).unwrap_or_default();
+        let variables =
+            self.environment.as_ref().and_then(|environment| environment.variables.clone()).unwrap_or_default();
         let mode = self.tracing_config.as_ref().map_or("PassThrough", |tracing| tracing.mode.as_str());
         Configuration {
             dead_letter: self
@@ -174,6 +180,57 @@ impl Inputs {
     }
 }
 
+impl Inputs {
+    /// Whether a function as found is configured as wanted.
+    pub(super) fn configured_as(&self, wanted: &Self) -> bool {
+        fn text(value: &Option<String>) -> &str {
+            value.as_deref().unwrap_or_default()
+        }
+        fn variables(inputs: &Inputs) -> Option<&BTreeMap<String, String>> {
+            inputs
+                .environment
+                .as_ref()
+                .and_then(|environment| environment.variables.as_ref())
+                .filter(|all| !all.is_empty())
+        }
+        fn sorted(vpc: &Option<VpcConfig>) -> Option<(Vec<&String>, Vec<&String>)> {
+            let vpc = vpc.as_ref().filter(|vpc| !vpc.subnet_ids.is_empty())?;
+            let (mut groups, mut subnets): (Vec<_>, Vec<_>) =
+                (vpc.security_group_ids.iter().collect(), vpc.subnet_ids.iter().collect());
+            groups.sort();
+            subnets.sort();
+            Some((groups, subnets))
+        }
+        let mode = |inputs: &Self| {
+            inputs.tracing_config.as_ref().map_or_else(|| "PassThrough".to_owned(), |tracing| tracing.mode.clone())
+        };
+        let size = |inputs: &Self| inputs.ephemeral_storage.as_ref().and_then(|storage| storage.size).unwrap_or(512);
+        let logging = |wanted: &LoggingConfig| {
+            self.logging_config.as_ref().is_some_and(|found| {
+                let same = |found: &Option<String>, wanted: &Option<String>| wanted.is_none() || found == wanted;
+                found.log_format == wanted.log_format
+                    && same(&found.application_log_level, &wanted.application_log_level)
+                    && same(&found.system_log_level, &wanted.system_log_level)
+                    && same(&found.log_group, &wanted.log_group)
+            })
+        };
+        self.role == wanted.role
+            && text(&self.handler) == text(&wanted.handler)
+            && text(&self.runtime) == text(&wanted.runtime)
+            && text(&self.description) == text(&wanted.description)
+            && text(&self.kms_key_arn) == text(&wanted.kms_key_arn)
+            && self.memory_size.unwrap_or(128) == wanted.memory_size.unwrap_or(128)
+            && self.timeout.unwrap_or(3) == wanted.timeout.unwrap_or(3)
+            && variables(self) == variables(wanted)
+            && mode(self) == mode(wanted)
+            && size(self) == size(wanted)
+            && self.layers.clone().unwrap_or_default() == wanted.layers.clone().unwrap_or_default()
+            && self.dead_letter_config == wanted.dead_letter_config
+            && sorted(&self.vpc_config) == sorted(&wanted.vpc_config)
+            && wanted.logging_config.as_ref().is_none_or(logging)
+    }
+}
+
 /// The part of an ARN before a version or alias of a function: `arn:aws:lambda:region:account:function:name`.
 fn unqualified(arn: &str) -> String {
     arn.split(':').take(7).collect::<Vec<_>>().join(":")
@@ -187,6 +244,13 @@ pub(super) struct Surroundings {
     pub(super) reserved: Option<i32>,
     /// Tags without the deployment's.
     pub(super) tags: Tags,
+}
+
+impl Surroundings {
+    /// For a look at the configuration alone.
+    pub(super) fn none() -> Self {
+        Self { version: None, reserved: None, tags: Tags::new() }
+    }
 }
 
 /// Outputs from what Lambda says. `code` names where the code came from, which Lambda doesn't tell.
@@ -221,7 +285,9 @@ pub(super) async fn outputs(
             .and_then(|environment| environment.variables())
             .filter(|variables| !variables.is_empty())
             .map(|variables| Environment { variables: Some(variables.clone().into_iter().collect()) }),
-        ephemeral_storage: Some(EphemeralStorage { size: Some(found.ephemeral_storage().map_or(512, |storage| storage.size())) }),
+        ephemeral_storage: Some(EphemeralStorage {
+            size: Some(found.ephemeral_storage().map_or(512, |storage| storage.size())),
+        }),
         handler: text(found.handler()),
         kms_key_arn: text(found.kms_key_arn()),
         layers: Some(found.layers().iter().filter_map(|layer| layer.arn().map(str::to_owned)).collect()),
@@ -236,7 +302,11 @@ pub(super) async fn outputs(
         tags: Some(around.tags.clone()),
         timeout: Some(found.timeout().unwrap_or(3)),
         tracing_config: Some(TracingConfig {
-            mode: found.tracing_config().and_then(|tracing| tracing.mode()).map_or("PassThrough", |mode| mode.as_str()).to_owned(),
+            mode: found
+                .tracing_config()
+                .and_then(|tracing| tracing.mode())
+                .map_or("PassThrough", |mode| mode.as_str())
+                .to_owned(),
         }),
         vpc_config: found.vpc_config().filter(|vpc| !vpc.subnet_ids().is_empty()).map(|vpc| VpcConfig {
             security_group_ids: vpc.security_group_ids().to_vec(),
@@ -272,7 +342,9 @@ fn logging(found: &FunctionConfiguration) -> LoggingConfig {
     let default_group = || format!("/aws/lambda/{}", found.function_name().unwrap_or_default());
     LoggingConfig {
         log_format: config.and_then(|config| config.log_format()).map_or("Text", |format| format.as_str()).to_owned(),
-        application_log_level: config.and_then(|config| config.application_log_level()).map(|level| level.as_str().to_owned()),
+        application_log_level: config
+            .and_then(|config| config.application_log_level())
+            .map(|level| level.as_str().to_owned()),
         log_group: Some(config.and_then(|config| config.log_group()).map_or_else(default_group, str::to_owned)),
         system_log_level: config.and_then(|config| config.system_log_level()).map(|level| level.as_str().to_owned()),
     }

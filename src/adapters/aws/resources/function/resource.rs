@@ -3,9 +3,9 @@
 
 use async_trait::async_trait;
 use aws_sdk_lambda::config::Config;
-use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::types::{
-    Architecture, DeadLetterConfig, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, PackageType, VpcConfig,
+    Architecture, DeadLetterConfig, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, PackageType,
+    VpcConfig,
 };
 use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value};
 
@@ -15,8 +15,8 @@ use super::super::super::properties::{Default, Shape, same_set};
 use super::super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_FUNCTION};
 use super::super::super::tags::{self, Tags};
 use super::properties::{Configuration, Inputs, Outputs, Surroundings, outputs};
+use super::settle;
 use super::upload::{self, Code};
-use super::{settle, settle::is_busy};
 use crate::ports::{ProviderError, ProviderErrorKind};
 
 const CREATE: Action = Action::write("lambda:CreateFunction", LAMBDA_CONTROL);
@@ -89,33 +89,39 @@ fn same_version(function: &FunctionConfiguration, version: &FunctionConfiguratio
     facts(function) == facts(version)
 }
 
-/// What `CreateFunction` answers is a configuration, though of another type.
-fn configuration_of(answer: CreateFunctionOutput) -> FunctionConfiguration {
-    FunctionConfiguration::builder()
-        .set_function_name(answer.function_name)
-        .set_function_arn(answer.function_arn)
-        .set_runtime(answer.runtime)
-        .set_role(answer.role)
-        .set_handler(answer.handler)
-        .code_size(answer.code_size)
-        .set_description(answer.description)
-        .set_timeout(answer.timeout)
-        .set_memory_size(answer.memory_size)
-        .set_last_modified(answer.last_modified)
-        .set_code_sha256(answer.code_sha256)
-        .set_vpc_config(answer.vpc_config)
-        .set_dead_letter_config(answer.dead_letter_config)
-        .set_environment(answer.environment)
-        .set_kms_key_arn(answer.kms_key_arn)
-        .set_tracing_config(answer.tracing_config)
-        .set_layers(answer.layers)
-        .set_signing_profile_version_arn(answer.signing_profile_version_arn)
-        .set_signing_job_arn(answer.signing_job_arn)
-        .set_package_type(answer.package_type)
-        .set_architectures(answer.architectures)
-        .set_ephemeral_storage(answer.ephemeral_storage)
-        .set_logging_config(answer.logging_config)
-        .build()
+/// What Lambda answers to a change is a configuration, though of another type for each operation.
+macro_rules! configuration_of {
+    ($answer:expr) => {{
+        let answer = $answer;
+        FunctionConfiguration::builder()
+            .set_function_name(answer.function_name)
+            .set_function_arn(answer.function_arn)
+            .set_runtime(answer.runtime)
+            .set_role(answer.role)
+            .set_handler(answer.handler)
+            .code_size(answer.code_size)
+            .set_description(answer.description)
+            .set_timeout(answer.timeout)
+            .set_memory_size(answer.memory_size)
+            .set_last_modified(answer.last_modified)
+            .set_code_sha256(answer.code_sha256)
+            .set_version(answer.version)
+            .set_vpc_config(answer.vpc_config)
+            .set_dead_letter_config(answer.dead_letter_config)
+            .set_environment(answer.environment)
+            .set_kms_key_arn(answer.kms_key_arn)
+            .set_tracing_config(answer.tracing_config)
+            .set_layers(answer.layers)
+            .set_state(answer.state)
+            .set_last_update_status(answer.last_update_status)
+            .set_signing_profile_version_arn(answer.signing_profile_version_arn)
+            .set_signing_job_arn(answer.signing_job_arn)
+            .set_package_type(answer.package_type)
+            .set_architectures(answer.architectures)
+            .set_ephemeral_storage(answer.ephemeral_storage)
+            .set_logging_config(answer.logging_config)
+            .build()
+    }};
 }
 
 /// The tags of a function: they say whose its aliases and permissions are.
@@ -127,7 +133,8 @@ async fn set_concurrency(call: &Call<'_>, name: &str, reserved: Option<i32>) -> 
     let lambda = call.connection.lambda();
     match reserved.filter(|reserved| *reserved >= 0) {
         Some(reserved) => {
-            let request = lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(reserved);
+            let request =
+                lambda.put_function_concurrency().function_name(name).reserved_concurrent_executions(reserved);
             call.send(PUT_CONCURRENCY, name, || request.clone().send()).await.map(drop)
         }
         None => {
@@ -155,9 +162,14 @@ async fn set_tags(call: &Call<'_>, name: &str, old: &Inputs, new: &Inputs) -> Re
     Ok(())
 }
 
-/// Changes the configuration; says whether Lambda is busy with it. What is left out of a request stays as it is, so what is
+/// Changes the configuration. What is left out of a request stays as it is, so what is
 /// to go is sent empty, and only where it changes.
-async fn update_configuration(call: &Call<'_>, name: &str, old: &Inputs, new: &Inputs) -> Result<bool, ProviderError> {
+async fn update_configuration(
+    call: &Call<'_>,
+    name: &str,
+    old: &Inputs,
+    new: &Inputs,
+) -> Result<FunctionConfiguration, ProviderError> {
     let wanted = new.configuration();
     let none = || DeadLetterConfig::builder().target_arn("").build();
     let no_network = || VpcConfig::builder().set_security_group_ids(Some(vec![])).set_subnet_ids(Some(vec![])).build();
@@ -177,13 +189,49 @@ async fn update_configuration(call: &Call<'_>, name: &str, old: &Inputs, new: &I
         .environment(wanted.environment)
         .tracing_config(wanted.tracing)
         .set_ephemeral_storage(wanted.ephemeral_storage.or_else(|| EphemeralStorage::builder().size(512).build().ok()))
-        .set_dead_letter_config(changed(old.dead_letter_config != new.dead_letter_config).map(|()| wanted.dead_letter.unwrap_or_else(none)))
-        .set_kms_key_arn(changed(old.kms_key_arn != new.kms_key_arn).map(|()| new.kms_key_arn.clone().unwrap_or_default()))
+        .set_dead_letter_config(
+            changed(old.dead_letter_config != new.dead_letter_config).map(|()| wanted.dead_letter.unwrap_or_else(none)),
+        )
+        .set_kms_key_arn(
+            changed(old.kms_key_arn != new.kms_key_arn).map(|()| new.kms_key_arn.clone().unwrap_or_default()),
+        )
         .set_layers(changed(old.layers != new.layers).map(|()| new.layers.clone().unwrap_or_default()))
-        .set_logging_config(changed(old.logging_config != new.logging_config).map(|()| wanted.logging.unwrap_or_else(text)))
+        .set_logging_config(
+            changed(old.logging_config != new.logging_config).map(|()| wanted.logging.unwrap_or_else(text)),
+        )
         .set_vpc_config(changed(old.vpc_config != new.vpc_config).map(|()| wanted.vpc.unwrap_or_else(no_network)));
-    let answer = change!(call, UPDATE_CONFIGURATION, name, || request.clone().send())?;
-    Ok(is_busy(answer.state(), answer.last_update_status()))
+    Ok(configuration_of!(change!(call, UPDATE_CONFIGURATION, name, || request.clone().send())?))
+}
+
+/// Changes the code, and publishes it along with that if so wanted.
+async fn update_code(
+    call: &Call<'_>,
+    name: &str,
+    new: &Inputs,
+    publish: bool,
+) -> Result<FunctionConfiguration, ProviderError> {
+    let code = Code::of(call, new).await?;
+    let timeouts = call.connection.upload_timeouts(code.bytes());
+    let request = call
+        .connection
+        .lambda()
+        .update_function_code()
+        .function_name(name)
+        .set_zip_file(code.zip)
+        .set_s3_bucket(code.s3_bucket)
+        .set_s3_key(code.s3_key)
+        .set_s3_object_version(code.s3_object_version)
+        .set_architectures(Some(architectures(new).unwrap_or_else(|| vec![Architecture::X8664])))
+        .publish(publish);
+    let answer = change!(call, UPDATE_CODE, name, || {
+        let timeouts = Config::builder().timeout_config(timeouts.clone());
+        request.clone().customize().config_override(timeouts).send()
+    })?;
+    Ok(configuration_of!(answer))
+}
+
+fn architectures(inputs: &Inputs) -> Option<Vec<Architecture>> {
+    Some(inputs.architectures.as_ref()?.iter().map(|one| Architecture::from(one.as_str())).collect())
 }
 
 pub(in super::super::super) struct Function;
@@ -201,14 +249,27 @@ impl AwsResource for Function {
         conflict_input: None,
         conflict_scope: "",
         create: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 2500),
-        update: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 3 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 4 }], 3000),
+        update: OperationCost::new(
+            &[CallCost { quota: LAMBDA_CONTROL, calls: 3 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 4 }],
+            3000,
+        ),
         delete: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 400),
-        read: OperationCost::new(&[CallCost { quota: LAMBDA_GET_FUNCTION, calls: 1 }, CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 200),
+        read: OperationCost::new(
+            &[CallCost { quota: LAMBDA_GET_FUNCTION, calls: 1 }, CallCost { quota: LAMBDA_CONTROL, calls: 1 }],
+            200,
+        ),
         equivalent: |input, old, new| matches!(input, "architectures" | "vpcConfig") && same_set(old, new),
     };
     const SHAPE: Shape = Shape {
+        required: &["name", "role"],
+        identity: &["name"],
+        generated_id: false,
         files: &["code"],
-        directives: &[("region", Default::Chosen), ("publish", Default::Flag(false)), ("skipDestroy", Default::Flag(false))],
+        directives: &[
+            ("region", Default::Chosen),
+            ("publish", Default::Flag(false)),
+            ("skipDestroy", Default::Flag(false)),
+        ],
         defaults: &[
             ("architectures", Default::Chosen),
             ("ephemeralStorage", Default::Chosen),
@@ -223,14 +284,15 @@ impl AwsResource for Function {
             ("tracingConfig", Default::Chosen),
             ("vpcConfig.vpcId", Default::Chosen),
         ],
+        sensitive: &["environment"],
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let name = &inputs.name;
         let code = Code::of(call, inputs).await?;
         let timeouts = call.connection.upload_timeouts(code.bytes());
-        let Configuration { dead_letter, environment, ephemeral_storage, logging, runtime, tracing, vpc } = inputs.configuration();
-        let architectures = inputs.architectures.as_ref();
+        let Configuration { dead_letter, environment, ephemeral_storage, logging, runtime, tracing, vpc } =
+            inputs.configuration();
         let request = call
             .connection
             .lambda()
@@ -253,7 +315,7 @@ impl AwsResource for Function {
             .set_layers(inputs.layers.clone())
             .set_logging_config(logging)
             .set_vpc_config(vpc)
-            .set_architectures(architectures.map(|all| all.iter().map(|one| Architecture::from(one.as_str())).collect()))
+            .set_architectures(architectures(inputs))
             .set_tags(Some(call.creation_tags(inputs.tags.as_ref()).into_iter().collect()));
         let answer = call
             .send(CREATE, name, || {
@@ -270,7 +332,7 @@ impl AwsResource for Function {
             reserved: inputs.reserved_concurrent_executions,
             tags: inputs.tags.clone().unwrap_or_default(),
         };
-        let configuration = configuration_of(answer);
+        let configuration = configuration_of!(answer);
         Ok(Remote { id: name.clone(), outputs: outputs(call.connection, &configuration, around, inputs).await? })
     }
 
@@ -279,61 +341,46 @@ impl AwsResource for Function {
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let (new_code, new_configuration) = (upload::differs(call.recorded, call.given), old.configuration_differs(new));
-        let publish = publishes(call.given) && (new_code || new_configuration || !publishes(call.recorded));
+        // What an earlier try, cut off, has done already isn't done again: it would publish another version of the same.
+        let found = settle::get(call, id).await?;
+        let mut current = required(found.configuration, "the function's configuration")?;
+        let before = outputs(call.connection, &current, Surroundings::none(), old).await?;
+        let new_code = upload::differs(call.recorded, call.given) && !upload::is_there(call.given, &before);
+        let new_configuration = old.configuration_differs(new) && !before.inputs.configured_as(new);
+        let publish = publishes(call.given);
         let mut version = None;
-        let mut busy = false;
         if new_code {
-            let code = Code::of(call, new).await?;
-            let timeouts = call.connection.upload_timeouts(code.bytes());
-            let architectures = new.architectures.as_ref();
             // With nothing else to change, one call sends the code and publishes it.
             let at_once = publish && !new_configuration;
-            let request = call
-                .connection
-                .lambda()
-                .update_function_code()
-                .function_name(id)
-                .set_zip_file(code.zip)
-                .set_s3_bucket(code.s3_bucket)
-                .set_s3_key(code.s3_key)
-                .set_s3_object_version(code.s3_object_version)
-                .set_architectures(architectures.map(|all| all.iter().map(|one| Architecture::from(one.as_str())).collect()))
-                .publish(at_once);
-            let answer = change!(call, UPDATE_CODE, id, || {
-                let timeouts = Config::builder().timeout_config(timeouts.clone());
-                request.clone().customize().config_override(timeouts).send()
-            })?;
-            busy = is_busy(answer.state(), answer.last_update_status());
-            version = at_once.then_some(answer.version).flatten();
+            current = update_code(call, id, new, at_once).await?;
+            version = at_once.then(|| current.version().map(str::to_owned)).flatten();
         }
         if new_configuration {
-            if busy {
-                settle::settled(call, id).await?;
-            }
-            busy = update_configuration(call, id, old, new).await?;
+            settle::before_change(call, id, &current).await?;
+            current = update_configuration(call, id, old, new).await?;
         }
-        if publish && version.is_none() {
-            if busy {
-                settle::settled(call, id).await?;
-            }
-            let request = call.connection.lambda().publish_version().function_name(id);
-            version = change!(call, PUBLISH, id, || request.clone().send())?.version;
+        if version.is_none() {
+            let last = if new_code || new_configuration { None } else { last_version(call, id).await? };
+            version = match last {
+                Some(last) if !publish || same_version(&current, &last) => last.version,
+                _ if publish => {
+                    settle::before_change(call, id, &current).await?;
+                    let request = call.connection.lambda().publish_version().function_name(id);
+                    change!(call, PUBLISH, id, || request.clone().send())?.version
+                }
+                _ => last_version(call, id).await?.and_then(|last| last.version),
+            };
         }
         if old.reserved_concurrent_executions.unwrap_or(-1) != new.reserved_concurrent_executions.unwrap_or(-1) {
             set_concurrency(call, id, new.reserved_concurrent_executions).await?;
         }
         set_tags(call, id, old, new).await?;
-        let found = settle::get(call, id).await?;
-        if version.is_none() {
-            version = last_version(call, id).await?.and_then(|last| last.version);
-        }
         let around = Surroundings {
             version,
-            reserved: found.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions()),
-            tags: tags::recorded_from(found.tags()),
+            reserved: new.reserved_concurrent_executions,
+            tags: new.tags.clone().unwrap_or_default(),
         };
-        outputs(call.connection, &required(found.configuration, "the function's configuration")?, around, new).await
+        outputs(call.connection, &current, around, new).await
     }
 
     async fn delete(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<(), ProviderError> {

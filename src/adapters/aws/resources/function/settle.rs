@@ -69,9 +69,16 @@ pub(super) async fn settled(call: &Call<'_>, name: &str) -> Result<FunctionConfi
     Err(call.error(ProviderErrorKind::Timeout, message).with_hint("run the command again: it goes on from here"))
 }
 
-/// Whether an answer to a change says that the next one must wait.
-pub(super) fn is_busy(state: Option<&State>, update: Option<&LastUpdateStatus>) -> bool {
-    matches!(state, Some(State::Pending)) || matches!(update, Some(LastUpdateStatus::InProgress))
+/// Waits where the answer to the last change says that the function isn't ready for the next one.
+pub(super) async fn before_change(
+    call: &Call<'_>,
+    name: &str,
+    last: &FunctionConfiguration,
+) -> Result<(), ProviderError> {
+    match readiness(last) {
+        Readiness::Ready => Ok(()),
+        _ => settled(call, name).await.map(drop),
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use resource_graph::{PropertyMap, Value};
 
 use super::super::super::managed::Call;
 use super::super::super::properties::{archive, archive_with_hash};
-use super::properties::Inputs;
+use super::properties::{Inputs, Outputs};
 use crate::ports::{ProviderError, ProviderErrorKind};
 
 /// A function's code, ready to be sent.
@@ -23,6 +23,10 @@ pub(super) struct Code {
 impl Code {
     /// Reads what the inputs name.
     pub(super) async fn of(call: &Call<'_>, inputs: &Inputs) -> Result<Self, ProviderError> {
+        if inputs.package_type.as_deref().is_some_and(|kind| kind != "Zip") {
+            let message = format!("the function {} is a container image, which isn't supported", inputs.name);
+            return Err(call.error(ProviderErrorKind::Refused, message).with_hint("give its code as a zip package"));
+        }
         let Inputs { s3_bucket, s3_key, s3_object_version, .. } = inputs.clone();
         let zip = match (archive(call.given, "code"), &s3_bucket) {
             (Some(archive), None) => {
@@ -61,9 +65,19 @@ impl Code {
 /// Whether the code differs between two sets of inputs.
 pub(super) fn differs(old: &PropertyMap, new: &PropertyMap) -> bool {
     ["code", "s3Bucket", "s3Key", "s3ObjectVersion", "architectures"].iter().any(|name| {
-        let exposed = |map: &PropertyMap| map.get(name).map(|value| value.exposed().clone()).filter(|value| !value.is_null());
+        let exposed =
+            |map: &PropertyMap| map.get(name).map(|value| value.exposed().clone()).filter(|value| !value.is_null());
         exposed(old) != exposed(new)
     })
+}
+
+/// Whether the function has the code of the inputs already.
+pub(super) fn is_there(given: &PropertyMap, found: &Outputs) -> bool {
+    let wanted = archive(given, "code").and_then(|archive| hex::decode(archive.hash.as_ref()?).ok());
+    let architectures =
+        given.list("architectures").map(|list| list.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+    wanted.is_some_and(|hash| STANDARD.encode(hash) == found.code_hash())
+        && found.has_architectures(&architectures.unwrap_or_else(|| vec!["x86_64"]))
 }
 
 /// The `code` input as the cloud has it: the given archive, with the cloud's hash where that differs.
