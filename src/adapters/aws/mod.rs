@@ -1,4 +1,23 @@
-//! Amazon Web Services: what it calls things, what it refuses, and how it is spoken to.
+//! AWS: Lambda functions behind HTTP APIs, made through the SDKs, recorded as Pulumi's AWS provider records them.
+//!
+//! [`Aws`] is the cloud. `calls` sends requests and tries again, `managed` is the frame that all resource types share,
+//! `resources` holds one small module for each type, and `blueprint` turns components into resources. [`naming`] and
+//! [`validation`] hold what AWS calls things and what it refuses.
 
+mod blueprint;
+mod calls;
+mod cloud;
+mod connection;
+mod http;
+mod managed;
 pub mod naming;
+mod policy_document;
+mod properties;
+mod quota;
+mod recent_output;
+mod resources;
+mod tags;
 pub mod validation;
+
+pub use cloud::Aws;
+pub use connection::{AwsSettings, LocalCredentials};

@@ -1,0 +1,34 @@
+//! One operation of an AWS service: its name, the IAM permission it needs, and the quota it counts against.
+
+use crate::ports::CallKind;
+
+/// An operation of a service.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Action {
+    /// Service and operation as users know them: `lambda:CreateFunction`.
+    pub(in super::super) name: &'static str,
+    /// The permission that it needs in an IAM policy; mostly the name itself.
+    pub(in super::super) permission: &'static str,
+    /// The quota class.
+    pub(in super::super) quota: &'static str,
+    /// Whether it changes something.
+    pub(in super::super) kind: CallKind,
+}
+
+impl Action {
+    /// An operation that only reads.
+    pub(in super::super) const fn read(name: &'static str, quota: &'static str) -> Self {
+        Self { name, permission: name, quota, kind: CallKind::Read }
+    }
+
+    /// An operation that changes something.
+    pub(in super::super) const fn write(name: &'static str, quota: &'static str) -> Self {
+        Self { name, permission: name, quota, kind: CallKind::Write }
+    }
+
+    /// Sets the permission where it isn't called like the operation.
+    pub(in super::super) const fn needs(mut self, permission: &'static str) -> Self {
+        self.permission = permission;
+        self
+    }
+}

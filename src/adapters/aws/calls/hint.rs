@@ -1,0 +1,119 @@
+//! What to do next about a failure: the remedy for what AWS users run into.
+
+use super::{Action, Class, Failure};
+use crate::adapters::aws::connection::Origin;
+
+/// The remedy for a failed call of `action`, made from `origin`.
+pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option<String> {
+    let credentials = origin.credentials();
+    Some(match failure.class {
+        Class::Denied => match failure.code.as_deref() {
+            None => missing_credentials(&failure.message, origin),
+            Some("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => match &origin.profile {
+                Some(profile) => format!("the credentials of {credentials} have expired: renew them (for SSO: aws sso login --profile {profile})"),
+                None => format!("the credentials of {credentials} have expired: renew them"),
+            },
+            Some("InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "InvalidToken" | "AuthFailure") => {
+                format!("{} doesn't know the access key of {credentials}: check the key, the region and the endpoint", origin.target())
+            }
+            Some("SignatureDoesNotMatch" | "InvalidSignatureException" | "IncompleteSignature" | "IncompleteSignatureException") => {
+                format!("the secret access key of {credentials} doesn't fit its access key, or this machine's clock is off")
+            }
+            Some("OptInRequired") => format!("enable the region {} for the account, or take another one", origin.region),
+            _ => {
+                let (permission, resource) = denied(&failure.message).unwrap_or((action.permission.to_owned(), None));
+                let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
+                format!("allow {permission}{on} to {credentials}, or use credentials that may")
+            }
+        },
+        Class::Unavailable => format!("check that {} can be reached from here, then run the command again", origin.target()),
+        Class::Throttled => "other programs use up the account's quota of this API: wait, then run the command again".to_owned(),
+        Class::Conflict => "something else keeps changing the same thing: wait until it is done, then run the command again".to_owned(),
+        Class::Propagating => "IAM hasn't spread the role within a minute: check that its trust policy names lambda.amazonaws.com, then run the command again".to_owned(),
+        Class::Refused => return refusal(failure),
+        Class::NotFound | Class::AlreadyExists | Class::Internal => return None,
+    })
+}
+
+fn missing_credentials(message: &str, origin: &Origin) -> String {
+    let message = message.to_ascii_lowercase();
+    match &origin.profile {
+        Some(profile) if message.contains("sso") || message.contains("token") => {
+            format!("log in: aws sso login --profile {profile}")
+        }
+        Some(profile) => format!(
+            "the profile '{profile}' gives no credentials: look at it in ~/.aws/config and ~/.aws/credentials (aws configure list --profile {profile})"
+        ),
+        None => "no AWS credentials were found: set `profile` for the environment, give --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+    }
+}
+
+/// Reads "… is not authorized to perform: lambda:CreateFunction on resource: arn:… because …".
+fn denied(message: &str) -> Option<(String, Option<String>)> {
+    let word = |text: &str| text.split([' ', ',', ')']).next().unwrap_or_default().trim_end_matches('.').to_owned();
+    let permission = word(message.split_once("not authorized to perform: ")?.1);
+    let resource = message.split_once("on resource: ").map(|(_, rest)| word(rest)).filter(|text| !text.is_empty());
+    permission.contains(':').then_some((permission, resource))
+}
+
+fn refusal(failure: &Failure) -> Option<String> {
+    let message = &failure.message;
+    Some(match failure.code.as_deref() {
+        Some("LimitExceededException" | "LimitExceeded" | "CodeStorageExceededException" | "TooManyBuckets") => {
+            "a quota of the account is used up: delete what isn't needed, or ask AWS for more in Service Quotas".to_owned()
+        }
+        Some("RequestEntityTooLargeException" | "RequestTooLargeException" | "EntityTooLarge") => {
+            "the package is too large: leave out what the server doesn't need (.semantestignore)".to_owned()
+        }
+        Some("BadRequestException") if message.contains("Insufficient permissions to enable logging") => {
+            "allow logs:CreateLogDelivery, logs:PutResourcePolicy, logs:UpdateLogDelivery, logs:DeleteLogDelivery, logs:GetLogDelivery, logs:ListLogDeliveries, logs:DescribeResourcePolicies and logs:DescribeLogGroups: access logs need them".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::aws::quota;
+
+    const ACTION: Action = Action::write("lambda:CreateFunction", quota::LAMBDA_CONTROL);
+
+    fn failure(class: Class, code: Option<&str>, message: &str) -> Failure {
+        Failure {
+            class,
+            code: code.map(str::to_owned),
+            message: message.to_owned(),
+            request_id: None,
+            retry_after: None,
+            in_doubt: false,
+        }
+    }
+
+    fn origin(profile: Option<&str>) -> Origin {
+        Origin { region: "eu-west-1".to_owned(), profile: profile.map(str::to_owned), endpoint: None }
+    }
+
+    #[test]
+    fn a_denial_names_the_action_and_resource_that_aws_names() {
+        let message = "User: arn:aws:iam::123456789012:user/dev is not authorized to perform: iam:PassRole on resource: arn:aws:iam::123456789012:role/api because no identity-based policy allows the iam:PassRole action";
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("AccessDeniedException"), message), &origin(None)).unwrap();
+        assert!(hint.contains("allow iam:PassRole on arn:aws:iam::123456789012:role/api"), "{hint}");
+    }
+
+    #[test]
+    fn a_denial_without_details_names_the_permission_of_the_call() {
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("AccessDenied"), "Access Denied"), &origin(Some("staging")))
+                .unwrap();
+        assert!(hint.contains("lambda:CreateFunction") && hint.contains("staging"), "{hint}");
+    }
+
+    #[test]
+    fn expired_credentials_of_a_profile_say_how_to_log_in() {
+        let hint =
+            hint(ACTION, &failure(Class::Denied, Some("ExpiredToken"), "expired"), &origin(Some("staging"))).unwrap();
+        assert!(hint.contains("aws sso login --profile staging"), "{hint}");
+    }
+}

@@ -1,0 +1,108 @@
+//! AWS as the application sees it: its resource types, quotas, who we are, and the blueprint of components.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn};
+
+use super::connection::{Account, AwsSettings, Connection};
+use super::{blueprint, quota, recent_output, resources};
+use crate::domain::provider::Provider;
+use crate::ports::{ArtifactStore, Blueprint, BlueprintRequest, Cloud, CloudIdentity, ProviderError, ResourceProvider};
+
+/// The version of Pulumi's AWS provider whose states are written.
+const PULUMI_AWS_VERSION: &str = "7.48.0";
+
+/// The services that are called, as Pulumi's provider names their endpoints.
+const SERVICES: [&str; 6] = ["apigatewayv2", "iam", "lambda", "logs", "s3", "sts"];
+
+/// One account and region of AWS, or an emulator of it.
+pub struct Aws {
+    connection: Arc<Connection>,
+    resources: BTreeMap<&'static str, Arc<dyn ResourceProvider>>,
+}
+
+impl std::fmt::Debug for Aws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Aws").field("target", &self.connection.origin.target()).finish_non_exhaustive()
+    }
+}
+
+impl Aws {
+    /// Reads the configuration of the environment and the shared files. Calls nothing yet: [`Cloud::identity`] is the first
+    /// call.
+    ///
+    /// # Errors
+    /// When no region is set.
+    pub async fn connect(settings: AwsSettings, artifacts: Arc<dyn ArtifactStore>) -> Result<Self, ProviderError> {
+        let connection = Arc::new(Connection::open(settings, artifacts).await?);
+        let resources = resources::all(&connection);
+        Ok(Self { connection, resources })
+    }
+
+    /// The region that resources go to.
+    pub fn region(&self) -> &str {
+        &self.connection.region
+    }
+
+    /// The URL that stands for all services, where it isn't AWS's own.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.connection.origin.endpoint.as_deref()
+    }
+}
+
+impl ResourceTypes for Aws {
+    fn info(&self, token: &TypeToken) -> Option<&ResourceTypeInfo> {
+        self.resources.get(token.as_str()).map(|resource| resource.info())
+    }
+}
+
+#[async_trait]
+impl Cloud for Aws {
+    fn provider(&self) -> Provider {
+        Provider::Aws
+    }
+
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        quota::quotas(self.connection.is_emulated())
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        let Account { id, principal, .. } = self.connection.account().await?.clone();
+        Ok(CloudIdentity { account: id, principal, region: self.connection.region.clone() })
+    }
+
+    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
+        self.resources.get(token.as_str()).cloned()
+    }
+
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        Ok(blueprint::blueprint(request, &self.connection.region))
+    }
+
+    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
+        let name = format!("default_{}", PULUMI_AWS_VERSION.replace('.', "_"));
+        let mut inputs = PropertyMap::from([("region", identity.region.as_str()), ("version", PULUMI_AWS_VERSION)]);
+        inputs.insert("__internal", PropertyMap::new());
+        if let Some(endpoint) = self.endpoint() {
+            // A default provider's configuration is all strings, JSON texts among them (SPEC.md section 1.7).
+            let endpoints: serde_json::Map<_, _> =
+                SERVICES.map(|service| (service.to_owned(), endpoint.into())).into_iter().collect();
+            inputs.insert("endpoints", serde_json::Value::from(vec![endpoints]).to_string());
+            for flag in ["s3UsePathStyle", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"]
+            {
+                inputs.insert(flag, "true");
+            }
+        }
+        (name, inputs)
+    }
+
+    async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        recent_output::read(&self.connection, outputs).await
+    }
+
+    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
+        blueprint::component_urn(project, stack, component)
+    }
+}

@@ -1,0 +1,265 @@
+//! The connection to an AWS account: settings, the SDK's configuration, one client for each service on first use, and who we
+//! are.
+//!
+//! Credentials, region and endpoints come from aws-config's default chain, so `AWS_PROFILE`, `AWS_ENDPOINT_URL`,
+//! `AWS_ENDPOINT_URL_LAMBDA`, SSO, web identity and the rest work as with every AWS tool. The SDK's own retries are off:
+//! [`super::calls`] does them, since only it knows the quotas.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use tokio::sync::OnceCell;
+
+use super::calls::{Action, DirectGate, Patience, Sender};
+use super::http::LazyHttpClient;
+use super::quota;
+use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
+
+/// A connection that isn't made in this time is given up.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer that doesn't come in this time is given up; uploads get more, by their size.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How to reach AWS. What is left out comes from the environment and the shared configuration files.
+#[derive(Clone, Default)]
+pub struct AwsSettings {
+    /// The region.
+    pub region: Option<String>,
+    /// The profile of the shared configuration files.
+    pub profile: Option<String>,
+    /// The URL of an emulator or a proxy that stands for all services.
+    pub endpoint: Option<String>,
+    /// The only account that may be deployed to.
+    pub expected_account: Option<String>,
+    /// Credentials for the embedded local cloud; never for AWS itself, where the default chain gives them.
+    pub local_credentials: Option<LocalCredentials>,
+}
+
+/// Credentials of an emulator. They open nothing, so they are no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalCredentials {
+    /// The access key: for MiniStack the account's number.
+    pub access_key_id: String,
+    /// The secret key: any text.
+    pub secret_access_key: String,
+}
+
+/// Where calls come from and go to, in the words of error messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) region: String,
+    pub(super) profile: Option<String>,
+    pub(super) endpoint: Option<String>,
+}
+
+impl Origin {
+    /// Whose credentials are used.
+    pub(super) fn credentials(&self) -> String {
+        match &self.profile {
+            Some(profile) => format!("profile '{profile}'"),
+            None => "the environment".to_owned(),
+        }
+    }
+
+    /// What is called.
+    pub(super) fn target(&self) -> String {
+        match &self.endpoint {
+            Some(endpoint) => format!("the endpoint {endpoint}"),
+            None => format!("AWS in {}", self.region),
+        }
+    }
+}
+
+/// Who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Account {
+    /// The account's number.
+    pub(super) id: String,
+    /// The ARN of the user or role.
+    pub(super) principal: String,
+    /// `aws`, `aws-cn`, `aws-us-gov` …
+    pub(super) partition: String,
+}
+
+/// A connection to one account and region.
+pub(super) struct Connection {
+    config: SdkConfig,
+    pub(super) origin: Origin,
+    pub(super) region: String,
+    expected_account: Option<String>,
+    pub(super) artifacts: Arc<dyn ArtifactStore>,
+    account: OnceCell<Account>,
+    apigatewayv2: OnceLock<aws_sdk_apigatewayv2::Client>,
+    iam: OnceLock<aws_sdk_iam::Client>,
+    lambda: OnceLock<aws_sdk_lambda::Client>,
+    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
+    s3: OnceLock<aws_sdk_s3::Client>,
+    sts: OnceLock<aws_sdk_sts::Client>,
+}
+
+macro_rules! client {
+    ($(#[$doc:meta])* $name:ident, $service:ident) => {
+        $(#[$doc])*
+        pub(super) fn $name(&self) -> &$service::Client {
+            self.$name.get_or_init(|| $service::Client::new(&self.config))
+        }
+    };
+}
+
+impl Connection {
+    /// Reads the configuration. Makes no call, but for what a credential source itself needs.
+    pub(super) async fn open(settings: AwsSettings, artifacts: Arc<dyn ArtifactStore>) -> Result<Self, ProviderError> {
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(LazyHttpClient::default())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            // It would end uploads over slow lines; the timeouts above are enough.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(endpoint) = &settings.endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some(local) = &settings.local_credentials {
+            let (key, secret) = (&local.access_key_id, &local.secret_access_key);
+            loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local cloud"));
+        }
+        let config = loader.load().await;
+        let Some(region) = config.region().map(ToString::to_string) else {
+            let message = match &settings.profile {
+                Some(profile) => {
+                    format!("no AWS region is set: neither for the environment nor in the profile '{profile}'")
+                }
+                None => "no AWS region is set".to_owned(),
+            };
+            return Err(ProviderError::new(ProviderErrorKind::Refused, message)
+                .with_hint("set `region` for the environment, give --region, or set AWS_REGION"));
+        };
+        let origin = Origin {
+            region: region.clone(),
+            profile: settings.profile,
+            endpoint: config.endpoint_url().map(str::to_owned),
+        };
+        Ok(Self {
+            config,
+            origin,
+            region,
+            expected_account: settings.expected_account,
+            artifacts,
+            account: OnceCell::new(),
+            apigatewayv2: OnceLock::new(),
+            iam: OnceLock::new(),
+            lambda: OnceLock::new(),
+            logs: OnceLock::new(),
+            s3: OnceLock::new(),
+            sts: OnceLock::new(),
+        })
+    }
+
+    client!(
+        /// API Gateway for HTTP and WebSocket APIs.
+        apigatewayv2, aws_sdk_apigatewayv2
+    );
+    client!(iam, aws_sdk_iam);
+    client!(lambda, aws_sdk_lambda);
+    client!(
+        /// CloudWatch Logs.
+        logs, aws_sdk_cloudwatchlogs
+    );
+    client!(sts, aws_sdk_sts);
+
+    /// S3, with the bucket in the path at endpoints that aren't AWS's: emulators have no name for each bucket.
+    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| {
+            let config = aws_sdk_s3::config::Builder::from(&self.config);
+            aws_sdk_s3::Client::from_conf(config.force_path_style(self.origin.endpoint.is_some()).build())
+        })
+    }
+
+    /// Who we are: asked once, then known.
+    ///
+    /// # Errors
+    /// When credentials or endpoint don't work, or the account isn't the expected one.
+    pub(super) async fn account(&self) -> Result<&Account, ProviderError> {
+        self.account.get_or_try_init(|| self.ask_account()).await
+    }
+
+    async fn ask_account(&self) -> Result<Account, ProviderError> {
+        const GET_CALLER_IDENTITY: Action = Action::read("sts:GetCallerIdentity", quota::STS);
+        let gate = DirectGate::new();
+        let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting };
+        let on = self.origin.credentials();
+        let answer = sender.send(GET_CALLER_IDENTITY, &on, || self.sts().get_caller_identity().send()).await?;
+        let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
+            let message = format!("{} didn't say which account {on} belongs to", self.origin.target());
+            return Err(ProviderError::new(ProviderErrorKind::Internal, message));
+        };
+        if let Some(expected) = self.expected_account.as_ref().filter(|expected| **expected != account) {
+            let message =
+                format!("{on} belongs to the account {account}, but this environment is for {expected} alone");
+            return Err(ProviderError::new(ProviderErrorKind::Denied, message).with_code("wrong-account").with_hint(
+                format!("use a profile of the account {expected}, or correct `account` of the environment"),
+            ));
+        }
+        let partition = arn.split(':').nth(1).filter(|text| !text.is_empty()).unwrap_or("aws").to_owned();
+        Ok(Account { id: account, principal: arn, partition })
+    }
+
+    /// The ARN of a thing of a service in this region and account.
+    pub(super) async fn arn(&self, service: &str, resource: &str) -> Result<String, ProviderError> {
+        let Account { id, partition, .. } = self.account().await?;
+        Ok(format!("arn:{partition}:{service}:{}:{id}:{resource}", self.region))
+    }
+
+    /// Whether calls go to an emulator on this machine.
+    pub(super) fn is_emulated(&self) -> bool {
+        self.origin.endpoint.as_deref().is_some_and(is_loopback)
+    }
+
+    /// The time that an upload of `bytes` may take: a slow line carries 64 KiB a second.
+    pub(super) fn upload_timeouts(&self, bytes: u64) -> TimeoutConfig {
+        let answer = ANSWER_TIMEOUT + Duration::from_secs(bytes / (64 * 1024));
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(answer).build()
+    }
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(url: &str) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['/', '?']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulators_on_this_machine_are_told_from_others() {
+        for local in ["http://127.0.0.1:4566", "http://localhost:4566/", "http://[::1]:4566", "http://s3.localhost"] {
+            assert!(is_loopback(local), "{local}");
+        }
+        for other in ["https://lambda.eu-west-1.amazonaws.com", "http://10.0.0.1:4566", "http://localhost.example.com"]
+        {
+            assert!(!is_loopback(other), "{other}");
+        }
+    }
+}

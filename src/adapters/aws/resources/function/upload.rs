@@ -1,0 +1,88 @@
+//! The code's way to Lambda: the packaged zip, or an object in S3.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::FunctionCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use resource_graph::{PropertyMap, Value};
+
+use super::super::super::managed::Call;
+use super::super::super::properties::{archive, archive_with_hash};
+use super::properties::{Inputs, Outputs};
+use crate::ports::{ProviderError, ProviderErrorKind};
+
+/// A function's code, ready to be sent.
+#[derive(Clone)]
+pub(super) struct Code {
+    pub(super) zip: Option<Blob>,
+    pub(super) s3_bucket: Option<String>,
+    pub(super) s3_key: Option<String>,
+    pub(super) s3_object_version: Option<String>,
+}
+
+impl Code {
+    /// Reads what the inputs name.
+    pub(super) async fn of(call: &Call<'_>, inputs: &Inputs) -> Result<Self, ProviderError> {
+        if inputs.package_type.as_deref().is_some_and(|kind| kind != "Zip") {
+            let message = format!("the function {} is a container image, which isn't supported", inputs.name);
+            return Err(call.error(ProviderErrorKind::Refused, message).with_hint("give its code as a zip package"));
+        }
+        let Inputs { s3_bucket, s3_key, s3_object_version, .. } = inputs.clone();
+        let zip = match (archive(call.given, "code"), &s3_bucket) {
+            (Some(archive), None) => {
+                let path = call.connection.artifacts.locate(archive).await?;
+                let bytes = tokio::fs::read(&path).await.map_err(|error| {
+                    let message = format!("the package {} can't be read: {error}", path.display());
+                    call.error(ProviderErrorKind::Internal, message)
+                })?;
+                Some(Blob::new(bytes))
+            }
+            (None, Some(_)) => None,
+            _ => {
+                let message = format!("the function {} needs either `code` or `s3Bucket` and `s3Key`", inputs.name);
+                return Err(call.error(ProviderErrorKind::Refused, message));
+            }
+        };
+        Ok(Self { zip, s3_bucket, s3_key, s3_object_version })
+    }
+
+    /// Bytes that a request with it carries.
+    pub(super) fn bytes(&self) -> u64 {
+        self.zip.as_ref().map_or(0, |zip| zip.as_ref().len() as u64)
+    }
+
+    /// The code as `CreateFunction` takes it.
+    pub(super) fn for_creation(self) -> FunctionCode {
+        FunctionCode::builder()
+            .set_zip_file(self.zip)
+            .set_s3_bucket(self.s3_bucket)
+            .set_s3_key(self.s3_key)
+            .set_s3_object_version(self.s3_object_version)
+            .build()
+    }
+}
+
+/// Whether the code differs between two sets of inputs.
+pub(super) fn differs(old: &PropertyMap, new: &PropertyMap) -> bool {
+    ["code", "s3Bucket", "s3Key", "s3ObjectVersion", "architectures"].iter().any(|name| {
+        let exposed =
+            |map: &PropertyMap| map.get(name).map(|value| value.exposed().clone()).filter(|value| !value.is_null());
+        exposed(old) != exposed(new)
+    })
+}
+
+/// Whether the function has the code of the inputs already.
+pub(super) fn is_there(given: &PropertyMap, found: &Outputs) -> bool {
+    let wanted = archive(given, "code").and_then(|archive| hex::decode(archive.hash.as_ref()?).ok());
+    let architectures =
+        given.list("architectures").map(|list| list.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+    wanted.is_some_and(|hash| STANDARD.encode(hash) == found.code_hash())
+        && found.has_architectures(&architectures.unwrap_or_else(|| vec!["x86_64"]))
+}
+
+/// The `code` input as the cloud has it: the given archive, with the cloud's hash where that differs.
+pub(super) fn found(given: &PropertyMap, code_sha256: &str) -> Option<Value> {
+    let archive = archive(given, "code")?;
+    let hash = hex::encode(STANDARD.decode(code_sha256).ok()?);
+    (archive.hash.as_deref() != Some(hash.as_str()) && !hash.is_empty()).then(|| archive_with_hash(archive, hash))
+}

@@ -1,0 +1,298 @@
+//! `aws:apigatewayv2/stage:Stage`: what of an API is live, with its access logs and limits. Its id is its name.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use aws_sdk_apigatewayv2::types::{AccessLogSettings as AccessLog, LoggingLevel, RouteSettings as Settings};
+use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
+use serde::{Deserialize, Serialize};
+
+use super::super::calls::Action;
+use super::super::managed::{AwsResource, Call, Remote, optional, required};
+use super::super::properties::{Default, Shape, same_set};
+use super::super::quota::API_GATEWAY;
+use super::super::tags::{self, Tags};
+use super::api;
+use crate::ports::ProviderError;
+
+const CREATE: Action = Action::write("apigateway:CreateStage", API_GATEWAY).needs("apigateway:POST");
+const GET: Action = Action::read("apigateway:GetStage", API_GATEWAY).needs("apigateway:GET");
+const UPDATE: Action = Action::write("apigateway:UpdateStage", API_GATEWAY).needs("apigateway:PATCH");
+const DELETE_LOGS: Action = Action::write("apigateway:DeleteAccessLogSettings", API_GATEWAY).needs("apigateway:DELETE");
+const DELETE_ROUTE_SETTINGS: Action =
+    Action::write("apigateway:DeleteRouteSettings", API_GATEWAY).needs("apigateway:DELETE");
+const TAG: Action = Action::write("apigateway:TagResource", API_GATEWAY).needs("apigateway:TagResource");
+const UNTAG: Action = Action::write("apigateway:UntagResource", API_GATEWAY).needs("apigateway:UntagResource");
+const DELETE: Action = Action::write("apigateway:DeleteStage", API_GATEWAY).needs("apigateway:DELETE");
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(in super::super) struct Inputs {
+    api_id: String,
+    name: String,
+    access_log_settings: Option<AccessLogSettings>,
+    auto_deploy: Option<bool>,
+    client_certificate_id: Option<String>,
+    default_route_settings: Option<RouteSettings>,
+    deployment_id: Option<String>,
+    description: Option<String>,
+    route_settings: Option<Vec<RouteSetting>>,
+    stage_variables: Option<BTreeMap<String, String>>,
+    tags: Option<Tags>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct AccessLogSettings {
+    destination_arn: String,
+    format: String,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct RouteSettings {
+    data_trace_enabled: Option<bool>,
+    detailed_metrics_enabled: Option<bool>,
+    logging_level: Option<String>,
+    throttling_burst_limit: Option<i32>,
+    throttling_rate_limit: Option<f64>,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct RouteSetting {
+    route_key: String,
+    #[serde(flatten)]
+    settings: RouteSettings,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Outputs {
+    #[serde(flatten)]
+    inputs: Inputs,
+    arn: String,
+    execution_arn: String,
+    invoke_url: String,
+    tags_all: Tags,
+}
+
+impl RouteSettings {
+    fn of(found: &Settings) -> Self {
+        Self {
+            data_trace_enabled: Some(found.data_trace_enabled().unwrap_or(false)),
+            detailed_metrics_enabled: Some(found.detailed_metrics_enabled().unwrap_or(false)),
+            logging_level: Some(found.logging_level().map_or("", LoggingLevel::as_str).to_owned()),
+            throttling_burst_limit: Some(found.throttling_burst_limit().unwrap_or(0)),
+            throttling_rate_limit: Some(found.throttling_rate_limit().unwrap_or(0.0)),
+        }
+    }
+
+    fn for_sdk(&self) -> Settings {
+        // 0 means no limit of its own to Pulumi, but no request at all to API Gateway.
+        Settings::builder()
+            .set_data_trace_enabled(self.data_trace_enabled)
+            .set_detailed_metrics_enabled(self.detailed_metrics_enabled)
+            .set_logging_level(self.logging_level.as_deref().filter(|level| !level.is_empty()).map(LoggingLevel::from))
+            .set_throttling_burst_limit(self.throttling_burst_limit.filter(|limit| *limit > 0))
+            .set_throttling_rate_limit(self.throttling_rate_limit.filter(|limit| *limit > 0.0))
+            .build()
+    }
+}
+
+impl Inputs {
+    fn access_log(&self) -> Option<AccessLog> {
+        let settings = self.access_log_settings.as_ref()?;
+        Some(AccessLog::builder().destination_arn(&settings.destination_arn).format(&settings.format).build())
+    }
+
+    fn settings_by_route(&self) -> Option<HashMap<String, Settings>> {
+        let settings = self.route_settings.as_ref()?;
+        Some(settings.iter().map(|one| (one.route_key.clone(), one.settings.for_sdk())).collect())
+    }
+
+    fn title(&self) -> String {
+        format!("'{}' of the API {}", self.name, self.api_id)
+    }
+}
+
+/// Outputs from the answers of all operations on a stage, which are of one shape but of different types.
+macro_rules! outputs {
+    ($call:expr, $api_id:expr, $answer:expr) => {{
+        let (answer, api_id, connection) = ($answer, $api_id, $call.connection);
+        let name = required(answer.stage_name, "the stage's name")?;
+        let partition = &connection.account().await?.partition;
+        let tags = tags::recorded_from(answer.tags.as_ref());
+        let text = |text: Option<String>| Some(text.unwrap_or_default());
+        let mut route_settings: Vec<_> = answer
+            .route_settings
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, settings)| RouteSetting { route_key: key.clone(), settings: RouteSettings::of(settings) })
+            .collect();
+        route_settings.sort_by(|one, other| one.route_key.cmp(&other.route_key));
+        let inputs = Inputs {
+            api_id: api_id.clone(),
+            access_log_settings: answer.access_log_settings.and_then(|log| {
+                let destination_arn = log.destination_arn.filter(|arn| !arn.is_empty())?;
+                Some(AccessLogSettings { destination_arn, format: log.format.unwrap_or_default() })
+            }),
+            auto_deploy: Some(answer.auto_deploy.unwrap_or(false)),
+            client_certificate_id: text(answer.client_certificate_id),
+            default_route_settings: answer.default_route_settings.as_ref().map(RouteSettings::of),
+            deployment_id: text(answer.deployment_id),
+            description: text(answer.description),
+            route_settings: Some(route_settings),
+            stage_variables: Some(answer.stage_variables.unwrap_or_default().into_iter().collect()),
+            tags: Some(tags.clone()),
+            name: name.clone(),
+        };
+        let path = if name == "$default" { String::new() } else { name.clone() };
+        Ok::<_, ProviderError>(Outputs {
+            inputs,
+            arn: arn(partition, &connection.region, api_id, &name),
+            execution_arn: connection.arn("execute-api", &format!("{api_id}/{name}")).await?,
+            invoke_url: format!("https://{api_id}.execute-api.{}.{}/{path}", connection.region, domain(partition)),
+            tags_all: tags,
+        })
+    }};
+}
+
+fn arn(partition: &str, region: &str, api_id: &str, name: &str) -> String {
+    format!("arn:{partition}:apigateway:{region}::/apis/{api_id}/stages/{name}")
+}
+
+/// The domain of a partition's services.
+fn domain(partition: &str) -> &'static str {
+    if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+async fn get(call: &Call<'_>, inputs: &Inputs, name: &str) -> Result<Outputs, ProviderError> {
+    let request = call.connection.apigatewayv2().get_stage().api_id(&inputs.api_id).stage_name(name);
+    let answer = call.send(GET, &inputs.title(), || request.clone().send()).await?;
+    outputs!(call, &inputs.api_id, answer)
+}
+
+pub(in super::super) struct Stage;
+
+#[async_trait]
+impl AwsResource for Stage {
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    const INFO: &'static ResourceTypeInfo = &ResourceTypeInfo {
+        token: "aws:apigatewayv2/stage:Stage",
+        replace_on: &["apiId", "name", "region"],
+        stable_outputs: &["id", "arn", "apiId", "executionArn", "invokeUrl", "name", "region"],
+        delete_before_replace: true,
+        conflict_input: Some("apiId"),
+        conflict_scope: "apigatewayv2:api",
+        create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 500),
+        update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 2 }], 500),
+        delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
+        read: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 150),
+        equivalent: |input, old, new| input == "routeSettings" && same_set(old, new),
+    };
+    const SHAPE: Shape = Shape {
+        required: &["apiId", "name"],
+        identity: &["apiId", "name"],
+        generated_id: false,
+        files: &[],
+        directives: &[("region", Default::Chosen)],
+        defaults: &[
+            // With auto-deploy each change of the API makes another one.
+            ("deploymentId", Default::Chosen),
+            ("defaultRouteSettings", Default::Chosen),
+            ("defaultRouteSettings.loggingLevel", Default::Chosen),
+        ],
+        sensitive: &[],
+    };
+
+    async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
+        let request = call
+            .connection
+            .apigatewayv2()
+            .create_stage()
+            .api_id(&inputs.api_id)
+            .stage_name(&inputs.name)
+            .set_access_log_settings(inputs.access_log())
+            .set_auto_deploy(inputs.auto_deploy)
+            .set_client_certificate_id(inputs.client_certificate_id.clone().filter(|id| !id.is_empty()))
+            .set_default_route_settings(inputs.default_route_settings.as_ref().map(RouteSettings::for_sdk))
+            .set_deployment_id(inputs.deployment_id.clone().filter(|id| !id.is_empty()))
+            .set_description(inputs.description.clone())
+            .set_route_settings(inputs.settings_by_route())
+            .set_stage_variables(inputs.stage_variables.clone().map(|variables| variables.into_iter().collect()))
+            .set_tags(Some(call.creation_tags(inputs.tags.as_ref()).into_iter().collect()));
+        let inquire = || {
+            Box::pin(async {
+                // A stage's name is unique, but an emulator may take it twice.
+                optional(get(call, inputs, &inputs.name).await).map(|found| found.map(|_| None))
+            }) as _
+        };
+        let send = || {
+            let request = request.clone();
+            async move { request.send().await.map(Some) }
+        };
+        let outputs = match call.send_once(CREATE, &inputs.title(), send, &inquire).await? {
+            Some(answer) => outputs!(call, &inputs.api_id, answer)?,
+            None => get(call, inputs, &inputs.name).await?,
+        };
+        Ok(Remote { id: inputs.name.clone(), outputs })
+    }
+
+    async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
+        get(call, inputs, id).await
+    }
+
+    async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
+        let (gateway, on) = (call.connection.apigatewayv2(), new.title());
+        if old.access_log_settings.is_some() && new.access_log_settings.is_none() {
+            let request = gateway.delete_access_log_settings().api_id(&new.api_id).stage_name(id);
+            optional(call.send(DELETE_LOGS, &on, || request.clone().send()).await)?;
+        }
+        let kept = |key: &str| new.route_settings.iter().flatten().any(|one| one.route_key == key);
+        for gone in old.route_settings.iter().flatten().filter(|one| !kept(&one.route_key)) {
+            let request = gateway.delete_route_settings().api_id(&new.api_id).stage_name(id).route_key(&gone.route_key);
+            optional(call.send(DELETE_ROUTE_SETTINGS, &on, || request.clone().send()).await)?;
+        }
+        let arn = arn(&call.connection.account().await?.partition, &call.connection.region, &new.api_id, id);
+        let (set, removed) = tags::changes(old.tags.as_ref(), new.tags.as_ref());
+        if !set.is_empty() {
+            let request = gateway.tag_resource().resource_arn(&arn).set_tags(Some(set.into_iter().collect()));
+            call.send(TAG, &on, || request.clone().send()).await?;
+        }
+        if !removed.is_empty() {
+            let request = gateway.untag_resource().resource_arn(&arn).set_tag_keys(Some(removed));
+            call.send(UNTAG, &on, || request.clone().send()).await?;
+        }
+        // A variable that is to go is sent with an empty value.
+        let mut variables: HashMap<String, String> =
+            old.stage_variables.iter().flatten().map(|(name, _)| (name.clone(), String::new())).collect();
+        variables.extend(new.stage_variables.clone().into_iter().flatten());
+        let request = gateway
+            .update_stage()
+            .api_id(&new.api_id)
+            .stage_name(id)
+            .set_access_log_settings(new.access_log())
+            .auto_deploy(new.auto_deploy.unwrap_or(false))
+            .set_client_certificate_id(new.client_certificate_id.clone().filter(|id| !id.is_empty()))
+            .set_default_route_settings(new.default_route_settings.as_ref().map(RouteSettings::for_sdk))
+            .set_deployment_id(new.deployment_id.clone().filter(|id| !id.is_empty() && new.auto_deploy != Some(true)))
+            .description(new.description.clone().unwrap_or_default())
+            .set_route_settings(new.settings_by_route())
+            .set_stage_variables((!variables.is_empty()).then_some(variables));
+        let answer = call.send(UPDATE, &on, || request.clone().send()).await?;
+        outputs!(call, &new.api_id, answer)
+    }
+
+    async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
+        let request = call.connection.apigatewayv2().delete_stage().api_id(&inputs.api_id).stage_name(id);
+        call.send(DELETE, &inputs.title(), || request.clone().send()).await.map(drop)
+    }
+
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+        let outputs = get(call, inputs, &inputs.name).await?;
+        Ok(Some((api::is_ours(call, &inputs.api_id).await?, Remote { id: inputs.name.clone(), outputs })))
+    }
+}

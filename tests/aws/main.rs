@@ -1,0 +1,8 @@
+//! The AWS adapter against emulators of AWS: every resource type runs the same laws, and every call fails once in every way.
+
+mod blueprint;
+mod cases;
+mod connect;
+mod laws;
+mod schema;
+mod support;
