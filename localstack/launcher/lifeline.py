@@ -3,6 +3,7 @@
 owned: when the other end of standard input closes, because its owner let go of it or died in whatever way, this process and all it has started end.
 detached: a session of its own. It goes on only after a first line has come, which its starter sends once it has recorded the process, so that no
 server runs that nobody knows of."""
+
 import os
 import shutil
 import signal

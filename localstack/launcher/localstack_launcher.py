@@ -1,4 +1,5 @@
 """Starts LocalStack as `python -m localstack.runtime.main` does, tied to its starter by lifeline.py."""
+
 import runpy
 import sys
 

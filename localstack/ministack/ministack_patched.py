@@ -2,6 +2,7 @@
 
 The patches are in the modules beside this one, by subject; `localstack/README.md` lists them. Run with `owned FOLDER` or `detached` (see lifeline.py),
 or without arguments and with a terminal; MiniStack's own environment variables apply."""
+
 import os
 import sys
 

@@ -1,7 +1,9 @@
 """The data plane of HTTP APIs: what a function gets in payload format 2.0, who may call it, and what the caller gets when that fails.
 
 1.5.33 leaves cookies and stage variables out of events and the stage out of a named stage's path, takes every OPTIONS request for a preflight, calls
-functions that didn't permit it, waits longer than the integration's timeout, and shows callers the error of a failed function."""
+functions that didn't permit it, waits longer than the integration's timeout, and shows callers the error of a failed function.
+"""
+
 import asyncio
 import contextvars
 import fnmatch
@@ -41,11 +43,18 @@ def joined(inner):
     """Repeated headers are one, joined by commas without a space."""
 
     async def outer(scope, receive, send):
-        if scope["type"] == "http" and (scope["path"].startswith("/_aws/execute-api/") or b".execute-api." in host(scope)):
+        if scope["type"] == "http" and (
+            scope["path"].startswith("/_aws/execute-api/") or b".execute-api." in host(scope)
+        ):
             headers = {}
             for name, value in scope["headers"]:
                 headers.setdefault(name.lower(), []).append(value)
-            scope = {**scope, "headers": [(name, (b"; " if name == b"cookie" else b",").join(values)) for name, values in headers.items()]}
+            scope = {
+                **scope,
+                "headers": [
+                    (name, (b"; " if name == b"cookie" else b",").join(values)) for name, values in headers.items()
+                ],
+            }
         await inner(scope, receive, send)
 
     return outer
@@ -85,6 +94,7 @@ def remember_route(api_id, method, path):
 
 # ---- cross-origin requests
 
+
 def cors_of(config, origin):
     allowed = (config or {}).get("allowOrigins") or []
     scheme = (origin or "").split("://")[0]
@@ -99,7 +109,10 @@ def preflight(config, origin):
     # An origin that isn't allowed gets the same answer without the headers.
     headers = cors_of(config, origin)
     if headers:
-        for key, name in (("allowMethods", "Access-Control-Allow-Methods"), ("allowHeaders", "Access-Control-Allow-Headers")):
+        for key, name in (
+            ("allowMethods", "Access-Control-Allow-Methods"),
+            ("allowHeaders", "Access-Control-Allow-Headers"),
+        ):
             if config.get(key):
                 headers[name] = ",".join(config[key])
         if config.get("maxAge") is not None:
@@ -109,6 +122,7 @@ def preflight(config, origin):
 
 # ---- calling the function
 
+
 async def invoke(integration, api_id, stage, path, method, *rest, **more):
     reference = gateway._extract_lambda_ref_from_integration_uri(integration.get("integrationUri", ""))
     if not permitted(reference, api_id, stage, method.upper()):
@@ -116,7 +130,9 @@ async def invoke(integration, api_id, stage, path, method, *rest, **more):
     token = patch_functions.running.set(True)
     try:
         seconds = min(integration.get("timeoutInMillis") or LONGEST_TIMEOUT, LONGEST_TIMEOUT) / 1000
-        call = asyncio.ensure_future(invoke_lambda_proxy(integration, api_id, stage, path, method.upper(), *rest, **more))
+        call = asyncio.ensure_future(
+            invoke_lambda_proxy(integration, api_id, stage, path, method.upper(), *rest, **more)
+        )
     finally:
         patch_functions.running.reset(token)
     done, _ = await asyncio.wait({call}, timeout=seconds)
@@ -149,7 +165,9 @@ def permitted(reference, api_id, stage, method):
 
 def allows(statement, resource, source):
     principal = statement.get("Principal")
-    service = principal == "*" or (isinstance(principal, dict) and principal.get("Service") == "apigateway.amazonaws.com")
+    service = principal == "*" or (
+        isinstance(principal, dict) and principal.get("Service") == "apigateway.amazonaws.com"
+    )
     condition = statement.get("Condition") or {}
     pattern = (condition.get("ArnLike") or {}).get("AWS:SourceArn", "*")
     account = (condition.get("StringEquals") or {}).get("AWS:SourceAccount", get_account_id())
@@ -172,7 +190,12 @@ def remember_failure(result):
 
 def execute_with_event(record, event, *rest, **more):
     known = request.get()
-    if known is not None and isinstance(event, dict) and event.get("version") == "2.0" and "http" in event.get("requestContext", {}):
+    if (
+        known is not None
+        and isinstance(event, dict)
+        and event.get("version") == "2.0"
+        and "http" in event.get("requestContext", {})
+    ):
         complete(event, known["route"] or {})
     return execute_function(record, event, *rest, **more)
 

@@ -1,7 +1,9 @@
 """Lambda's control plane: versions, aliases, permissions and updates as AWS has them.
 
 1.5.33 publishes again after an update that changed nothing, lets an alias point to a version that isn't there, ignores an alias' weights, keeps one
-policy for all qualifiers, carries out dry runs, and takes what AWS refuses: an update while another is in progress, an unknown role or runtime."""
+policy for all qualifiers, carries out dry runs, and takes what AWS refuses: an update while another is in progress, an unknown role or runtime.
+"""
+
 import base64
 import contextvars
 import copy
@@ -15,17 +17,44 @@ from ministack.services import iam
 from ministack.services import lambda_svc as functions
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html, ended ones among them: functions of those go on running.
-RUNTIMES = re.compile(r"nodejs(1[02468]|2[0246])\.x|python3\.(\d|1[0-4])|java(8|8\.al2|11|17|21|25)|dotnet([68]|10)|ruby[34]\.\d|provided(\.al2(023)?)?|go1\.x")
+RUNTIMES = re.compile(
+    r"nodejs(1[02468]|2[0246])\.x|python3\.(\d|1[0-4])|java(8|8\.al2|11|17|21|25)|dotnet([68]|10)|ruby[34]\.\d|provided(\.al2(023)?)?|go1\.x"
+)
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED = {
-    "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME",
-    "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API",
-    "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
 }
 # What differs between a version and the function that it was published from.
-OF_A_VERSION = {"Version", "FunctionArn", "RevisionId", "LastModified", "State", "StateReason", "StateReasonCode", "LastUpdateStatus",
-                "LastUpdateStatusReason", "LastUpdateStatusReasonCode", "Description"}
+OF_A_VERSION = {
+    "Version",
+    "FunctionArn",
+    "RevisionId",
+    "LastModified",
+    "State",
+    "StateReason",
+    "StateReasonCode",
+    "LastUpdateStatus",
+    "LastUpdateStatusReason",
+    "LastUpdateStatusReasonCode",
+    "Description",
+}
 
 create_function = functions._create_function
 update_code = functions._update_code
@@ -48,7 +77,9 @@ def apply():
     functions._update_config = checked_update_config
     functions._publish_version = publish_when_changed
     functions._create_alias = lambda function, data: missing_version(function, data) or create_alias(function, data)
-    functions._update_alias = lambda function, alias, data: missing_version(function, data) or update_alias(function, alias, data)
+    functions._update_alias = lambda function, alias, data: missing_version(function, data) or update_alias(
+        function, alias, data
+    )
     functions._delete_alias = delete_alias_and_policy
     functions._add_permission = add_permission
     functions._remove_permission = remove_permission
@@ -63,22 +94,31 @@ def refuse(message, code="InvalidParameterValueException", status=400):
 
 # ---- input that AWS refuses
 
+
 def invalid(data, old=None):
     runtime, memory, timeout = data.get("Runtime"), data.get("MemorySize"), data.get("Timeout")
     if runtime is not None and not RUNTIMES.fullmatch(runtime):
         return refuse(f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set")
     if memory is not None and not 128 <= memory <= 10240:
-        return refuse(f"'MemorySize' value failed to satisfy constraint: Member must have value between 128 and 10240, not {memory}")
+        return refuse(
+            f"'MemorySize' value failed to satisfy constraint: Member must have value between 128 and 10240, not {memory}"
+        )
     if timeout is not None and not 1 <= timeout <= 900:
-        return refuse(f"Value '{timeout}' at 'timeout' failed to satisfy constraint: Member must have value between 1 and 900")
+        return refuse(
+            f"Value '{timeout}' at 'timeout' failed to satisfy constraint: Member must have value between 1 and 900"
+        )
     variables = (data.get("Environment") or {}).get("Variables") or {}
     reserved = sorted(RESERVED.intersection(variables))
     if reserved:
-        return refuse("Lambda was unable to configure your environment variables because the environment variables you have provided contains "
-                      f"reserved keys that are currently not supported for modification. Reserved keys used in this request: {', '.join(reserved)}")
+        return refuse(
+            "Lambda was unable to configure your environment variables because the environment variables you have provided contains "
+            f"reserved keys that are currently not supported for modification. Reserved keys used in this request: {', '.join(reserved)}"
+        )
     if len(json.dumps(variables, separators=(",", ":")).encode()) > 4096:
-        return refuse("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the "
-                      "4KB limit.")
+        return refuse(
+            "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the "
+            "4KB limit."
+        )
     role = data.get("Role")
     return invalid_role(role) if role is not None and role != (old or {}).get("Role") else None
 
@@ -86,8 +126,10 @@ def invalid(data, old=None):
 def invalid_role(arn):
     match = re.fullmatch(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]+)", arn or "")
     if not match:
-        return refuse(f"Value '{arn}' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern",
-                      "ValidationException")
+        return refuse(
+            f"Value '{arn}' at 'role' failed to satisfy constraint: Member must satisfy regular expression pattern",
+            "ValidationException",
+        )
     role = iam._roles.get(match[2]) if match[1] == get_account_id() else None
     if role is None or "lambda.amazonaws.com" not in json.dumps(role.get("AssumeRolePolicyDocument", "")):
         return refuse("The role defined for the function cannot be assumed by Lambda.")
@@ -108,11 +150,17 @@ def checked_create(data):
 def in_progress(name):
     config = functions._functions.get(name, {}).get("config", {})
     if config.get("StateReasonCode") == "Creating":
-        return refuse("The operation cannot be performed at this time. The function is currently in the following state: Pending",
-                      "ResourceConflictException", 409)
+        return refuse(
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+            "ResourceConflictException",
+            409,
+        )
     if config.get("LastUpdateStatus") == "InProgress":
-        return refuse(f"The operation cannot be performed at this time. An update is in progress for resource: {config['FunctionArn']}",
-                      "ResourceConflictException", 409)
+        return refuse(
+            f"The operation cannot be performed at this time. An update is in progress for resource: {config['FunctionArn']}",
+            "ResourceConflictException",
+            409,
+        )
     return None
 
 
@@ -148,8 +196,11 @@ def checked_update_config(name, data):
 
 # ---- versions
 
+
 def fingerprint(record):
-    return json.dumps({key: value for key, value in record["config"].items() if key not in OF_A_VERSION}, sort_keys=True, default=str)
+    return json.dumps(
+        {key: value for key, value in record["config"].items() if key not in OF_A_VERSION}, sort_keys=True, default=str
+    )
 
 
 def publish_when_changed(name, data):
@@ -160,11 +211,17 @@ def publish_when_changed(name, data):
             return error
         config = function["config"]
         if data.get("RevisionId") not in (None, config["RevisionId"]):
-            return refuse("The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the "
-                          "latest Revision Id", "PreconditionFailedException", 412)
+            return refuse(
+                "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the "
+                "latest Revision Id",
+                "PreconditionFailedException",
+                412,
+            )
         if data.get("CodeSha256") not in (None, config["CodeSha256"]):
-            return refuse(f"CodeSHA256 ({data['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({config['CodeSha256']}). Please try "
-                          "again with the CodeSHA256 in $LATEST.")
+            return refuse(
+                f"CodeSHA256 ({data['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({config['CodeSha256']}). Please try "
+                "again with the CodeSHA256 in $LATEST."
+            )
     return publish(name, data)
 
 
@@ -180,6 +237,7 @@ def publish(name, data):
 
 # ---- aliases
 
+
 def missing_version(name, data):
     function = functions._functions.get(name)
     if function is None:
@@ -187,11 +245,15 @@ def missing_version(name, data):
     weights = (data.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     for weight in weights.values():
         if not 0 <= float(weight) <= 1:
-            return refuse(f"Value '{weight}' at 'routingConfig' failed to satisfy constraint: a weight is between 0.0 and 1.0")
+            return refuse(
+                f"Value '{weight}' at 'routingConfig' failed to satisfy constraint: a weight is between 0.0 and 1.0"
+            )
     named = [version for version in (data.get("FunctionVersion"), *weights) if version is not None]
     for version in named:
         if version != "$LATEST" and version not in function["versions"]:
-            return refuse(f"Function not found: {functions._func_arn(name)}:{version}", "ResourceNotFoundException", 404)
+            return refuse(
+                f"Function not found: {functions._func_arn(name)}:{version}", "ResourceNotFoundException", 404
+            )
     return None
 
 
@@ -203,7 +265,9 @@ def delete_alias_and_policy(name, alias):
         # The operation knows no ResourceNotFoundException: deleting what isn't there succeeds.
         return 204, {}, b""
     resource = functions._policy_resource_arn(name, alias)
-    function["policy"]["Statement"] = [statement for statement in function["policy"]["Statement"] if statement["Resource"] != resource]
+    function["policy"]["Statement"] = [
+        statement for statement in function["policy"]["Statement"] if statement["Resource"] != resource
+    ]
     return delete_alias(name, alias)
 
 
@@ -225,7 +289,12 @@ def weighted_record(function, qualifier):
 
 async def invoke_weighted(name, event, headers, path_qualifier=None, query_params=None):
     function = functions._functions.get(name)
-    qualifier = path_qualifier or functions._qp_first(query_params or {}, "Qualifier") or functions._qp_first(headers, "x-amz-qualifier") or None
+    qualifier = (
+        path_qualifier
+        or functions._qp_first(query_params or {}, "Qualifier")
+        or functions._qp_first(headers, "x-amz-qualifier")
+        or None
+    )
     if (function or {}).get("config", {}).get("StateReasonCode") == "Creating":
         return in_progress(name)
     chosen = weighted(function, qualifier)
@@ -233,6 +302,7 @@ async def invoke_weighted(name, event, headers, path_qualifier=None, query_param
 
 
 # ---- permissions: each qualifier has a policy of its own
+
 
 def of_resource(function, resource):
     return [statement for statement in function["policy"]["Statement"] if statement["Resource"] == resource]
@@ -270,7 +340,11 @@ def remove_permission(name, statement_id, query_params, path_qualifier=None):
     function, resource, error = addressed(name, query_params, path_qualifier)
     if error:
         return error
-    kept = [statement for statement in function["policy"]["Statement"] if statement["Resource"] != resource or statement["Sid"] != statement_id]
+    kept = [
+        statement
+        for statement in function["policy"]["Statement"]
+        if statement["Resource"] != resource or statement["Sid"] != statement_id
+    ]
     if len(kept) == len(function["policy"]["Statement"]):
         return refuse(f"Statement {statement_id} is not found in resource policy.", "ResourceNotFoundException", 404)
     function["policy"]["Statement"] = kept

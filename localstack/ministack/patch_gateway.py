@@ -1,13 +1,21 @@
 """API Gateway v2's control plane: conflicts, what is missing, pages and tags as AWS has them.
 
-1.5.33 lets route keys and stages repeat, deletes what is in use and what isn't there, ignores pages, and tags without the resource showing it."""
+1.5.33 lets route keys and stages repeat, deletes what is in use and what isn't there, ignores pages, and tags without the resource showing it.
+"""
+
 import json
 import re
 
 from ministack.services import apigateway as gateway
 
 ROUTE_KEY = re.compile(r"\$default|(ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*")
-KINDS = {"integrations": "Integration", "authorizers": "Authorizer", "routes": "Route", "stages": "Stage", "deployments": "Deployment"}
+KINDS = {
+    "integrations": "Integration",
+    "authorizers": "Authorizer",
+    "routes": "Route",
+    "stages": "Stage",
+    "deployments": "Deployment",
+}
 
 handle_request = gateway.handle_request
 create_route = gateway._create_route
@@ -36,7 +44,9 @@ def owner_of_api(api_id):
     """An API's address is the same for everyone. 1.5.33 looks in the caller's account only, and a caller without a signature has none."""
     scope = find_api_scope(api_id)
     if scope is None:
-        scope = next(((account, region) for (account, region, found), _ in gateway._apis.all_items() if found == api_id), None)
+        scope = next(
+            ((account, region) for (account, region, found), _ in gateway._apis.all_items() if found == api_id), None
+        )
     return scope
 
 
@@ -70,8 +80,15 @@ def delete(api=None, kind=None, identifier=None, *rest):
     if rest:
         return delete_setting(kind, resource, *rest)
     for route in gateway._routes.get(api, {}).values():
-        if kind == "integrations" and (route.get("target") or "").rsplit("/", 1)[-1] == identifier or kind == "authorizers" and route.get("authorizerId") == identifier:
-            message = f"Cannot delete {KINDS[kind]} '{identifier}' because it is referenced by the Route '{route['routeId']}'"
+        if (
+            kind == "integrations"
+            and (route.get("target") or "").rsplit("/", 1)[-1] == identifier
+            or kind == "authorizers"
+            and route.get("authorizerId") == identifier
+        ):
+            message = (
+                f"Cannot delete {KINDS[kind]} '{identifier}' because it is referenced by the Route '{route['routeId']}'"
+            )
             return refuse("ConflictException", message, 409)
     return None
 
@@ -102,8 +119,12 @@ def invalid_route(api, data, own):
         return None
     key = data.get("routeKey")
     if key is not None and not ROUTE_KEY.fullmatch(key):
-        return refuse("BadRequestException", f"The provided route key is not formatted properly for HTTP protocol. Format should be "
-                      f"\"<HTTP METHOD> /<RESOURCE PATH>\" or \"$default\"", 400)
+        return refuse(
+            "BadRequestException",
+            "The provided route key is not formatted properly for HTTP protocol. Format should be "
+            '"<HTTP METHOD> /<RESOURCE PATH>" or "$default"',
+            400,
+        )
     for route in gateway._routes.get(api, {}).values():
         if key is not None and route["routeKey"] == key and route["routeId"] != own:
             return refuse("ConflictException", f"Route with key {key} already exists for this API", 409)
@@ -112,8 +133,12 @@ def invalid_route(api, data, own):
         return refuse("NotFoundException", f"Unable to find Integration with ID {target}", 404)
     authorizer = data.get("authorizerId")
     if authorizer and authorizer not in gateway._authorizers.get(api, {}):
-        return refuse("BadRequestException", "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or JWT requires a valid "
-                      "authorizer.", 400)
+        return refuse(
+            "BadRequestException",
+            "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or JWT requires a valid "
+            "authorizer.",
+            400,
+        )
     return None
 
 

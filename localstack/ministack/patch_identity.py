@@ -1,4 +1,5 @@
 """IAM: roles in pages, and a trust policy that isn't JSON refused."""
+
 import json
 
 from ministack.services import iam
@@ -10,10 +11,16 @@ update_trust = iam._update_assume_role_policy
 
 
 def apply():
-    table = next(value for value in vars(iam).values() if isinstance(value, dict) and value.get("ListRoles") is iam._list_roles)
+    table = next(
+        value for value in vars(iam).values() if isinstance(value, dict) and value.get("ListRoles") is iam._list_roles
+    )
     table["ListRoles"] = iam._list_roles = list_roles
-    table["CreateRole"] = iam._create_role = lambda parameters: malformed(parameters, "AssumeRolePolicyDocument") or create_role(parameters)
-    table["UpdateAssumeRolePolicy"] = iam._update_assume_role_policy = lambda parameters: malformed(parameters, "PolicyDocument") or update_trust(parameters)
+    table["CreateRole"] = iam._create_role = lambda parameters: malformed(
+        parameters, "AssumeRolePolicyDocument"
+    ) or create_role(parameters)
+    table["UpdateAssumeRolePolicy"] = iam._update_assume_role_policy = lambda parameters: malformed(
+        parameters, "PolicyDocument"
+    ) or update_trust(parameters)
 
 
 def malformed(parameters, name):
@@ -32,8 +39,18 @@ def list_roles(parameters):
     except ValueError:
         return iam._error(400, "ValidationError", "MaxItems is not a number", ns="iam")
     after = iam._p(parameters, "Marker")
-    names = sorted(name for name, role in iam._roles.items() if role.get("Path", "/").startswith(prefix) and (not after or name > after))
+    names = sorted(
+        name
+        for name, role in iam._roles.items()
+        if role.get("Path", "/").startswith(prefix) and (not after or name > after)
+    )
     page = names[:limit]
     members = "".join(f"<member>{iam._role_xml(name, boundary=False)}</member>" for name in page)
-    more = f"<IsTruncated>true</IsTruncated><Marker>{page[-1]}</Marker>" if len(names) > limit else "<IsTruncated>false</IsTruncated>"
-    return iam._xml(200, "ListRolesResponse", f"<ListRolesResult><Roles>{members}</Roles>{more}</ListRolesResult>", ns="iam")
+    more = (
+        f"<IsTruncated>true</IsTruncated><Marker>{page[-1]}</Marker>"
+        if len(names) > limit
+        else "<IsTruncated>false</IsTruncated>"
+    )
+    return iam._xml(
+        200, "ListRolesResponse", f"<ListRolesResult><Roles>{members}</Roles>{more}</ListRolesResult>", ns="iam"
+    )

@@ -1,4 +1,5 @@
 """Keeps what a persistent server holds while it runs. 1.5.33 writes it on an orderly stop only, so that a killed server forgets everything."""
+
 import asyncio
 import logging
 
@@ -24,6 +25,7 @@ def saved(inner):
     async def outer(scope, receive, send):
         nonlocal writer
         if scope["type"] == "lifespan":
+
             async def before_stop():
                 message = await receive()
                 if message["type"] == "lifespan.shutdown" and writer is not None:
@@ -67,6 +69,8 @@ class Writer:
                 try:
                     # Copied here, where no request is halfway, and written elsewhere, where none has to wait for it.
                     copies = {key: copy() for key, copy in ministack_app._build_persistence_save_dict().items()}
-                    await asyncio.to_thread(persistence.save_all, {key: lambda state=state: state for key, state in copies.items()})
+                    await asyncio.to_thread(
+                        persistence.save_all, {key: lambda state=state: state for key, state in copies.items()}
+                    )
                 except Exception:
                     logger.exception("the state can't be written")

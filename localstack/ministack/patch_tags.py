@@ -1,4 +1,5 @@
 """The tagging API: log groups, HTTP APIs and stages are found by their tags too, which 1.5.33 leaves out."""
+
 from ministack.services import tagging
 
 

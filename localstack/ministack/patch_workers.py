@@ -2,6 +2,7 @@
 
 1.5.33 gives a function the server's own environment, loses the modes and links in its package, leaves behind what a timed-out function has started,
 and leaves functions running that keep a socket open when the server is gone."""
+
 import atexit
 import collections
 import os
@@ -15,8 +16,15 @@ from ministack.core import lambda_runtime as runtime
 
 # What a function may see of the server's environment, beside what Lambda sets.
 PASSED_ON = {"HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TMPDIR"}
-SET_BY_LAMBDA = {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL",
-                 "NODE_PATH"}
+SET_BY_LAMBDA = {
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "NODE_PATH",
+}
 
 spawn = runtime.Worker._spawn
 end = runtime._signal
@@ -57,12 +65,17 @@ class Subprocess:
 
 def environment(config, given):
     own = (config.get("Environment") or {}).get("Variables") or {}
-    seen = {name: value for name, value in given.items()
-            if name in own or name in PASSED_ON or name in SET_BY_LAMBDA or name not in os.environ}
+    seen = {
+        name: value
+        for name, value in given.items()
+        if name in own or name in PASSED_ON or name in SET_BY_LAMBDA or name not in os.environ
+    }
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
     seen["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{config.get('Runtime', '')}"
     seen["AWS_LAMBDA_INITIALIZATION_TYPE"] = "on-demand"
-    seen["AWS_LAMBDA_LOG_GROUP_NAME"] = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName', '')}"
+    seen["AWS_LAMBDA_LOG_GROUP_NAME"] = (config.get("LoggingConfig") or {}).get(
+        "LogGroup"
+    ) or f"/aws/lambda/{config.get('FunctionName', '')}"
     seen["_HANDLER"] = config.get("Handler", "")
     seen.setdefault("TZ", ":UTC")
     return seen

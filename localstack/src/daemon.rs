@@ -3,7 +3,6 @@
 //! A record in the user's data folder says which process it is; the process's start time in it keeps a later process of the same id from being taken
 //! for it. Everything that changes something holds a lock, so that two commands at once start one server.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -154,8 +153,8 @@ impl Daemon {
             enforce_iam,
             persist: true,
         };
-        let mut launched = start.launch(&Lifeline::Detached)?;
-        let pid = launched.process.id();
+        let mut launched = start.launch(Lifeline::Detached)?;
+        let pid = launched.pid();
         let record = Record {
             version: RECORD_VERSION,
             emulator: self.emulator,
@@ -168,17 +167,13 @@ impl Daemon {
         };
         // Only now that it is on record it may go on: a process that nobody knows of would run for ever.
         self.write(&record)?;
-        if let Some(mut lifeline) = launched.process.stdin.take() {
-            // It has ended already where this fails, which is seen next.
-            drop(lifeline.write_all(b"go\n"));
-        }
-        let ready = start.ready(&mut launched.process, &launched.instance, StartOptions::default().ready_within).await;
+        launched.go_on();
+        let ready = start.ready(&mut launched, StartOptions::default().ready_within).await;
+        launched.let_go();
         if let Err(error) = ready {
             self.end(&record).await?;
-            drop(launched.process.wait());
             return Err(error);
         }
-        reap(launched.process);
         Ok(self.ours(&record))
     }
 
@@ -318,15 +313,14 @@ impl Daemon {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(Error::file("read", &path))?,
         };
-        match serde_json::from_slice::<Record>(&text) {
-            Ok(record) if record.version <= RECORD_VERSION => Ok(Some(record)),
-            Ok(_) => {
-                let newer = std::io::Error::other("it was written by a newer version of this program");
-                Err(Error::file("read", &path)(newer))
-            }
-            // It is replaced in one step, so a damaged one is somebody's doing; it says nothing about a process that could be trusted.
-            Err(error) => Err(Error::file("read", &path)(error.into())),
+        // A newer record may have another form; its version is read first.
+        let version = |document: &serde_json::Value| document.get("version").and_then(serde_json::Value::as_u64);
+        let newer = serde_json::from_slice(&text).ok().as_ref().and_then(version) > Some(RECORD_VERSION.into());
+        let problem = |problem: String| Error::Record { emulator: self.emulator, path: path.clone(), problem, newer };
+        if newer {
+            return Err(problem("was written by a newer version of semantest-iac".to_owned()));
         }
+        serde_json::from_slice(&text).map(Some).map_err(|error| problem(format!("is damaged: {error}")))
     }
 
     fn write(&self, record: &Record) -> Result<()> {
@@ -345,12 +339,4 @@ impl Daemon {
 async fn foreign(emulator: Emulator, port: u16) -> Status {
     let version = probe(&endpoint(port)).await.and_then(|probed| probed.version);
     Status::Running { emulator, version, endpoint: endpoint(port), pid: None, folder: None, log: None }
-}
-
-/// Waits for a process in the background: where this process goes on for long, as a test does, the daemon must not stay a zombie when it ends.
-fn reap(mut process: std::process::Child) {
-    let waiting = std::thread::Builder::new().name("reap-daemon".to_owned()).spawn(move || drop(process.wait()));
-    if let Err(error) = waiting {
-        tracing::debug!(%error, "no thread to wait for the daemon");
-    }
 }

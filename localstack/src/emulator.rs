@@ -145,7 +145,15 @@ impl Emulator {
         }
     }
 
-    /// Files that a start writes into its work folder; the first one is the program.
+    /// The name of the program among [`Emulator::start_assets`].
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Emulator::MiniStack => "ministack_patched.py",
+            Emulator::LocalStack => "localstack_launcher.py",
+        }
+    }
+
+    /// Files that a start writes into its work folder.
     pub(crate) fn start_assets(self) -> &'static [Asset] {
         const LIFELINE: Asset = ("lifeline.py", include_str!("../launcher/lifeline.py"));
         match self {
@@ -281,6 +289,13 @@ mod tests {
             assert!(emulator.requirements()[0].ends_with(&format!("=={}", emulator.version())), "{emulator}");
             assert!(emulator.folder_name().starts_with(&format!("{}-{}-", emulator.slug(), emulator.version())));
             assert_eq!(emulator.slug().parse(), Ok(emulator));
+        }
+    }
+
+    #[test]
+    fn the_program_is_among_the_files_of_a_start() {
+        for emulator in Emulator::ALL {
+            assert!(emulator.start_assets().iter().any(|(path, _)| *path == emulator.program()), "{emulator}");
         }
     }
 

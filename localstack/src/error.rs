@@ -128,6 +128,18 @@ pub enum Error {
         /// What it is.
         emulator: Emulator,
     },
+    /// The record of a daemon can't be understood.
+    #[error("the record of {emulator} in {path} {problem}", path = path.display())]
+    Record {
+        /// What it is about.
+        emulator: Emulator,
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// Whether a newer version of this program wrote it.
+        newer: bool,
+    },
     /// A process that has to go can't be ended.
     #[error("process {pid} of {emulator} can't be ended")]
     CannotStop {
@@ -205,6 +217,10 @@ impl Error {
             Error::NotOurs { .. } => "stop it where it was started".to_owned(),
             Error::NotRunning { .. } => "start it with `semantest-iac local up`".to_owned(),
             Error::CannotReset { .. } => "stop it and start it again".to_owned(),
+            Error::Record { newer: true, .. } => "update semantest-iac".to_owned(),
+            Error::Record { path, .. } => {
+                format!("remove {}; a server that still runs has to be ended by hand", path.display())
+            }
             Error::CannotStop { pid, .. } => format!("end it by hand: `kill -9 {pid}`"),
             Error::File { action: "lock", .. } => {
                 "check that the folder is on a file system that supports locks".to_owned()

@@ -4,7 +4,7 @@
 //! killed owner leaves a process behind.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -57,11 +57,38 @@ impl Default for StartOptions {
 pub struct Server {
     emulator: Emulator,
     port: u16,
-    folder: PathBuf,
     ready_after: Duration,
-    process: Option<Child>,
-    /// Removed after the process has ended.
-    _temporary: Option<TempDir>,
+    /// Stands before the place, so that it ends before that goes. `None` where the server was there before.
+    process: Option<Launched>,
+    place: Place,
+}
+
+/// Where a server keeps its data and its log.
+#[derive(Debug)]
+enum Place {
+    Given(PathBuf),
+    /// Removed with the server.
+    Temporary(TempDir),
+}
+
+impl Place {
+    fn of(installer: &Installer, emulator: Emulator, given: Option<&Path>) -> Result<Place> {
+        if let Some(folder) = given {
+            // The server runs in that folder, where a relative path would mean something else.
+            return std::path::absolute(folder).map(Place::Given).map_err(Error::file("find", folder));
+        }
+        let folder = installer.host().temporary_folder();
+        let prefix = format!("semantest-{}-", emulator.slug());
+        let made = tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder);
+        made.map(Place::Temporary).map_err(Error::file("create a folder in", &folder))
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Place::Given(folder) => folder,
+            Place::Temporary(folder) => folder.path(),
+        }
+    }
 }
 
 impl Server {
@@ -74,28 +101,13 @@ impl Server {
     /// [`Error::NotReady`], with the end of its log, where it doesn't come up.
     pub async fn start(installer: &Installer, emulator: Emulator, options: StartOptions) -> Result<Server> {
         if let Some(port) = options.port
-            && let Some(existing) = existing(installer, emulator, port).await?
+            && let Some(emulator) = existing(installer, emulator, port).await?
         {
-            let folder = options.folder.unwrap_or_default();
-            return Ok(Server {
-                emulator: existing,
-                port,
-                folder,
-                ready_after: Duration::ZERO,
-                process: None,
-                _temporary: None,
-            });
+            let place = Place::Given(options.folder.unwrap_or_default());
+            return Ok(Server { emulator, port, ready_after: Duration::ZERO, process: None, place });
         }
         let installation = installer.install(emulator).await?;
-        let temporary = match &options.folder {
-            Some(_) => None,
-            None => Some(temporary_folder(installer, emulator)?),
-        };
-        let folder = match (&options.folder, &temporary) {
-            (Some(folder), _) => std::path::absolute(folder).map_err(Error::file("find", folder))?,
-            (None, Some(temporary)) => temporary.path().to_owned(),
-            (None, None) => return Err(Error::NotRunning { emulator }),
-        };
+        let place = Place::of(installer, emulator, options.folder.as_deref())?;
         let mut attempt = 1;
         loop {
             let port = match options.port {
@@ -106,33 +118,19 @@ impl Server {
                 installer,
                 installation: &installation,
                 port,
-                folder: &folder,
+                folder: place.folder(),
                 enforce_iam: options.enforce_iam,
                 persist: options.persist,
             };
-            let owned = Lifeline::Owned { remove: temporary.is_some() };
-            // From here on the value's end is the process's end, whatever happens.
-            let mut server = Server {
-                emulator,
-                port,
-                folder: folder.clone(),
-                ready_after: Duration::ZERO,
-                process: None,
-                _temporary: None,
-            };
-            let launched = start.launch(&owned)?;
-            let process = server.process.insert(launched.process);
-            match start.ready(process, &launched.instance, options.ready_within).await {
-                Ok(took) => {
-                    server.ready_after = took;
-                    server._temporary = temporary;
-                    return Ok(server);
-                }
-                Err(error) if options.port.is_none() && attempt < PORTS_TRIED && lost_its_port(&error) => attempt += 1,
+            let mut launched = start.launch(Lifeline::Owned { remove: matches!(place, Place::Temporary(_)) })?;
+            match start.ready(&mut launched, options.ready_within).await {
+                Ok(ready_after) => return Ok(Server { emulator, port, ready_after, process: Some(launched), place }),
+                Err(Error::PortInUse { .. }) if options.port.is_none() && attempt < PORTS_TRIED => attempt += 1,
                 Err(error) => {
+                    drop(launched);
                     // The error quotes the log, but its path should lead somewhere too.
-                    if let Some(temporary) = temporary {
-                        drop(temporary.keep());
+                    if let Place::Temporary(folder) = place {
+                        drop(folder.keep());
                     }
                     return Err(error);
                 }
@@ -157,7 +155,7 @@ impl Server {
 
     /// The process's id; `None` where the server was there before and isn't ours.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
+        self.process.as_ref().map(Launched::pid)
     }
 
     /// Time from the start of the process to its first answer.
@@ -167,12 +165,12 @@ impl Server {
 
     /// The folder of its data.
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.place.folder()
     }
 
     /// What it writes about itself and the functions in it.
     pub fn log_file(&self) -> PathBuf {
-        log_file(&self.folder)
+        log_file(self.place.folder())
     }
 
     /// Empties it: every resource of every account goes.
@@ -188,23 +186,16 @@ impl Server {
     /// # Errors
     /// [`Error::CannotStop`] where the process survives even being killed.
     pub async fn stop(mut self) -> Result<()> {
-        let Some(mut process) = self.process.take() else {
+        let Some(launched) = self.process.take() else {
             return Ok(());
         };
-        let identity = Identity { pid: process.id(), start: start_of(process.id()).unwrap_or_default() };
-        let gone = identity.end(stop_grace(self.emulator)).await;
-        // `end` counts a process as gone when it only remains to be waited for.
-        if gone { process.wait().map(drop).map_err(|_| ()) } else { Err(()) }
-            .map_err(|()| Error::CannotStop { emulator: self.emulator, pid: process.id() })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            kill_group(process.id());
-            // Returns at once: nothing survives being killed.
-            drop(process.wait());
+        let pid = launched.pid();
+        let identity = Identity { pid, start: start_of(pid).unwrap_or_default() };
+        // `end` counts a process as gone when it only remains to be waited for, which dropping it does.
+        if identity.end(stop_grace(self.emulator)).await {
+            Ok(())
+        } else {
+            Err(Error::CannotStop { emulator: self.emulator, pid })
         }
     }
 }
@@ -251,6 +242,7 @@ pub(crate) async fn reset(emulator: Emulator, endpoint: &str) -> Result<()> {
 }
 
 /// What keeps a process alive.
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Lifeline {
     /// Our end of its standard input; `remove`: it removes its folder when that closes.
     Owned { remove: bool },
@@ -258,10 +250,46 @@ pub(crate) enum Lifeline {
     Detached,
 }
 
-/// A process that was started, and the name by which it can be told from others.
+/// A process that was started. An owned one ends with this value, its group with it.
+#[derive(Debug)]
 pub(crate) struct Launched {
-    pub(crate) process: Child,
+    process: Child,
+    /// The name by which the server can be told from others.
     pub(crate) instance: String,
+    owned: bool,
+}
+
+impl Launched {
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Tells a detached process to go on. Where that fails it has ended already, which its starter sees next.
+    pub(crate) fn go_on(&mut self) {
+        if let Some(mut input) = self.process.stdin.take() {
+            drop(input.write_all(b"go\n"));
+        }
+    }
+
+    /// Waits for a detached process in the background: in a process that goes on for long, as a test does, it must not stay a zombie when it ends.
+    pub(crate) fn let_go(mut self) {
+        let waiting =
+            std::thread::Builder::new().name("reap-daemon".to_owned()).spawn(move || drop(self.process.wait()));
+        if let Err(error) = waiting {
+            tracing::debug!(%error, "no thread to wait for the daemon");
+        }
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        if self.owned {
+            // Its number is its own until it has been waited for; and members of its group that outlived it keep the group's.
+            kill_group(self.process.id());
+            // Returns at once: nothing survives being killed.
+            drop(self.process.wait());
+        }
+    }
 }
 
 /// One start of a server, owned or not.
@@ -275,7 +303,7 @@ pub(crate) struct Start<'a> {
 }
 
 impl Start<'_> {
-    pub(crate) fn launch(&self, lifeline: &Lifeline) -> Result<Launched> {
+    pub(crate) fn launch(&self, lifeline: Lifeline) -> Result<Launched> {
         let emulator = self.installation.emulator;
         let host = self.installer.host();
         if host.find("node").is_none() {
@@ -298,15 +326,12 @@ impl Start<'_> {
         let log = File::create(&log_path).map_err(Error::file("write", &log_path))?;
         let errors = log.try_clone().map_err(Error::file("write", &log_path))?;
         let instance = Uuid::new_v4().to_string();
-        let [(program, _), ..] = emulator.start_assets() else {
-            return Err(Error::NotRunning { emulator });
-        };
         (self.installer.observer)(&Progress::Starting { emulator, port: self.port });
         let mut command = Command::new(&self.installation.python);
-        command.arg(programs.join(program));
+        command.arg(programs.join(emulator.program()));
         match lifeline {
             Lifeline::Owned { remove } => {
-                let remove = if *remove { self.folder } else { Path::new("-") };
+                let remove = if remove { self.folder } else { Path::new("-") };
                 // A group of its own, to end it with all that it has started; and a Ctrl-C is for the owner to handle.
                 command.arg("owned").arg(remove).process_group(0);
             }
@@ -325,26 +350,30 @@ impl Start<'_> {
             .stderr(errors)
             .spawn()
             .map_err(Error::file("run", &self.installation.python))?;
-        Ok(Launched { process, instance })
+        Ok(Launched { process, instance, owned: matches!(lifeline, Lifeline::Owned { .. }) })
     }
 
     /// Waits for the first answer that is this process's own.
-    pub(crate) async fn ready(&self, process: &mut Child, instance: &str, within: Duration) -> Result<Duration> {
+    pub(crate) async fn ready(&self, launched: &mut Launched, within: Duration) -> Result<Duration> {
         let emulator = self.installation.emulator;
         let endpoint = endpoint(self.port);
         let log = log_file(self.folder);
         let started = Instant::now();
         let url = format!("{endpoint}{}", emulator.health_path());
         loop {
-            let ended = process.try_wait().map_err(Error::file("wait for", &self.installation.python))?;
+            let ended = launched.process.try_wait().map_err(Error::file("wait for", &self.installation.python))?;
             if let Some(status) = ended {
-                return Err(Error::EarlyExit { emulator, status: status.to_string(), tail: tail(&log), log });
+                let tail = tail(&log);
+                if tail.to_lowercase().contains("already in use") {
+                    return Err(Error::PortInUse { emulator, port: self.port });
+                }
+                return Err(Error::EarlyExit { emulator, status: status.to_string(), tail, log });
             }
             if let Ok(answer) = request(Method::GET, &url, within.min(Duration::from_secs(3))).await
                 && answer.status.is_success()
                 && match emulator {
                     // On a free port that another start has taken at the same time, that other server would answer.
-                    Emulator::MiniStack => answer.instance.as_deref() == Some(instance),
+                    Emulator::MiniStack => answer.instance.as_deref() == Some(launched.instance.as_str()),
                     Emulator::LocalStack => tail(&log).lines().any(|line| line.trim() == "Ready."),
                 }
             {
@@ -358,16 +387,6 @@ impl Start<'_> {
             tokio::time::sleep(ASK_EVERY).await;
         }
     }
-}
-
-fn lost_its_port(error: &Error) -> bool {
-    matches!(error, Error::EarlyExit { tail, .. } if tail.contains("already in use") || tail.contains("in use"))
-}
-
-fn temporary_folder(installer: &Installer, emulator: Emulator) -> Result<TempDir> {
-    let folder = installer.host().temporary_folder();
-    let prefix = format!("semantest-{}-", emulator.slug());
-    tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder).map_err(Error::file("create a folder in", &folder))
 }
 
 fn free_port() -> std::io::Result<u16> {

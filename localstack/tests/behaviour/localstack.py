@@ -1,4 +1,5 @@
 """What deployments rely on at LocalStack with our plugin: functions run as local processes. Arguments: the endpoint, an account."""
+
 import functools
 import io
 import json
@@ -83,7 +84,9 @@ class Functions(unittest.TestCase):
 
     def test_failures_are_told(self):
         answer, error = self.invoke({"fail": True})
-        self.assertEqual((answer["FunctionError"], error["errorType"], error["errorMessage"]), ("Unhandled", "TypeError", "as asked"))
+        self.assertEqual(
+            (answer["FunctionError"], error["errorType"], error["errorMessage"]), ("Unhandled", "TypeError", "as asked")
+        )
         self.assertIn("exit status 3", self.invoke({"leave": True})[1]["errorMessage"])
         self.assertIn("Task timed out after 2.00 seconds", self.invoke({"hang": True})[1]["errorMessage"])
         self.assertEqual(self.invoke({"name": "after"})[1]["name"], "after")
@@ -116,7 +119,13 @@ class Functions(unittest.TestCase):
         self.assertEqual(versions, {first, second})
 
     def test_what_aws_refuses_is_refused(self):
-        good = dict(FunctionName="refused", Runtime="nodejs22.x", Handler="index.handler", Role=self.role, Code={"ZipFile": package("x")})
+        good = dict(
+            FunctionName="refused",
+            Runtime="nodejs22.x",
+            Handler="index.handler",
+            Role=self.role,
+            Code={"ZipFile": package("x")},
+        )
         for code, change in (
             ("InvalidParameterValueException", {"Runtime": "nodejs9000.x"}),
             ("ValidationException", {"Role": "not-an-arn"}),
@@ -125,7 +134,12 @@ class Functions(unittest.TestCase):
             with self.assertRaises(ClientError) as refused:
                 self.functions.create_function(**{**good, **change})
             self.assertEqual(refused.exception.response["Error"]["Code"], code, change)
-        grant = dict(FunctionName="greets", StatementId="once", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com")
+        grant = dict(
+            FunctionName="greets",
+            StatementId="once",
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+        )
         self.functions.add_permission(**grant)
         with self.assertRaises(self.functions.exceptions.ResourceConflictException):
             self.functions.add_permission(**grant)

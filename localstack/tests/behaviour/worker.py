@@ -1,5 +1,6 @@
 """A function that keeps a server open, which would go on without its emulator. `make` creates and calls it, `call` calls it again, and both print the
 ids of its processes. Arguments: make or call, the endpoint, an account."""
+
 import io
 import json
 import sys
@@ -15,7 +16,9 @@ const { createServer } = require("node:http"), { spawn } = require("node:child_p
 const server = createServer().listen(0), child = spawn("sleep", ["600"], { stdio: "ignore" });
 exports.handler = async () => [process.pid, child.pid];
 """
-TRUST = '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+TRUST = (
+    '{"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
+)
 
 
 def client(service):
@@ -36,7 +39,11 @@ if ACTION == "make":
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.js", CODE)
     functions.create_function(
-        FunctionName="stays", Runtime="nodejs22.x", Handler="index.handler", Role=role, Code={"ZipFile": code.getvalue()}
+        FunctionName="stays",
+        Runtime="nodejs22.x",
+        Handler="index.handler",
+        Role=role,
+        Code={"ZipFile": code.getvalue()},
     )
     while functions.get_function_configuration(FunctionName="stays")["State"] != "Active":
         time.sleep(0.05)

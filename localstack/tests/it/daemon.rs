@@ -169,8 +169,12 @@ async fn a_record_of_a_newer_version_is_not_touched() {
     std::fs::create_dir_all(own.record().parent().unwrap()).unwrap();
     std::fs::write(own.record(), record.to_string()).unwrap();
     let error = own.daemon.up(DaemonOptions::default()).await.unwrap_err();
-    assert!(matches!(&error, Error::File { action: "read", .. }), "{error:?}");
+    assert!(matches!(&error, Error::Record { newer: true, .. }), "{error:?}");
     assert_eq!(std::fs::read_to_string(own.record()).unwrap(), record.to_string());
+
+    std::fs::write(own.record(), "{ half").unwrap();
+    let error = own.daemon.status().await.unwrap_err();
+    assert!(error.to_string().contains("is damaged") && error.hint().unwrap().contains("record.json"), "{error}");
     std::fs::remove_file(own.record()).unwrap();
 }
 

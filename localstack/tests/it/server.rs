@@ -154,11 +154,37 @@ async fn one_server_serves_all_tests_of_a_process() {
     assert_ne!(one.account(), other.account());
 }
 
-#[tokio::test]
-async fn it_behaves_as_aws_where_deployments_rely_on_it() {
-    let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
-    let account = unique_account();
-    run_python(Emulator::MiniStack, "ministack.py", &[&server.endpoint(), &account]).await;
-    let log = std::fs::read_to_string(server.log_file()).unwrap();
+/// Runs a script of checks on the server that the tests of this process share, in an account of its own.
+async fn behaves(script: &str) {
+    let cloud = TestCloud::shared(&installer()).await.unwrap();
+    run_python(Emulator::MiniStack, script, &[&cloud.endpoint(), &cloud.account()]).await;
+    let log = std::fs::read_to_string(cloud.server().log_file()).unwrap();
     assert!(!log.contains("Traceback"), "{log}");
+}
+
+#[tokio::test]
+async fn functions_behave_as_on_aws() {
+    behaves("functions.py").await;
+}
+
+#[tokio::test]
+async fn http_apis_behave_as_on_aws() {
+    behaves("gateway.py").await;
+}
+
+#[tokio::test]
+async fn requests_to_http_apis_behave_as_on_aws() {
+    behaves("requests_to_apis.py").await;
+}
+
+#[tokio::test]
+async fn roles_and_log_groups_behave_as_on_aws() {
+    behaves("roles_and_logs.py").await;
+}
+
+#[tokio::test]
+async fn it_enforces_iam_where_asked_to() {
+    let options = StartOptions { enforce_iam: true, ..StartOptions::default() };
+    let server = Server::start(&installer(), Emulator::MiniStack, options).await.unwrap();
+    run_python(Emulator::MiniStack, "iam.py", &[&server.endpoint(), &unique_account()]).await;
 }

@@ -58,7 +58,8 @@ pub fn members(group: u32) -> Vec<String> {
 pub async fn run_python(emulator: Emulator, script: &str, arguments: &[&str]) -> String {
     let installation = installer().install(emulator).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour").join(script);
-    let output = Command::new(installation.python).arg("-I").arg(script).args(arguments).output().unwrap();
+    let output =
+        Command::new(installation.python).args(["-B", "-E", "-s"]).arg(script).args(arguments).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     println!("{errors}");
     assert!(output.status.success(), "{errors}");
