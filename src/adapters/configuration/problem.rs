@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: every problem with its place, what to do about it and a
 //! stable code; several at once. Drawn by miette for people, plain for machines.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +13,9 @@ use crate::domain::invalid::InvalidValue;
 use crate::domain::violation::Severity;
 
 use super::source::{SourceFile, Span};
+
+/// How many problems are drawn at most; a file with more is something else altogether.
+const MOST_DRAWN: usize = 50;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,11 +201,9 @@ impl ConfigurationErrors {
             let text = source.text().replacen('\u{feff}', "   ", 1);
             Arc::new(NamedSource::new(path.to_string_lossy(), text))
         });
+        let mut known = HashSet::new();
         for problem in problems {
-            let known = told
-                .iter()
-                .any(|drawn| drawn.problem.0.message == problem.0.message && drawn.problem.0.place == problem.0.place);
-            if !known {
+            if known.insert((problem.0.message.clone(), problem.0.place.clone())) {
                 told.push(DrawnProblem { problem, source: named.clone() });
             }
         }
@@ -255,7 +257,8 @@ impl fmt::Display for ConfigurationErrors {
             (0, warnings) => write!(formatter, "{name} has {warnings} problems ahead"),
             (1, _) => write!(formatter, "{name} has an error"),
             (errors, _) => write!(formatter, "{name} has {errors} errors"),
-        }
+        }?;
+        if self.drawn.len() > MOST_DRAWN { write!(formatter, "; the first {MOST_DRAWN} are shown") } else { Ok(()) }
     }
 }
 
@@ -267,7 +270,7 @@ impl Diagnostic for ConfigurationErrors {
     }
 
     fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
-        Some(Box::new(self.drawn.iter().map(|drawn| drawn as &dyn Diagnostic)))
+        Some(Box::new(self.drawn.iter().take(MOST_DRAWN).map(|drawn| drawn as &dyn Diagnostic)))
     }
 }
 

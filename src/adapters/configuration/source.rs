@@ -33,6 +33,8 @@ pub struct Position {
 pub struct SourceFile {
     path: PathBuf,
     text: String,
+    /// Where each line begins.
+    line_starts: Vec<usize>,
 }
 
 impl SourceFile {
@@ -77,7 +79,9 @@ impl SourceFile {
             )
             .with_hint("save it as UTF-8")
         })?;
-        Ok(Self { path: path.to_owned(), text })
+        let newlines = text.match_indices('\n').map(|(position, _)| position + 1);
+        let line_starts = std::iter::once(0).chain(newlines).collect();
+        Ok(Self { path: path.to_owned(), text, line_starts })
     }
 
     /// Where the file lies.
@@ -109,11 +113,12 @@ impl SourceFile {
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        // The first line begins at 0, so that there is always one at or before the offset.
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let line_start = self.line_starts[line - 1];
         // A byte-order mark is not a character that anybody sees.
-        let column = before[line_start..].chars().filter(|c| *c != '\u{feff}').count();
-        Position { line: 1 + before.matches('\n').count(), column: 1 + column }
+        let column = self.text[line_start..offset].chars().filter(|c| *c != '\u{feff}').count();
+        Position { line, column: 1 + column }
     }
 }
 

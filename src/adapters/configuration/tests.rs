@@ -197,6 +197,16 @@ fn aliases_and_merge_keys_work_within_bounds() {
 }
 
 #[test]
+fn a_file_full_of_mistakes_is_told_of_in_time_and_in_part() {
+    let keys: String = (0..9_000).map(|key| format!("key{key}: x\n")).collect();
+    let errors = load(&keys).unwrap_err();
+    assert_eq!(errors.reported().len(), 9_002);
+    let text = drawn(&errors);
+    assert!(text.contains("has 9002 errors; the first 50 are shown"));
+    assert_eq!(text.matches("unknown-key").count() + text.matches("missing-key").count(), 50);
+}
+
+#[test]
 fn places_are_right_with_windows_line_ends_and_a_byte_order_mark() {
     let errors = load("\u{feff}project: p\r\ncomponents:\r\n  api: é\r\n").unwrap_err();
     let problem = &errors.reported()[0];

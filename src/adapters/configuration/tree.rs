@@ -250,17 +250,15 @@ impl<'a> Builder<'a> {
 
     fn map(&mut self, style: StructureStyle, start: Span) -> Result<Node, Problem> {
         let mut entries: Vec<Entry> = Vec::new();
+        let mut places: HashMap<String, Span> = HashMap::new();
         let mut merged: Vec<Entry> = Vec::new();
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
                 let first = entries.first().map(|entry| entry.key_span);
                 // What a merge key brings in never replaces what stands in the mapping itself.
-                for entry in merged {
-                    if !entries.iter().any(|own| own.key == entry.key) {
-                        entries.push(entry);
-                    }
-                }
+                merged.retain(|entry| !places.contains_key(&entry.key));
+                entries.append(&mut merged);
                 return Ok(Node { span: collection_span(style, start, span, first), content: Content::Map(entries) });
             }
             let plain_merge = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
@@ -281,11 +279,11 @@ impl<'a> Builder<'a> {
                 );
                 continue;
             };
-            if let Some(first) = entries.iter().find(|entry| entry.key == text.text) {
+            if let Some(first) = places.insert(text.text.clone(), key.span) {
                 self.problems.push(
                     Problem::new("config/duplicate-key", format!("the key {:?} is given twice", text.text))
                         .at(key.span, "given again here")
-                        .related_to(first.key_span, "first given here")
+                        .related_to(first, "given before here")
                         .with_hint("keep one of them"),
                 );
                 continue;
