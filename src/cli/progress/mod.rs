@@ -1,0 +1,14 @@
+//! How a deployment is told while it goes on: a live tree on a terminal, plain lines elsewhere, a stream of JSON for
+//! machines. All of them are projections of the same events.
+
+mod event_stream;
+mod format;
+mod live;
+mod plain;
+mod tree;
+
+pub use event_stream::EventStream;
+pub use format::{bytes, duration, mark, past, plural, progressive};
+pub use live::LiveProgress;
+pub use plain::{PlainProgress, event_line};
+pub use tree::component_of;
