@@ -1,10 +1,6 @@
 //! The JSON forms of a failure: the one document of `--json`, also when nothing was deployed, and the last event of
 //! `--json=events`.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
-use schemars::JsonSchema;
-
 use super::arguments::JsonForm;
 use super::failure::Failure;
 use super::output::Output;
@@ -12,6 +8,7 @@ use crate::application::report::SCHEMA_VERSION;
 use crate::application::{DeploymentReport, Outputs};
 use crate::domain::deployment::{CallCounts, ChangeCounts, DeploymentEvent};
 use crate::domain::event::{DomainEvent, EVENT_VERSION, EventMetadata};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// What a failing command knows of itself.
 #[derive(Clone, Debug, Default)]
@@ -75,30 +72,6 @@ pub fn print_failure(output: &Output, facts: &CommandFacts, failure: &Failure, u
         Some(JsonForm::Events) => output.json_line(&failure_event(facts, failure, user, Utc::now())),
         None => {}
     }
-}
-
-/// `version --json`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VersionDocument {
-    /// Version of this document's form: 1.
-    pub schema_version: u32,
-    /// The program's version.
-    pub version: String,
-    /// What the program was built for, such as `x86_64-linux`.
-    pub target: String,
-    /// The versions of the state's forms that it writes.
-    pub state: StateVersions,
-}
-
-/// The versions of the state's forms.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StateVersions {
-    /// Pulumi's deployment.
-    pub deployment: u32,
-    /// The domain events.
-    pub events: u32,
 }
 
 #[cfg(test)]

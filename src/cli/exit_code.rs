@@ -26,15 +26,8 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Done,
-        Self::Failed,
-        Self::Usage,
-        Self::Changes,
-        Self::Locked,
-        Self::NeedsAttention,
-        Self::Interrupted,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Done, Self::Failed, Self::Usage, Self::Changes, Self::Locked, Self::NeedsAttention, Self::Interrupted];
 
     /// What it means.
     pub fn meaning(self) -> &'static str {

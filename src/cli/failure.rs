@@ -146,7 +146,9 @@ mod tests {
         let detail = ErrorDetail {
             urn: Some("urn:pulumi:aws-local::shop::c:RestApi$aws:lambda/function:Function::api-function".to_owned()),
             code: "refused".to_owned(),
-            message: "creating the function failed: the role cannot be assumed (InvalidParameterValueException)\nsecond line".to_owned(),
+            message:
+                "creating the function failed: the role cannot be assumed (InvalidParameterValueException)\nsecond line"
+                    .to_owned(),
             hint: Some("check the role's trust policy".to_owned()),
         };
         insta::assert_snapshot!(render_detail(&detail, Palette::new(false)), @r"

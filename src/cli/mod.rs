@@ -1,1 +1,20 @@
 //! The command line: arguments, output, progress, exit codes. The only place that knows a terminal or the environment.
+
+pub mod arguments;
+pub mod commands;
+pub mod document;
+pub mod exit_code;
+pub mod failure;
+pub mod interrupt;
+pub mod logging;
+pub mod output;
+pub mod palette;
+pub mod process;
+pub mod progress;
+pub mod redaction;
+pub mod reference;
+
+pub mod run;
+pub mod session;
+
+pub use run::main;

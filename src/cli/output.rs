@@ -46,8 +46,16 @@ impl Output {
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
     ) -> Self {
-        let messages = Messages { redactor: Arc::clone(&redactor), region: Mutex::new(Region { writer: stderr, rows: 0, text: String::new() }) };
-        Self { options, redactor, results: Mutex::new(Results { writer: stdout, failure: None }), messages: Arc::new(messages) }
+        let messages = Messages {
+            redactor: Arc::clone(&redactor),
+            region: Mutex::new(Region { writer: stderr, rows: 0, text: String::new() }),
+        };
+        Self {
+            options,
+            redactor,
+            results: Mutex::new(Results { writer: stdout, failure: None }),
+            messages: Arc::new(messages),
+        }
     }
 
     /// What goes to stdout instead of text for people.
@@ -267,8 +275,7 @@ pub mod testing {
     /// An output, its stdout and its stderr.
     pub fn captured(options: OutputOptions) -> (Arc<Output>, Captured, Captured) {
         let (stdout, stderr) = (Captured::default(), Captured::default());
-        let output =
-            Output::new(options, Arc::default(), Box::new(stdout.clone()), Box::new(stderr.clone()));
+        let output = Output::new(options, Arc::default(), Box::new(stdout.clone()), Box::new(stderr.clone()));
         (Arc::new(output), stdout, stderr)
     }
 }
@@ -326,8 +333,7 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure_and_a_full_disk_is() {
         for (kind, fails) in [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)] {
-            let output =
-                Output::new(plain(None), Arc::default(), Box::new(Broken(kind)), Box::new(io::sink()));
+            let output = Output::new(plain(None), Arc::default(), Box::new(Broken(kind)), Box::new(io::sink()));
             output.result("text");
             output.result("more");
             assert_eq!(output.failure().is_some(), fails, "{kind:?}");

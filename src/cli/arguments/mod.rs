@@ -15,7 +15,7 @@ pub use options::{
     StackSelection,
 };
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use super::exit_code::ExitCode;
 
@@ -24,7 +24,7 @@ use super::exit_code::ExitCode;
 /// What is deployed stands in semantest-iac.yaml, which is looked for in the working folder and above. Results go to
 /// stdout, progress and messages to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "semantest-iac", version, max_term_width = 110, after_help = ExitCode::help(), after_long_help = ExitCode::help())]
+#[command(name = "semantest-iac", version, max_term_width = 110)]
 #[command(infer_long_args = false, subcommand_required = true, arg_required_else_help = true)]
 pub struct Arguments {
     /// Options of all commands.
@@ -85,4 +85,9 @@ impl Command {
             Self::Version => "version",
         }
     }
+}
+
+/// The whole command line as clap knows it. Every help text ends with the exit codes.
+pub fn command() -> clap::Command {
+    Arguments::command().after_help(ExitCode::help()).mut_subcommands(|child| child.after_help(ExitCode::help()))
 }

@@ -59,8 +59,8 @@ pub struct StackSelection {
     /// The cloud; not needed where the environment names just one
     #[arg(long, value_name = "CLOUD", value_parser = ["aws", "azure"])]
     pub provider: Option<String>,
-    /// The environment of the configuration; not needed where there is just one
-    #[arg(long = "env", value_name = "NAME", env = "SEMANTEST_ENVIRONMENT")]
+    /// The environment of the configuration [default: SEMANTEST_ENVIRONMENT, or the only one]
+    #[arg(long = "env", value_name = "NAME")]
     pub environment: Option<String>,
     /// The stack's name [default: <provider>-<env>]
     #[arg(long, value_name = "NAME")]
@@ -70,7 +70,7 @@ pub struct StackSelection {
 /// Which components a command is about.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Components")]
-#[group(id = "components", required = true, multiple = false)]
+#[group(id = "selection", required = true, multiple = false)]
 pub struct ComponentSelection {
     /// A component of the configuration; can be given several times
     #[arg(long = "component", value_name = "NAME", action = clap::ArgAction::Append)]
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        for (text, seconds) in [("90s", 90.0), ("90", 90.0), ("10m", 600.0), ("1h", 3600.0), ("500ms", 0.5), ("0", 0.0)] {
+        for (text, seconds) in [("90s", 90.0), ("90", 90.0), ("10m", 600.0), ("1h", 3600.0), ("500ms", 0.5), ("0", 0.0)]
+        {
             assert_eq!(parse_time(text).unwrap().as_secs_f64(), seconds, "{text}");
         }
         for text in ["", "s", "-1s", "1.5s", "10 m", "1d", "99999999999999999999", "18446744073709551615h"] {

@@ -157,7 +157,8 @@ pub fn planned(changes: &ChangeCounts) -> String {
         (delete, "to delete"),
         (same, "unchanged"),
     ];
-    let parts: Vec<_> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    let parts: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
     if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
 }
 
@@ -223,7 +224,11 @@ pub(super) mod tests {
                 finished: 1,
                 settled: [(alias.to_string(), SettledOutcome::Undone)].into(),
             },
-            DeploymentEvent::ResourceDrifted { urn: role.clone(), properties: vec!["description".to_owned()], resource: None },
+            DeploymentEvent::ResourceDrifted {
+                urn: role.clone(),
+                properties: vec!["description".to_owned()],
+                resource: None,
+            },
             DeploymentEvent::DeploymentPlanned {
                 steps: vec![
                     step(1, Operation::Create, &role),
@@ -235,7 +240,11 @@ pub(super) mod tests {
                 lower_bound_ms: 900,
             },
             DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: role.clone() },
-            DeploymentEvent::ResourceOperationStarted { step: 4, operation: Operation::CreateReplacement, urn: route.clone() },
+            DeploymentEvent::ResourceOperationStarted {
+                step: 4,
+                operation: Operation::CreateReplacement,
+                urn: route.clone(),
+            },
             DeploymentEvent::ResourceOperationSucceeded {
                 step: 1,
                 operation: Operation::Create,
@@ -306,7 +315,8 @@ pub(super) mod tests {
         let tell = |verbose| {
             let progress = PlainProgress::new(Arc::clone(&output), verbose);
             progress.notice(Notice::Packaging { component: "rest-api".to_owned() });
-            progress.notice(Notice::BuildOutput { component: "rest-api".to_owned(), line: "added 3 packages".to_owned() });
+            progress
+                .notice(Notice::BuildOutput { component: "rest-api".to_owned(), line: "added 3 packages".to_owned() });
             progress.notice(Notice::Packaged { component: "rest-api".to_owned(), bytes: 1_234_567, duration_ms: 90 });
         };
         tell(false);
@@ -315,7 +325,10 @@ pub(super) mod tests {
         let progress = PlainProgress::new(Arc::clone(&output), false);
         progress.notice(Notice::WaitingForLock { holder: "alice on ci-1 (pid 7), since 10:00".to_owned() });
         progress.notice(Notice::LockTakenOver { report: "pid 7 of this machine is gone".to_owned() });
-        progress.notice(Notice::Warning { message: "nodejs18 has ended".to_owned(), hint: Some("use nodejs22".to_owned()) });
+        progress.notice(Notice::Warning {
+            message: "nodejs18 has ended".to_owned(),
+            hint: Some("use nodejs22".to_owned()),
+        });
         insta::assert_snapshot!(stderr.text());
     }
 
