@@ -11,6 +11,8 @@ pub mod output;
 pub mod palette;
 pub mod process;
 pub mod progress;
+pub mod project;
+pub mod prompt;
 pub mod redaction;
 pub mod reference;
 

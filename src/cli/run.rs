@@ -96,6 +96,8 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Local(arguments) => commands::local(session, &arguments),
         Command::Completions(arguments) => commands::completions(session, &arguments),
         Command::Version => commands::version(session),
+        Command::Init(arguments) => commands::init(session, &arguments),
+        Command::Validate(arguments) => commands::validate(session, &arguments),
         _ => Err(Failure::usage("not wired")),
     }
 }

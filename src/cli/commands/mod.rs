@@ -1,9 +1,13 @@
 //! The commands: each turns its arguments into a call of the application, and the answer into output.
 
 mod completions;
+mod init;
 mod local;
+mod validate;
 mod version;
 
 pub use completions::completions;
+pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
+pub use validate::{ProblemDocument, ValidationDocument, validate};
 pub use version::{VersionDocument, version};
