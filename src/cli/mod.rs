@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod confirmation;
 pub mod document;
 pub mod exit_code;
 pub mod failure;
@@ -9,14 +10,17 @@ pub mod interrupt;
 pub mod logging;
 pub mod output;
 pub mod palette;
+pub mod passphrase;
+pub mod preview;
 pub mod process;
 pub mod progress;
 pub mod project;
 pub mod prompt;
 pub mod redaction;
 pub mod reference;
-
 pub mod run;
 pub mod session;
+pub mod source_facts;
+pub mod summary;
 
 pub use run::main;

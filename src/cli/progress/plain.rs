@@ -6,7 +6,7 @@ use super::format::{bytes, duration, mark, plural};
 use crate::cli::failure::render_warning;
 use crate::cli::output::Output;
 use crate::cli::palette::Palette;
-use crate::domain::deployment::{ChangeCounts, DeploymentCommand, DeploymentEvent, SettledOutcome};
+use crate::domain::deployment::{ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome};
 use crate::domain::event::DomainEvent;
 use crate::ports::{EventHandler, Notice, NoticeHandler};
 
@@ -74,8 +74,7 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
             }
             text
         }
-        E::DeploymentPlanned { changes, lower_bound_ms, .. } if changes.is_empty() => {
-            let _ = lower_bound_ms;
+        E::DeploymentPlanned { changes, .. } if changes.is_empty() => {
             format!("Plan: nothing to change ({} as wanted)", plural(changes.same, "resource"))
         }
         E::DeploymentPlanned { changes, .. } => format!("Plan: {}", planned(changes)),
@@ -85,6 +84,8 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
         E::ResourceDrifted { urn, properties, .. } => {
             format!("{} drift  {} {}: {}", palette.changed("!"), urn.type_token(), urn.name(), properties.join(", "))
         }
+        // It turned out that nothing was to be done.
+        E::ResourceOperationSucceeded { operation: Operation::Same, .. } => return None,
         E::ResourceOperationSucceeded { operation, urn, duration_ms, adopted, .. } => {
             let adopted = if *adopted { ", taken over from an earlier try" } else { "" };
             let time = palette.faint(format!("({}{adopted})", duration(*duration_ms)));
@@ -130,6 +131,7 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
         E::StepStarted { .. }
         | E::StepCompleted { .. }
         | E::ResourceOperationStarted { .. }
+        | E::ResourceRecorded { .. }
         | E::DeploymentCompleted { .. }
         | E::DeploymentFailed { .. }
         | E::DeploymentInterrupted { .. } => return None,
@@ -182,21 +184,29 @@ pub fn notice_line(notice: &Notice, palette: Palette, verbose: bool) -> Option<S
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use std::collections::BTreeMap;
 
     use resource_graph::{TypeToken, Urn};
 
     use super::*;
     use crate::cli::output::testing::{captured, plain};
-    use crate::domain::deployment::{CallCounts, Deployment, ErrorDetail, Operation, PlannedStep};
+    use crate::domain::deployment::{CallCounts, Deployment, ErrorDetail, PlannedStep};
 
     pub fn urn(token: &str, name: &str) -> Urn {
         Urn::new("aws-local", "shop", Some("semantest:component:RestApi"), &TypeToken::new(token), name)
     }
 
     fn step(step: u32, operation: Operation, urn: &Urn) -> PlannedStep {
-        PlannedStep { step, operation, urn: urn.clone(), id: None, physical_name: None, changes: vec![] }
+        PlannedStep {
+            step,
+            operation,
+            urn: urn.clone(),
+            id: None,
+            parent: None,
+            identity: serde_json::Value::Null,
+            changes: vec![],
+        }
     }
 
     /// A deployment in which one operation of each outcome happens.

@@ -14,9 +14,17 @@ use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, Operation};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
-    Running { since: Duration },
-    Done { milliseconds: u64 },
-    Failed { milliseconds: u64 },
+    Running {
+        since: Duration,
+    },
+    /// The operation may have turned out to be a lesser one than was planned.
+    Done {
+        operation: Operation,
+        milliseconds: u64,
+    },
+    Failed {
+        milliseconds: u64,
+    },
     Skipped,
 }
 
@@ -65,8 +73,10 @@ impl ProgressTree {
                 self.components.clone_from(components);
             }
             E::DeploymentPlanned { steps, .. } => {
-                for planned in steps {
-                    let component = component_of(&planned.urn, &self.components).unwrap_or_default().to_owned();
+                for planned in steps.iter().filter(|planned| planned.operation != Operation::Same) {
+                    let parent = planned.parent.as_ref().filter(|urn| !urn.type_token().is_stack()).map(Urn::name);
+                    let by_name = || component_of(&planned.urn, &self.components);
+                    let component = parent.or_else(by_name).unwrap_or_default().to_owned();
                     let step = Step {
                         operation: planned.operation,
                         token: planned.urn.type_token().to_string(),
@@ -78,8 +88,8 @@ impl ProgressTree {
                 }
             }
             E::ResourceOperationStarted { step, .. } => self.advance(*step, Phase::Running { since: now }),
-            E::ResourceOperationSucceeded { step, duration_ms, .. } => {
-                self.advance(*step, Phase::Done { milliseconds: *duration_ms });
+            E::ResourceOperationSucceeded { step, operation, duration_ms, .. } => {
+                self.advance(*step, Phase::Done { operation: *operation, milliseconds: *duration_ms });
             }
             E::ResourceOperationFailed { step, duration_ms, .. } => {
                 self.advance(*step, Phase::Failed { milliseconds: *duration_ms });
@@ -220,9 +230,9 @@ impl Step {
                 let state = format!("{} {}", progressive(self.operation), palette.faint(elapsed(since, now)));
                 (wheel(now, palette), state)
             }
-            Phase::Done { milliseconds } => {
-                let state = format!("{} {}", past(self.operation), palette.faint(duration(milliseconds)));
-                (mark(self.operation, palette), state)
+            Phase::Done { operation, milliseconds } => {
+                let state = format!("{} {}", past(operation), palette.faint(duration(milliseconds)));
+                (mark(operation, palette), state)
             }
             Phase::Failed { milliseconds } => {
                 (palette.bad("!"), format!("{} {}", palette.bad("failed"), palette.faint(duration(milliseconds))))
