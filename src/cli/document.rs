@@ -5,10 +5,10 @@ use super::arguments::JsonForm;
 use super::failure::Failure;
 use super::output::Output;
 use crate::application::report::SCHEMA_VERSION;
-use crate::application::{DeploymentReport, Outputs};
+use crate::application::{DeploymentReport, DeploymentResult, Outputs};
 use crate::domain::deployment::{CallCounts, ChangeCounts, DeploymentEvent};
 use crate::domain::event::{DomainEvent, EVENT_VERSION, EventMetadata};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{SecondsFormat, Utc};
 
 /// What a failing command knows of itself.
 #[derive(Clone, Debug, Default)]
@@ -41,25 +41,33 @@ pub fn failure_report(facts: &CommandFacts, failure: &Failure) -> DeploymentRepo
     }
 }
 
-/// The event that ends the stream of a command that failed before its deployment began. It is in no journal, which its
-/// missing sequence number tells.
-pub fn failure_event(facts: &CommandFacts, failure: &Failure, user: &str, now: DateTime<Utc>) -> DomainEvent {
+/// The event that ends the stream of a command that has none of its own: it failed before its deployment began, or there
+/// was nothing to change. It is in no journal, which its missing sequence number tells.
+pub fn closing_event(report: &DeploymentReport, user: &str) -> DomainEvent {
+    let (changes, calls, duration_ms) = (report.changes, report.calls, report.duration_ms);
+    let event = match report.result {
+        DeploymentResult::Succeeded => {
+            let outputs = report.outputs.clone();
+            DeploymentEvent::DeploymentCompleted { changes, calls, duration_ms, outputs }
+        }
+        DeploymentResult::Interrupted => {
+            DeploymentEvent::DeploymentInterrupted { changes, calls, duration_ms, unknown: Vec::new() }
+        }
+        DeploymentResult::Failed | DeploymentResult::RolledBack | DeploymentResult::NeedsAttention => {
+            DeploymentEvent::DeploymentFailed { changes, calls, duration_ms, errors: report.errors.clone() }
+        }
+    };
     let id = uuid::Uuid::new_v4().to_string();
     DomainEvent {
         event_id: format!("evt_{id}_0"),
         aggregate_id: id.clone(),
-        event: DeploymentEvent::DeploymentFailed {
-            changes: ChangeCounts::default(),
-            calls: CallCounts::default(),
-            duration_ms: facts.duration_ms,
-            errors: failure.details.clone(),
-        },
+        event,
         event_version: EVENT_VERSION,
         metadata: EventMetadata {
             correlation_id: format!("corr_{id}"),
             causation_id: None,
             user_id: user.to_owned(),
-            timestamp: now.to_rfc3339_opts(SecondsFormat::Millis, true),
+            timestamp: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
             sequence_number: None,
         },
     }
@@ -69,7 +77,9 @@ pub fn failure_event(facts: &CommandFacts, failure: &Failure, user: &str, now: D
 pub fn print_failure(output: &Output, facts: &CommandFacts, failure: &Failure, user: &str) {
     match output.json() {
         Some(JsonForm::Document) => output.document(&failure_report(facts, failure)),
-        Some(JsonForm::Events) => output.json_line(&failure_event(facts, failure, user, Utc::now())),
+        // A deployment that failed after it began has told so itself.
+        Some(JsonForm::Events) if output.stream_has_ended() => {}
+        Some(JsonForm::Events) => output.json_line(&closing_event(&failure_report(facts, failure), user)),
         None => {}
     }
 }
@@ -117,9 +127,8 @@ mod tests {
     #[test]
     fn an_event_stream_ends_with_a_final_event_of_no_journal() {
         let failure = Failure::usage("wrong");
-        let event = failure_event(&CommandFacts::default(), &failure, "alice", DateTime::UNIX_EPOCH);
+        let event = closing_event(&failure_report(&CommandFacts::default(), &failure), "alice");
         assert!(event.event.is_final() && event.metadata.sequence_number.is_none());
-        assert_eq!(event.metadata.timestamp, "1970-01-01T00:00:00.000Z");
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::to_string(&DomainEvent::from_json(&text).unwrap()).unwrap(), text);
     }

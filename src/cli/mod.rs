@@ -2,9 +2,11 @@
 
 pub mod arguments;
 pub mod commands;
+pub mod composition;
 pub mod confirmation;
 pub mod document;
 pub mod exit_code;
+pub mod explanation;
 pub mod failure;
 pub mod interrupt;
 pub mod logging;

@@ -4,11 +4,13 @@
 //! stdout that went away (`| head`) is no error; a full disk is one.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::arguments::JsonForm;
 use super::palette::Palette;
 use super::redaction::Redactor;
+use crate::domain::event::DomainEvent;
 
 /// How much is told, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,7 @@ pub struct Output {
     redactor: Arc<Redactor>,
     results: Mutex<Results>,
     messages: Arc<Messages>,
+    stream_ended: AtomicBool,
 }
 
 struct Results {
@@ -55,6 +58,7 @@ impl Output {
             redactor,
             results: Mutex::new(Results { writer: stdout, failure: None }),
             messages: Arc::new(messages),
+            stream_ended: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +116,19 @@ impl Output {
             Ok(text) => self.write(&format!("{}\n", self.redactor.json(&text))),
             Err(error) => self.fail(error.into()),
         }
+    }
+
+    /// Writes one domain event as a line to stdout, and remembers whether it ends a stream.
+    pub fn event(&self, event: &DomainEvent) {
+        self.json_line(event);
+        if event.event.is_final() {
+            self.stream_ended.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether a final event was written.
+    pub fn stream_has_ended(&self) -> bool {
+        self.stream_ended.load(Ordering::Acquire)
     }
 
     /// Writes a message to stderr; it ends with a line break or gets one.

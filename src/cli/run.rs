@@ -98,7 +98,14 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Version => commands::version(session),
         Command::Init(arguments) => commands::init(session, &arguments),
         Command::Validate(arguments) => commands::validate(session, &arguments),
-        _ => Err(Failure::usage("not wired")),
+        Command::Deploy(arguments) => commands::deploy(session, &arguments),
+        Command::Destroy(arguments) => commands::destroy(session, &arguments),
+        Command::Preview(arguments) => commands::preview(session, &arguments),
+        Command::Status(arguments) => commands::status(session, &arguments),
+        Command::Outputs(arguments) => commands::outputs(session, &arguments),
+        Command::History(arguments) => commands::history(session, &arguments),
+        Command::Events(arguments) => commands::events(session, &arguments),
+        Command::Graph(_) => Err(Failure::usage("this build draws no graphs")),
     }
 }
 

@@ -9,8 +9,10 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, draw};
 use crate::cli::progress::plural;
 use crate::cli::session::{CommandResult, Session};
+use crate::domain::component::Component;
 use crate::domain::names::ComponentName;
 use crate::domain::violation::{Severity, Violation};
+use crate::ports::{Notice, NoticeHandler};
 
 /// `validate --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,7 +103,7 @@ fn broken_rules(configuration: &Configuration, environment: Option<&str>) -> Res
     let mut told: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for name in &names {
-        let violations: Vec<(ComponentName, Violation)> = Vec::new();
+        let violations = violations_in(configuration, name)?;
         let Some(errors) = configuration.violations(name, &violations) else { continue };
         let text: Vec<String> = errors.reported().iter().map(ToString::to_string).collect();
         if text.iter().any(|line| !told.contains(line)) {
@@ -110,6 +112,37 @@ fn broken_rules(configuration: &Configuration, environment: Option<&str>) -> Res
         }
     }
     Ok(found)
+}
+
+/// Refuses to deploy what the cloud would refuse; warnings are told and don't stop anything.
+///
+/// # Errors
+/// The rules that are broken, with the lines of the configuration.
+pub fn check_rules(
+    configuration: &Configuration,
+    environment: &str,
+    components: &[Component],
+    notices: &dyn NoticeHandler,
+) -> Result<(), Failure> {
+    let chosen = |name: &ComponentName| components.iter().any(|component| component.name() == name);
+    let (errors, warnings): (Vec<_>, Vec<_>) = violations_in(configuration, environment)?
+        .into_iter()
+        .filter(|(component, _)| chosen(component))
+        .partition(|(_, violation)| violation.severity == Severity::Error);
+    for (component, violation) in warnings {
+        let message = format!("component {component}: {}", violation.message);
+        notices.notice(Notice::Warning { message, hint: violation.hint });
+    }
+    match configuration.violations(environment, &errors) {
+        Some(errors) => Err(errors.into()),
+        None => Ok(()),
+    }
+}
+
+/// What breaks the cloud's rules in an environment.
+fn violations_in(configuration: &Configuration, environment: &str) -> Result<Vec<(ComponentName, Violation)>, Failure> {
+    let _ = configuration.components_for(environment)?;
+    Ok(Vec::new())
 }
 
 fn problems_of(errors: &ConfigurationErrors) -> impl Iterator<Item = ProblemDocument> {
