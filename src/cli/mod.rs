@@ -1,1 +1,28 @@
 //! The command line: arguments, output, progress, exit codes. The only place that knows a terminal or the environment.
+
+pub mod arguments;
+pub mod commands;
+pub mod composition;
+pub mod confirmation;
+pub mod document;
+pub mod exit_code;
+pub mod explanation;
+pub mod failure;
+pub mod interrupt;
+pub mod logging;
+pub mod output;
+pub mod palette;
+pub mod passphrase;
+pub mod preview;
+pub mod process;
+pub mod progress;
+pub mod project;
+pub mod prompt;
+pub mod redaction;
+pub mod reference;
+pub mod run;
+pub mod session;
+pub mod source_facts;
+pub mod summary;
+
+pub use run::main;

@@ -1,0 +1,93 @@
+//! What can be typed: commands, their options and help texts. Nothing is done here, and nothing is looked up.
+//!
+//! What an option means beyond its own value (which stack, which components) is settled in `composition`.
+
+mod commands;
+mod options;
+
+pub use commands::{
+    CompletionsArguments, DeployArguments, DestroyArguments, EventsArguments, GraphArguments, GraphFormat,
+    HistoryArguments, InitArguments, LocalArguments, LocalCommand, LocalUpArguments, OutputsArguments,
+    PreviewArguments, StatusArguments, ValidateArguments,
+};
+pub use options::{
+    CloudOptions, ColorChoice, ComponentSelection, DeploymentOptions, GlobalOptions, JsonForm, RefreshMode,
+    StackSelection,
+};
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::exit_code::ExitCode;
+
+/// Deploys Semantest's Node.js servers to AWS in one command.
+///
+/// What is deployed stands in semantest-iac.yaml, which is looked for in the working folder and above. Results go to
+/// stdout, progress and messages to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "semantest-iac", version, max_term_width = 110)]
+#[command(infer_long_args = false, subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented semantest-iac.yaml, from questions or from options
+    Init(InitArguments),
+    /// Bring the cloud to what the configuration wants
+    Deploy(DeployArguments),
+    /// Show what a deployment would change, and why
+    Preview(PreviewArguments),
+    /// Delete what was deployed
+    Destroy(DestroyArguments),
+    /// Show what is deployed, and whether a deployment was cut off
+    Status(StatusArguments),
+    /// Show what the components offer, such as their URLs
+    Outputs(OutputsArguments),
+    /// Show the deployments of a stack, the latest first
+    History(HistoryArguments),
+    /// Show the events of a deployment
+    Events(EventsArguments),
+    /// Draw the resources and what depends on what
+    Graph(GraphArguments),
+    /// Check the configuration, without any call to a cloud
+    Validate(ValidateArguments),
+    /// Run the embedded local cloud
+    Local(LocalArguments),
+    /// Print a completion script for a shell
+    Completions(CompletionsArguments),
+    /// Print the version, and what it was built with
+    Version,
+}
+
+impl Command {
+    /// The command's name, as typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Init(_) => "init",
+            Self::Deploy(_) => "deploy",
+            Self::Preview(_) => "preview",
+            Self::Destroy(_) => "destroy",
+            Self::Status(_) => "status",
+            Self::Outputs(_) => "outputs",
+            Self::History(_) => "history",
+            Self::Events(_) => "events",
+            Self::Graph(_) => "graph",
+            Self::Validate(_) => "validate",
+            Self::Local(_) => "local",
+            Self::Completions(_) => "completions",
+            Self::Version => "version",
+        }
+    }
+}
+
+/// The whole command line as clap knows it. Every help text ends with the exit codes.
+pub fn command() -> clap::Command {
+    Arguments::command().after_help(ExitCode::help()).mut_subcommands(|child| child.after_help(ExitCode::help()))
+}

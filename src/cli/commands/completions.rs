@@ -1,0 +1,13 @@
+//! `completions`: a script that teaches a shell the commands and options.
+
+use crate::cli::arguments::{self, CompletionsArguments};
+use crate::cli::exit_code::ExitCode;
+use crate::cli::session::{CommandResult, Session};
+
+/// Prints the script.
+pub fn completions(session: &Session, wanted: &CompletionsArguments) -> CommandResult {
+    let mut script = Vec::new();
+    clap_complete::generate(wanted.shell, &mut arguments::command(), "semantest-iac", &mut script);
+    session.output.result(&String::from_utf8_lossy(&script));
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,284 @@
+//! `deploy`, `destroy` and `preview`: from arguments to a request, and from the report to output and exit code.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use resource_graph::{Cancellation, Urgency};
+
+use crate::adapters::configuration::Configuration;
+use crate::application::{
+    self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, Options, Refresh, StackTarget,
+};
+use crate::cli::arguments::{
+    CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm, PreviewArguments,
+    RefreshMode, StackSelection,
+};
+use crate::cli::commands::validate::check_rules;
+use crate::cli::composition::{self, Handlers};
+use crate::cli::confirmation::{TerminalConfirmation, require_confirmation};
+use crate::cli::document::closing_event;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::explanation::explain;
+use crate::cli::failure::{Failure, render_detail};
+use crate::cli::interrupt;
+use crate::cli::preview::PlanView;
+use crate::cli::progress::{EventStream, Progress};
+use crate::cli::project::SelectedStack;
+use crate::cli::session::{CommandResult, Session};
+use crate::cli::source_facts;
+use crate::cli::summary::{OperationTable, outputs_text, summary_line};
+use crate::domain::component::Component;
+use crate::domain::deployment::{DeploymentCommand, DeploymentEvent};
+use crate::domain::event::DomainEvent;
+use crate::ports::EventHandler;
+
+/// How long an application that was told to stop at once may take to do so.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Brings the cloud to what the configuration wants.
+pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
+    require_confirmation(session, arguments.yes, DeploymentCommand::Deploy)?;
+    session.block_on(async {
+        let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
+        let components = run.components(&arguments.components)?;
+        let message = arguments.message.clone();
+        let options = run.options(&arguments.components, &arguments.deployment, message).await?;
+        let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
+        let request = DeployRequest { options, components };
+        let report = run.guard(application::deploy(&run.connection.ports, &request, &confirmation)).await?;
+        Ok(run.conclude(&report, arguments.detailed_exitcode))
+    })
+}
+
+/// Deletes what was deployed.
+pub fn destroy(session: &Session, arguments: &DestroyArguments) -> CommandResult {
+    require_confirmation(session, arguments.yes, DeploymentCommand::Destroy)?;
+    session.block_on(async {
+        let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
+        let message = arguments.message.clone();
+        let options = run.options(&arguments.components, &arguments.deployment, message).await?;
+        let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
+        let request = DestroyRequest { options };
+        let report = run.guard(application::destroy(&run.connection.ports, &request, &confirmation)).await?;
+        Ok(run.conclude(&report, false))
+    })
+}
+
+/// Shows what a deployment would do.
+pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult {
+    session.block_on(async {
+        let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
+        let components = run.components(&arguments.components)?;
+        let options = run.options(&arguments.components, &arguments.deployment, None).await?;
+        let request = DeployRequest { options, components };
+        let as_text = session.output.json().is_none();
+        let show = |preview: &application::Preview<'_>| {
+            run.progress.finish();
+            let palette = session.output.result_palette();
+            let view = PlanView {
+                command: preview.command,
+                stack: preview.stack,
+                plan: preview.plan,
+                drifts: preview.drifts,
+                verbose: session.global.verbose > 0,
+            };
+            let mut text = view.render(palette);
+            if arguments.explain {
+                text.push_str(&explain(preview.plan, preview.lower_bound, palette));
+            }
+            if as_text {
+                session.output.result(&text);
+            } else {
+                session.output.note(&text);
+            }
+        };
+        let report = run.guard(application::preview(&run.connection.ports, &request, &show)).await?;
+        match session.output.json() {
+            Some(JsonForm::Document) => session.output.document(&report),
+            Some(JsonForm::Events) => session.output.json_line(&closing_event(&report, &session.process.user_name())),
+            None => {}
+        }
+        let changed = arguments.detailed_exitcode && !report.changes.is_empty();
+        Ok(if changed { ExitCode::Changes } else { ExitCode::Done })
+    })
+}
+
+/// Whether the deployment's stream has begun: before that nothing was changed, and nothing is to be finished.
+#[derive(Default)]
+struct Begun(AtomicBool);
+
+impl EventHandler for Begun {
+    fn handle(&self, event: &DomainEvent) {
+        if matches!(event.event, DeploymentEvent::DeploymentRequested { .. }) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// A command that deploys, from its connection to its end.
+struct Run<'a> {
+    session: &'a Session,
+    configuration: Configuration,
+    selected: SelectedStack,
+    environment: String,
+    connection: composition::Connection,
+    progress: Progress,
+    cancellation: Cancellation,
+    table: Arc<OperationTable>,
+    begun: Arc<Begun>,
+}
+
+impl<'a> Run<'a> {
+    async fn start(session: &'a Session, stack: &StackSelection, cloud: &CloudOptions) -> Result<Self, Failure> {
+        let cancellation = interrupt::listen(&session.output)?;
+        let configuration = session.configuration()?;
+        let selected = session.select_stack(&configuration, stack)?;
+        let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
+            return Err(Failure::usage(format!("no environment goes with the stack {}", selected.name))
+                .with_hint("name the environment with --env"));
+        };
+        let progress = Progress::start(session);
+        let (table, begun) = (Arc::new(OperationTable::default()), Arc::new(Begun::default()));
+        let mut handlers: Vec<Arc<dyn EventHandler>> =
+            vec![progress.events(), Arc::clone(&table) as _, Arc::clone(&begun) as _];
+        if session.output.json() == Some(JsonForm::Events) {
+            handlers.push(Arc::new(EventStream(Arc::clone(&session.output))));
+        }
+        let handlers = Handlers { events: handlers, notices: progress.notices() };
+        let connecting = composition::connect(session, &configuration, &environment, &selected, cloud, handlers);
+        let connection = tokio::select! {
+            connection = connecting => connection?,
+            () = cancellation.requested(Urgency::Graceful) => return Err(stopped_early()),
+        };
+        Ok(Self { session, configuration, selected, environment, connection, progress, cancellation, table, begun })
+    }
+
+    /// All components in the environment, after the chosen ones are known to exist and to keep the cloud's rules.
+    fn components(&self, selection: &ComponentSelection) -> Result<Vec<Component>, Failure> {
+        let chosen = if selection.all {
+            self.configuration.components_for(&self.environment)?
+        } else {
+            self.configuration.select(&self.environment, &selection.components)?
+        };
+        let notices = self.progress.notices();
+        check_rules(&self.configuration, &self.environment, &chosen, notices.as_ref())?;
+        Ok(self.configuration.components_for(&self.environment)?)
+    }
+
+    async fn options(
+        &self,
+        components: &ComponentSelection,
+        deployment: &DeploymentOptions,
+        message: Option<String>,
+    ) -> Result<Options, Failure> {
+        let known = source_facts::collect(&self.session.process, self.configuration.folder()).await;
+        Ok(Options {
+            target: StackTarget {
+                project: self.configuration.project_name().to_string(),
+                environment: self.environment.clone(),
+                stack: self.selected.name.to_string(),
+            },
+            components: components.components.clone(),
+            targets: deployment.targets.clone(),
+            refresh: match deployment.refresh {
+                RefreshMode::Changed => Refresh::Changed,
+                RefreshMode::All => Refresh::All,
+                RefreshMode::None => Refresh::None,
+            },
+            parallelism: deployment.parallelism.map(std::num::NonZeroUsize::get),
+            lock_timeout: deployment.lock_timeout.unwrap_or_default(),
+            user: self.session.process.user_name(),
+            message: message.or(known.title).unwrap_or_default(),
+            source: known.facts,
+            correlation_id: self.session.process.text("SEMANTEST_CORRELATION_ID").map(str::to_owned),
+            cancellation: self.cancellation.clone(),
+        })
+    }
+
+    /// Runs the work; an interruption ends it as soon as that is safe.
+    async fn guard(
+        &self,
+        work: impl Future<Output = Result<DeploymentReport, ApplicationError>>,
+    ) -> Result<DeploymentReport, Failure> {
+        let result = tokio::select! {
+            result = work => result.map_err(Failure::from),
+            () = self.must_leave() => Err(self.left()),
+        };
+        self.progress.finish();
+        if result.is_err() {
+            let table = self.table.render(self.session.output.message_palette());
+            if !table.is_empty() {
+                self.session.output.message(&table);
+            }
+        }
+        result
+    }
+
+    /// Done when the work is to be left where it is: a stop before anything was begun, or one at once that isn't heard.
+    async fn must_leave(&self) {
+        self.cancellation.requested(Urgency::Graceful).await;
+        if self.begun.0.load(Ordering::Acquire) {
+            self.cancellation.requested(Urgency::Immediate).await;
+            // The application drops what runs and writes the journal; that takes no time unless the disk hangs.
+            tokio::time::sleep(STOP_WITHIN).await;
+        }
+    }
+
+    fn left(&self) -> Failure {
+        if !self.begun.0.load(Ordering::Acquire) {
+            return stopped_early();
+        }
+        Failure::new(
+            ExitCode::Interrupted,
+            "interrupted",
+            "stopped at once; what was under way is settled by the next command",
+        )
+        .with_hint(format!("`semantest-iac status --stack {}` shows what is recorded", self.selected.name))
+    }
+
+    /// Tells how it went.
+    fn conclude(&self, report: &DeploymentReport, detailed: bool) -> ExitCode {
+        self.progress.finish();
+        let output = &self.session.output;
+        let palette = output.message_palette();
+        let code = ExitCode::from(report.result);
+        if matches!(code, ExitCode::Interrupted | ExitCode::NeedsAttention) {
+            let table = self.table.render(palette);
+            if !table.is_empty() {
+                output.message(&table);
+            }
+        }
+        for error in &report.errors {
+            output.message(&render_detail(error, palette));
+        }
+        let summary = summary_line(report, palette);
+        if code == ExitCode::Done {
+            output.note(&summary)
+        } else {
+            output.message(&summary)
+        }
+        match output.json() {
+            Some(JsonForm::Document) => output.document(report),
+            // A deployment without changes has no stream of its own.
+            Some(JsonForm::Events) if output.stream_has_ended() => {}
+            Some(JsonForm::Events) => output.event(&closing_event(report, &self.session.process.user_name())),
+            None if report.command == "deploy" => {
+                output.result(&outputs_text(&report.outputs, output.result_palette()))
+            }
+            None => {}
+        }
+        if detailed && code == ExitCode::Done && !report.changes.is_empty() { ExitCode::Changes } else { code }
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        self.progress.finish();
+    }
+}
+
+fn stopped_early() -> Failure {
+    Failure::new(ExitCode::Interrupted, "interrupted", "stopped before anything was changed")
+}

@@ -1,0 +1,17 @@
+//! The commands: each turns its arguments into a call of the application, and the answer into output.
+
+mod completions;
+mod deployment;
+mod init;
+mod local;
+mod queries;
+mod validate;
+mod version;
+
+pub use completions::completions;
+pub use deployment::{deploy, destroy, preview};
+pub use init::{InitDocument, init};
+pub use local::{LocalCloud, ensure_local_cloud, local};
+pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status};
+pub use validate::{ProblemDocument, ValidationDocument, validate};
+pub use version::{VersionDocument, version};

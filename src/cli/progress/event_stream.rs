@@ -1,0 +1,16 @@
+//! The domain events on stdout, one a line, as they happen.
+
+use std::sync::Arc;
+
+use crate::cli::output::Output;
+use crate::domain::event::DomainEvent;
+use crate::ports::EventHandler;
+
+/// Prints each event as one line of JSON.
+pub struct EventStream(pub Arc<Output>);
+
+impl EventHandler for EventStream {
+    fn handle(&self, event: &DomainEvent) {
+        self.0.event(event);
+    }
+}

@@ -1,0 +1,355 @@
+//! Progress as lines: one for each thing that is done, for logs and for whoever reads them later.
+
+use std::sync::Arc;
+
+use super::format::{bytes, duration, mark, plural};
+use crate::cli::failure::render_warning;
+use crate::cli::output::Output;
+use crate::cli::palette::Palette;
+use crate::domain::deployment::{ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome};
+use crate::domain::event::DomainEvent;
+use crate::ports::{EventHandler, Notice, NoticeHandler};
+
+/// Writes lines to stderr.
+pub struct PlainProgress {
+    output: Arc<Output>,
+    verbose: bool,
+}
+
+impl PlainProgress {
+    /// Writes to this output; `verbose` adds what builds print.
+    pub fn new(output: Arc<Output>, verbose: bool) -> Self {
+        Self { output, verbose }
+    }
+}
+
+impl EventHandler for PlainProgress {
+    fn handle(&self, event: &DomainEvent) {
+        if let Some(line) = event_line(&event.event, self.output.message_palette()) {
+            self.output.note(&line);
+        }
+    }
+}
+
+impl NoticeHandler for PlainProgress {
+    fn notice(&self, notice: Notice) {
+        let palette = self.output.message_palette();
+        match notice_line(&notice, palette, self.verbose) {
+            // Warnings are told even to those who want it quiet.
+            Some(line) if matches!(notice, Notice::Warning { .. }) => self.output.message(&line),
+            Some(line) => self.output.note(&line),
+            None => {}
+        }
+    }
+}
+
+/// The line that tells an event; `None` for those that aren't worth one.
+pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
+    use DeploymentEvent as E;
+    Some(match event {
+        E::DeploymentRequested { command, stack, components, .. } => {
+            let verb = match command {
+                DeploymentCommand::Deploy => "Deploying",
+                DeploymentCommand::Destroy => "Destroying",
+            };
+            let direction = match command {
+                DeploymentCommand::Deploy => "to",
+                DeploymentCommand::Destroy => "from",
+            };
+            format!("{verb} {} {direction} {}", components.join(", "), palette.strong(stack))
+        }
+        E::DeploymentRecovered { interrupted_deployment, last_event_at, finished, settled } => {
+            let mut text = format!(
+                "{}: deployment {interrupted_deployment} was cut off ({last_event_at}) with {} done; going on from there",
+                palette.warning("recovered"),
+                plural(*finished, "operation"),
+            );
+            for (urn, outcome) in settled {
+                let outcome = match outcome {
+                    SettledOutcome::Done => "took effect",
+                    SettledOutcome::Undone => "had no effect",
+                    SettledOutcome::Partial => "took effect in part and will be changed",
+                };
+                text.push_str(&format!("\n  {} {outcome}", short_urn(urn)));
+            }
+            text
+        }
+        E::DeploymentPlanned { changes, .. } if changes.is_empty() => {
+            format!("Plan: nothing to change ({} as wanted)", plural(changes.same, "resource"))
+        }
+        E::DeploymentPlanned { changes, .. } => format!("Plan: {}", planned(changes)),
+        E::ResourceDrifted { urn, properties, resource } if resource.is_none() || properties.is_empty() => {
+            format!("{} drift  {} {} is gone", palette.changed("!"), urn.type_token(), urn.name())
+        }
+        E::ResourceDrifted { urn, properties, .. } => {
+            format!("{} drift  {} {}: {}", palette.changed("!"), urn.type_token(), urn.name(), properties.join(", "))
+        }
+        // It turned out that nothing was to be done.
+        E::ResourceOperationSucceeded { operation: Operation::Same, .. } => return None,
+        E::ResourceOperationSucceeded { operation, urn, duration_ms, adopted, .. } => {
+            let adopted = if *adopted { ", taken over from an earlier try" } else { "" };
+            let time = palette.faint(format!("({}{adopted})", duration(*duration_ms)));
+            format!("{} {} {} {} {time}", mark(*operation, palette), operation.as_str(), urn.type_token(), urn.name())
+        }
+        E::ResourceOperationFailed { operation, urn, duration_ms, error, outcome_unknown, .. } => {
+            let unknown = if *outcome_unknown { "; whether it took effect isn't known" } else { "" };
+            format!(
+                "{} {} {} {} {} ({}){unknown}: {}",
+                palette.bad("!"),
+                operation.as_str(),
+                urn.type_token(),
+                urn.name(),
+                palette.bad("failed"),
+                duration(*duration_ms),
+                error.message,
+            )
+        }
+        E::ResourceOperationSkipped { operation, urn, because, .. } => {
+            let because = match because {
+                Some(cause) => format!("{} failed", cause.name()),
+                None => "stopped".to_owned(),
+            };
+            let line = format!("  {} {} {} not tried ({because})", operation.as_str(), urn.type_token(), urn.name());
+            palette.faint(line)
+        }
+        E::HealthCheckPassed { component, url, attempts, duration_ms } => format!(
+            "{} health {component} answers at {url} {}",
+            palette.good("✓"),
+            palette.faint(format!("({}, {})", tries(*attempts), duration(*duration_ms))),
+        ),
+        E::HealthCheckFailed { component, url, attempts, error } => format!(
+            "{} health {component} doesn't answer as it should at {url} ({}): {}",
+            palette.bad("!"),
+            tries(*attempts),
+            error.message,
+        ),
+        E::StepStarted { step, attempt, .. } if step == "health-check" && *attempt == 1 => "Checking health".to_owned(),
+        E::StepFailed { step, attempt, error, .. } => {
+            format!("{} {step} failed (try {attempt}): {error}", palette.bad("!"))
+        }
+        // The step's own lines tell it, or the summary does.
+        E::StepStarted { .. }
+        | E::StepCompleted { .. }
+        | E::ResourceOperationStarted { .. }
+        | E::ResourceRecorded { .. }
+        | E::DeploymentCompleted { .. }
+        | E::DeploymentFailed { .. }
+        | E::DeploymentInterrupted { .. } => return None,
+    })
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") }
+}
+
+fn short_urn(urn: &str) -> String {
+    match resource_graph::Urn::parse(urn) {
+        Ok(urn) => format!("{} {}", urn.type_token(), urn.name()),
+        Err(_) => urn.to_owned(),
+    }
+}
+
+/// What is planned: `12 to create, 1 to update, 3 unchanged`.
+pub fn planned(changes: &ChangeCounts) -> String {
+    let ChangeCounts { create, update, replace, delete, same } = *changes;
+    let parts = [
+        (create, "to create"),
+        (update, "to update"),
+        (replace, "to replace"),
+        (delete, "to delete"),
+        (same, "unchanged"),
+    ];
+    let parts: Vec<_> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if parts.is_empty() { "nothing to do".to_owned() } else { parts.join(", ") }
+}
+
+/// The line that tells a notice; what builds print only when `verbose`.
+pub fn notice_line(notice: &Notice, palette: Palette, verbose: bool) -> Option<String> {
+    Some(match notice {
+        Notice::Packaging { component } => format!("Packaging {component}"),
+        Notice::BuildOutput { component, line } => {
+            if !verbose {
+                return None;
+            }
+            format!("{} {line}", palette.faint(format!("{component} │")))
+        }
+        Notice::Packaged { component, bytes: size, duration_ms } => {
+            format!("Packaged {component}: {} {}", bytes(*size), palette.faint(format!("({})", duration(*duration_ms))))
+        }
+        Notice::WaitingForLock { holder } => format!("Waiting for the stack's lock: {holder}"),
+        Notice::LockTakenOver { report } => format!("{}: {report}", palette.warning("lock taken over")),
+        Notice::Warning { message, hint } => render_warning(message, hint.as_deref(), palette),
+    })
+}
+
+#[cfg(test)]
+pub mod tests {
+    use std::collections::BTreeMap;
+
+    use resource_graph::{TypeToken, Urn};
+
+    use super::*;
+    use crate::cli::output::testing::{captured, plain};
+    use crate::domain::deployment::{CallCounts, Deployment, ErrorDetail, PlannedStep};
+
+    pub fn urn(token: &str, name: &str) -> Urn {
+        Urn::new("aws-local", "shop", Some("semantest:component:RestApi"), &TypeToken::new(token), name)
+    }
+
+    fn step(step: u32, operation: Operation, urn: &Urn) -> PlannedStep {
+        PlannedStep {
+            step,
+            operation,
+            urn: urn.clone(),
+            id: None,
+            parent: None,
+            identity: serde_json::Value::Null,
+            changes: vec![],
+        }
+    }
+
+    /// A deployment in which one operation of each outcome happens.
+    pub fn story() -> Vec<DomainEvent> {
+        let role = urn("aws:iam/role:Role", "rest-api-role");
+        let function = urn("aws:lambda/function:Function", "rest-api-function");
+        let alias = urn("aws:lambda/alias:Alias", "rest-api-live");
+        let route = urn("aws:apigatewayv2/route:Route", "ws-connect");
+        let changes = ChangeCounts { create: 2, update: 1, replace: 1, delete: 0, same: 3 };
+        let events = [
+            DeploymentEvent::DeploymentRequested {
+                command: DeploymentCommand::Deploy,
+                project: "shop".to_owned(),
+                stack: "aws-local".to_owned(),
+                environment: "local".to_owned(),
+                provider: "aws".to_owned(),
+                components: vec!["rest-api".to_owned(), "ws".to_owned()],
+                program_version: "0.1.0".to_owned(),
+                source: BTreeMap::new(),
+                message: String::new(),
+            },
+            DeploymentEvent::DeploymentRecovered {
+                interrupted_deployment: "d0".to_owned(),
+                last_event_at: "2026-01-02T03:04:05.006Z".to_owned(),
+                finished: 1,
+                settled: [(alias.to_string(), SettledOutcome::Undone)].into(),
+            },
+            DeploymentEvent::ResourceDrifted {
+                urn: role.clone(),
+                properties: vec!["description".to_owned()],
+                resource: None,
+            },
+            DeploymentEvent::DeploymentPlanned {
+                steps: vec![
+                    step(1, Operation::Create, &role),
+                    step(2, Operation::Update, &function),
+                    step(3, Operation::Create, &alias),
+                    step(4, Operation::CreateReplacement, &route),
+                ],
+                changes,
+                lower_bound_ms: 900,
+            },
+            DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: role.clone() },
+            DeploymentEvent::ResourceOperationStarted {
+                step: 4,
+                operation: Operation::CreateReplacement,
+                urn: route.clone(),
+            },
+            DeploymentEvent::ResourceOperationSucceeded {
+                step: 1,
+                operation: Operation::Create,
+                urn: role,
+                duration_ms: 320,
+                adopted: true,
+                resource: None,
+            },
+            DeploymentEvent::ResourceOperationStarted { step: 2, operation: Operation::Update, urn: function.clone() },
+            DeploymentEvent::ResourceOperationFailed {
+                step: 2,
+                operation: Operation::Update,
+                urn: function.clone(),
+                duration_ms: 1_240,
+                error: ErrorDetail {
+                    code: "refused".to_owned(),
+                    message: "memory isn't enough (InvalidParameterValueException)".to_owned(),
+                    ..ErrorDetail::default()
+                },
+                outcome_unknown: false,
+            },
+            DeploymentEvent::ResourceOperationSkipped {
+                step: 3,
+                operation: Operation::Create,
+                urn: alias,
+                because: Some(function),
+            },
+            DeploymentEvent::ResourceOperationSucceeded {
+                step: 4,
+                operation: Operation::CreateReplacement,
+                urn: route,
+                duration_ms: 75_000,
+                adopted: false,
+                resource: None,
+            },
+            DeploymentEvent::HealthCheckPassed {
+                component: "rest-api".to_owned(),
+                url: "https://a.example/health".to_owned(),
+                attempts: 2,
+                duration_ms: 410,
+            },
+            DeploymentEvent::DeploymentFailed {
+                changes: ChangeCounts { create: 1, replace: 1, ..ChangeCounts::default() },
+                calls: CallCounts { read: 3, write: 4 },
+                duration_ms: 76_000,
+                errors: vec![],
+            },
+        ];
+        let mut deployment = Deployment::new("d1", "corr_1", "alice");
+        events
+            .into_iter()
+            .map(|event| deployment.record(event, "2026-01-02T03:05:00.000Z".to_owned()).expect("a legal story"))
+            .collect()
+    }
+
+    #[test]
+    fn each_thing_that_is_done_has_its_line() {
+        let (output, stdout, stderr) = captured(plain(None));
+        let progress = PlainProgress::new(Arc::clone(&output), false);
+        story().iter().for_each(|event| progress.handle(event));
+        assert_eq!(stdout.text(), "");
+        insta::assert_snapshot!(stderr.text());
+    }
+
+    #[test]
+    fn notices_are_told_and_build_output_only_on_demand() {
+        let (output, _, stderr) = captured(plain(None));
+        let tell = |verbose| {
+            let progress = PlainProgress::new(Arc::clone(&output), verbose);
+            progress.notice(Notice::Packaging { component: "rest-api".to_owned() });
+            progress
+                .notice(Notice::BuildOutput { component: "rest-api".to_owned(), line: "added 3 packages".to_owned() });
+            progress.notice(Notice::Packaged { component: "rest-api".to_owned(), bytes: 1_234_567, duration_ms: 90 });
+        };
+        tell(false);
+        assert!(!stderr.text().contains("added 3 packages"));
+        tell(true);
+        let progress = PlainProgress::new(Arc::clone(&output), false);
+        progress.notice(Notice::WaitingForLock { holder: "alice on ci-1 (pid 7), since 10:00".to_owned() });
+        progress.notice(Notice::LockTakenOver { report: "pid 7 of this machine is gone".to_owned() });
+        progress.notice(Notice::Warning {
+            message: "nodejs18 has ended".to_owned(),
+            hint: Some("use nodejs22".to_owned()),
+        });
+        insta::assert_snapshot!(stderr.text());
+    }
+
+    #[test]
+    fn quiet_keeps_warnings_only() {
+        let options = crate::cli::output::OutputOptions { quiet: true, ..plain(None) };
+        let (output, _, stderr) = captured(options);
+        let progress = PlainProgress::new(output, true);
+        story().iter().for_each(|event| progress.handle(event));
+        progress.notice(Notice::Packaging { component: "rest-api".to_owned() });
+        progress.notice(Notice::Warning { message: "careful".to_owned(), hint: None });
+        assert_eq!(stderr.text(), "warning: careful\n");
+    }
+}

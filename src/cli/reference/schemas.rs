@@ -1,0 +1,39 @@
+//! JSON Schemas (draft 2020-12) of everything that `--json` prints.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+
+use crate::application::{DeploymentReport, Outputs};
+use crate::cli::commands::{LocalCloud, VersionDocument};
+use crate::domain::event::DomainEvent;
+
+/// The schemas as text, by the document's name.
+pub fn schemas() -> Vec<(&'static str, String)> {
+    vec![
+        document::<DeploymentReport>(
+            "deployment-report",
+            "What `deploy`, `destroy` and `preview` print with --json; the document of every command's failure",
+        ),
+        document::<DomainEvent>("event", "A line of `--json=events` and of `events --json=events`"),
+        document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
+        document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
+        document::<VersionDocument>("version", "What `version --json` prints"),
+    ]
+}
+
+fn document<T: JsonSchema>(name: &'static str, title: &str) -> (&'static str, String) {
+    (name, text(&titled(schema::<T>(), title)))
+}
+
+/// The schema of what is written (not of what may be read).
+pub(super) fn schema<T: JsonSchema>() -> Schema {
+    SchemaGenerator::new(SchemaSettings::draft2020_12().for_serialize()).into_root_schema_for::<T>()
+}
+
+fn titled(mut schema: Schema, title: &str) -> Schema {
+    schema.insert("title".to_owned(), title.into());
+    schema
+}
+
+fn text(schema: &Schema) -> String {
+    format!("{:#}\n", schema.as_value())
+}
