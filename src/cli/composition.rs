@@ -2,20 +2,29 @@
 
 use std::sync::Arc;
 
+use crate::adapters::aws;
 use crate::adapters::clock::MachineClock;
-use crate::adapters::configuration::Configuration;
+use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint, StateLocation};
 use crate::adapters::health::HttpHealthChecker;
 use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
+use crate::adapters::state_store::StateStore;
 use crate::application::Ports;
 use crate::application::gate::CallCounter;
 use crate::ports::{Cloud, EventHandler, NoticeHandler, StackStore};
 
 use super::arguments::CloudOptions;
+use super::commands::store_failure;
 use super::exit_code::ExitCode;
-use super::failure::Failure;
+use super::failure::{Failure, chain};
+use super::passphrase::{PassphraseError, PassphraseGiver};
 use super::project::SelectedStack;
 use super::session::Session;
+
+/// Where the embedded local cloud's resources go when nothing says otherwise.
+const LOCAL_REGION: &str = "us-east-1";
+/// The account in it.
+const LOCAL_ACCOUNT: &str = "000000000000";
 
 /// Who hears of what goes on.
 pub struct Handlers {
@@ -64,13 +73,37 @@ pub async fn connect(
 }
 
 async fn open_cloud(
-    _session: &Session,
-    _configuration: &Configuration,
-    _environment: &str,
-    _options: &CloudOptions,
-    _code: Arc<SourceCode>,
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+    options: &CloudOptions,
+    code: Arc<SourceCode>,
 ) -> Result<Arc<dyn Cloud>, Failure> {
-    Err(Failure::new(ExitCode::Failed, "unsupported", "this build has no cloud"))
+    let settings = configuration.aws_settings(environment)?;
+    let wanted = match options.endpoint.as_deref() {
+        Some("local") => Some(Endpoint::Local),
+        Some(url) => Some(url.parse::<Endpoint>().map_err(|error| Failure::usage(error.to_string()))?),
+        None => settings.endpoint,
+    };
+    let is_local = wanted == Some(Endpoint::Local);
+    let endpoint = match wanted {
+        Some(Endpoint::Local) => Some(super::commands::ensure_local_cloud(session).await?),
+        Some(Endpoint::Url(url)) => Some(url.as_str().trim_end_matches('/').to_owned()),
+        None => None,
+    };
+    let region = options.region.clone().or_else(|| settings.region.map(|region| region.to_string()));
+    let settings = aws::AwsSettings {
+        // The embedded cloud has all regions, and no configuration file says which.
+        region: region.or_else(|| is_local.then(|| LOCAL_REGION.to_owned())),
+        profile: options.profile.clone().or_else(|| settings.profile.map(|profile| profile.as_str().to_owned())),
+        endpoint,
+        expected_account: settings.account.map(|account| account.as_str().to_owned()),
+        local_credentials: is_local.then(|| aws::LocalCredentials {
+            access_key_id: LOCAL_ACCOUNT.to_owned(),
+            secret_access_key: "local".to_owned(),
+        }),
+    };
+    Ok(Arc::new(aws::Aws::connect(settings, code).await?))
 }
 
 /// Opens the state of a stack; nothing is read yet.
@@ -78,9 +111,46 @@ async fn open_cloud(
 /// # Errors
 /// When the location isn't supported.
 pub fn open_store(
-    _session: &Session,
-    _configuration: &Configuration,
-    _selected: &SelectedStack,
+    session: &Session,
+    configuration: &Configuration,
+    selected: &SelectedStack,
 ) -> Result<Arc<dyn StackStore>, Failure> {
-    Err(Failure::new(ExitCode::Failed, "unsupported", "this build has no state"))
+    let location = configuration.state();
+    let url = match location {
+        StateLocation::Folder(folder) => state::StoreUrl::File { folder: folder.clone() },
+        StateLocation::ObjectStore(url) => state::StoreUrl::Object { url: url.to_string() },
+    };
+    let store = state::StackStore::open(&url, state::StoreOptions::default()).map_err(|error| {
+        let failure = Failure::new(ExitCode::Usage, "state-unsupported", chain(&error));
+        match error.hint() {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })?;
+    let owner =
+        state::Owner::this_process(session.process.user_name(), session.process.host_name(), &state::SystemProcesses);
+    let passphrase = PassphraseGiver::new(
+        session.process.clone(),
+        Arc::clone(&session.output),
+        is_embedded(configuration, selected)
+            .then(|| session.data_folder())
+            .transpose()?
+            .map(|data| data.join("local/passphrase")),
+    );
+    let give = move || match passphrase.passphrase() {
+        Ok(text) => Ok(state::Passphrase::new(text)),
+        Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
+        Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", chain(&error), error.hint()))),
+    };
+    let project = configuration.project_name().as_str();
+    let lock = state::LockOptions::default();
+    let store =
+        StateStore::new(store, project, selected.name.as_str(), owner, lock, Arc::new(give)).map_err(store_failure)?;
+    Ok(Arc::new(store))
+}
+
+/// Whether the stack lives in the embedded local cloud, whose secrets protect nothing that others could reach.
+fn is_embedded(configuration: &Configuration, selected: &SelectedStack) -> bool {
+    let settings = selected.environment.as_ref().map(|environment| configuration.aws_settings(environment.as_str()));
+    matches!(settings, Some(Ok(AwsSettings { endpoint: Some(Endpoint::Local), .. })))
 }

@@ -67,6 +67,12 @@ impl From<ApplicationError> for Failure {
     }
 }
 
+impl From<crate::ports::ProviderError> for Failure {
+    fn from(error: crate::ports::ProviderError) -> Self {
+        ApplicationError::from(error).into()
+    }
+}
+
 impl From<localstack::Error> for Failure {
     fn from(error: localstack::Error) -> Self {
         let failure = Self::new(ExitCode::Failed, "local-cloud", chain(&error));

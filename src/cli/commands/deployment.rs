@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
             self.configuration.select(&self.environment, &selection.components)?
         };
         let notices = self.progress.notices();
-        check_rules(&self.configuration, &self.environment, &chosen, notices.as_ref())?;
+        check_rules(self.session, &self.configuration, &self.environment, &chosen, notices.as_ref())?;
         Ok(self.configuration.components_for(&self.environment)?)
     }
 

@@ -12,6 +12,6 @@ pub use completions::completions;
 pub use deployment::{deploy, destroy, preview};
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
-pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status};
+pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};
 pub use validate::{ProblemDocument, ValidationDocument, validate};
 pub use version::{VersionDocument, version};

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::aws::validation;
 use crate::adapters::configuration::{Configuration, ConfigurationErrors};
 use crate::cli::arguments::ValidateArguments;
 use crate::cli::exit_code::ExitCode;
@@ -62,7 +63,7 @@ pub fn validate(session: &Session, arguments: &ValidateArguments) -> CommandResu
         None => Configuration::find(session.folder()?)?,
     };
     let found = match Configuration::load(&path) {
-        Ok(configuration) => broken_rules(&configuration, arguments.environment.as_deref())?,
+        Ok(configuration) => broken_rules(session, &configuration, arguments.environment.as_deref())?,
         Err(errors) => vec![errors],
     };
     let severity = |wanted: Severity| {
@@ -95,7 +96,11 @@ pub fn validate(session: &Session, arguments: &ValidateArguments) -> CommandResu
 
 /// What breaks the clouds' rules in each environment that is to be checked; the same problem of several environments is
 /// told once.
-fn broken_rules(configuration: &Configuration, environment: Option<&str>) -> Result<Vec<ConfigurationErrors>, Failure> {
+fn broken_rules(
+    session: &Session,
+    configuration: &Configuration,
+    environment: Option<&str>,
+) -> Result<Vec<ConfigurationErrors>, Failure> {
     let names: Vec<String> = match environment {
         Some(name) => vec![configuration.environment(name)?.name.to_string()],
         None => configuration.environments().map(|environment| environment.name.to_string()).collect(),
@@ -103,8 +108,8 @@ fn broken_rules(configuration: &Configuration, environment: Option<&str>) -> Res
     let mut told: Vec<String> = Vec::new();
     let mut found = Vec::new();
     for name in &names {
-        let violations = violations_in(configuration, name)?;
-        let Some(errors) = configuration.violations(name, &violations) else { continue };
+        let broken = broken_in(session, configuration, name)?;
+        let Some(errors) = configuration.violations(name, &broken.components, &broken.environment) else { continue };
         let text: Vec<String> = errors.reported().iter().map(ToString::to_string).collect();
         if text.iter().any(|line| !told.contains(line)) {
             told.extend(text);
@@ -119,30 +124,53 @@ fn broken_rules(configuration: &Configuration, environment: Option<&str>) -> Res
 /// # Errors
 /// The rules that are broken, with the lines of the configuration.
 pub fn check_rules(
+    session: &Session,
     configuration: &Configuration,
     environment: &str,
     components: &[Component],
     notices: &dyn NoticeHandler,
 ) -> Result<(), Failure> {
     let chosen = |name: &ComponentName| components.iter().any(|component| component.name() == name);
-    let (errors, warnings): (Vec<_>, Vec<_>) = violations_in(configuration, environment)?
+    let broken = broken_in(session, configuration, environment)?;
+    let is_error = |violation: &Violation| violation.severity == Severity::Error;
+    let (errors, warnings): (Vec<_>, Vec<_>) = broken
+        .components
         .into_iter()
         .filter(|(component, _)| chosen(component))
-        .partition(|(_, violation)| violation.severity == Severity::Error);
+        .partition(|(_, violation)| is_error(violation));
+    let (settings, odd_settings): (Vec<_>, Vec<_>) = broken.environment.into_iter().partition(is_error);
     for (component, violation) in warnings {
         let message = format!("component {component}: {}", violation.message);
         notices.notice(Notice::Warning { message, hint: violation.hint });
     }
-    match configuration.violations(environment, &errors) {
+    for Violation { message, hint, .. } in odd_settings {
+        notices.notice(Notice::Warning { message: format!("environment {environment}: {message}"), hint });
+    }
+    match configuration.violations(environment, &errors, &settings) {
         Some(errors) => Err(errors.into()),
         None => Ok(()),
     }
 }
 
 /// What breaks the cloud's rules in an environment.
-fn violations_in(configuration: &Configuration, environment: &str) -> Result<Vec<(ComponentName, Violation)>, Failure> {
-    let _ = configuration.components_for(environment)?;
-    Ok(Vec::new())
+struct Broken {
+    components: Vec<(ComponentName, Violation)>,
+    environment: Vec<Violation>,
+}
+
+fn broken_in(session: &Session, configuration: &Configuration, environment: &str) -> Result<Broken, Failure> {
+    let settings = configuration.aws_settings(environment)?;
+    let circumstances = validation::Circumstances {
+        project: configuration.project_name(),
+        environment: &configuration.environment(environment)?.name,
+        local_cloud: settings.endpoint.is_some() || session.process.variable("AWS_ENDPOINT_URL").is_some(),
+        added_variables: &[],
+        today: chrono::Utc::now().date_naive(),
+    };
+    Ok(Broken {
+        components: validation::check_all(&configuration.components_for(environment)?, &circumstances),
+        environment: validation::check_settings(&settings),
+    })
 }
 
 fn problems_of(errors: &ConfigurationErrors) -> impl Iterator<Item = ProblemDocument> {
