@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use foldhash::fast::RandomState;
 use resource_graph::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, ResourceReference, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
@@ -19,7 +20,7 @@ use crate::secrets::{Crypter, SecretsError, SecretsManager};
 pub struct ValueDecoder<'c> {
     /// Absent where secrets are to stay hidden.
     crypter: Option<Access<'c>>,
-    names: Mutex<HashSet<Arc<str>>>,
+    names: Mutex<HashSet<Arc<str>, RandomState>>,
 }
 
 enum Access<'c> {
@@ -246,7 +247,7 @@ fn malformed(error: impl fmt::Display) -> ValueError {
 /// What the visitors of one text share.
 struct Context<'a, 'c> {
     decoder: &'a ValueDecoder<'c>,
-    names: RefCell<MutexGuard<'a, HashSet<Arc<str>>>>,
+    names: RefCell<MutexGuard<'a, HashSet<Arc<str>, RandomState>>>,
     /// Carries a typed error past the parser, whose own errors are texts.
     failure: RefCell<Option<ValueError>>,
 }
