@@ -45,7 +45,7 @@ impl Recorded for StateResource {
             pending_replacement: resource.pending_replacement,
             retain_on_delete: resource.retain_on_delete,
             tainted: resource.rare().taint,
-            has_init_errors: !resource.init_errors.is_empty(),
+            has_init_errors: !resource.rare().init_errors.is_empty(),
         }
     }
 

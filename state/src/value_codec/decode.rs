@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{ARCHIVE, ASSET, BYTES, FLOAT, OUTPUT, Properties, RESOURCE, SECRET, SIGNATURE, UNKNOWN, ValueError};
 use crate::json::{Json, members};
-use crate::secrets::{Crypter, SecretsError, SecretsManager};
+use crate::secrets::{Crypter, SecretsError};
 
 /// Reads values. Keep one for a whole state: equal property names are shared between all that it reads.
 pub struct ValueDecoder<'c> {
@@ -25,14 +25,14 @@ pub struct ValueDecoder<'c> {
 
 enum Access<'c> {
     Borrowed(&'c dyn Crypter),
-    Shared(Arc<dyn SecretsManager>),
+    Shared(Arc<dyn Crypter>),
 }
 
 impl Access<'_> {
     fn crypter(&self) -> &dyn Crypter {
         match self {
             Self::Borrowed(crypter) => *crypter,
-            Self::Shared(manager) => &**manager,
+            Self::Shared(crypter) => &**crypter,
         }
     }
 }
@@ -62,8 +62,8 @@ impl<'c> ValueDecoder<'c> {
     }
 
     /// As [`Self::revealing`], for decoders that outlive the borrow of a manager.
-    pub fn shared(manager: Arc<dyn SecretsManager>) -> ValueDecoder<'static> {
-        ValueDecoder { crypter: Some(Access::Shared(manager)), names: Mutex::default() }
+    pub fn shared(crypter: Arc<dyn Crypter>) -> ValueDecoder<'static> {
+        ValueDecoder { crypter: Some(Access::Shared(crypter)), names: Mutex::default() }
     }
 
     /// Leaves secrets alone: each becomes a secret whose value is [`Value::Unknown`]. Never needs a key.
