@@ -58,11 +58,11 @@ impl Recorded for StateResource {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
-        let resource = self.resource();
-        resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
-        if let Some(urn) = &resource.rare().deleted_with {
-            visit(urn.as_str());
-        }
+        self.resource().dependencies.iter().for_each(|urn| visit(urn.as_str()));
+    }
+
+    fn deleted_with(&self) -> Option<&str> {
+        self.resource().rare().deleted_with.as_ref().map(Urn::as_str)
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
