@@ -3,8 +3,6 @@
 //! `cargo bench -p resource-graph --bench planning`. Reading the state isn't part of it; the records are in memory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use std::time::{Duration, Instant};
-
 use resource_graph::{PlanOptions, Resolved, ResourceGraph, ResourceRecord, ResourceSpec, Value, plan};
 
 mod shapes;
@@ -35,11 +33,9 @@ fn most_memory() -> Option<f64> {
 }
 
 fn timed<T>(name: &str, work: impl FnOnce() -> T) -> T {
-    let before = Instant::now();
-    let result = work();
-    let took: Duration = before.elapsed();
+    let (result, took) = shapes::measured(work);
     let memory = most_memory().map_or(String::new(), |memory| format!("   {memory:>6.1} MB at most so far"));
-    println!("{name:<44} {:>8.1} ms{memory}", took.as_secs_f64() * 1e3);
+    println!("{name:<44} {:>8.1} ms CPU{memory}", took.as_secs_f64() * 1e3);
     result
 }
 

@@ -4,12 +4,13 @@
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use resource_graph::clock::Stalled;
 use resource_graph::{
-    Executor, Plan, PlanOptions, ResourceGraph, ResourceRecord, ResourceSpec, RunOptions, Scheduler, Step, StepContext,
-    StepResult, VirtualClock, lower_bound, plan,
+    Executor, Plan, PlanOptions, ResourceGraph, ResourceRecord, ResourceSpec, RunOptions, RunReport, Scheduler, Step,
+    StepContext, StepResult, VirtualClock, lower_bound, plan,
 };
 
 mod shapes;
@@ -39,8 +40,8 @@ fn made(specs: Vec<ResourceSpec>) -> Result<Plan, Box<dyn std::error::Error>> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut worst: f64 = 0.0;
     println!(
-        "{:<34} {:>6} {:>10} {:>10} {:>7}  {:<34} {:>9}",
-        "graph", "steps", "bound", "took", "ratio", "bound by", "per step"
+        "{:<34} {:>6} {:>10} {:>10} {:>7}  {:<34} {:>10}",
+        "graph", "steps", "bound", "took", "ratio", "bound by", "CPU a step"
     );
     for (name, specs) in [
         ("100 REST APIs", shapes::rest_apis(100)),
@@ -54,11 +55,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ] {
         let plan = made(specs)?;
         let bound = lower_bound(&plan, &shapes::quotas(), |_| true);
-        let clock = VirtualClock::new();
-        let scheduler = Scheduler::new(Arc::new(clock.clone()), shapes::quotas());
-        let before = Instant::now();
-        let report = clock.run(scheduler.run(&plan, &Calls, &RunOptions::default()))?;
-        let real = before.elapsed();
+        // Often enough for CPU time, which is counted in ticks, to mean something.
+        let repetitions = (50_000 / plan.steps().len()).max(1);
+        let (reports, cpu) = shapes::measured(|| -> Result<Vec<RunReport<()>>, Stalled> {
+            (0..repetitions)
+                .map(|_| {
+                    let clock = VirtualClock::new();
+                    let scheduler = Scheduler::new(Arc::new(clock.clone()), shapes::quotas());
+                    clock.run(scheduler.run(&plan, &Calls, &RunOptions::default()))
+                })
+                .collect()
+        });
+        let report = &reports?[0];
         assert!(report.is_success(), "all steps are done");
         let ratio = report.elapsed.as_secs_f64() / bound.duration.as_secs_f64();
         worst = worst.max(ratio);
@@ -68,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             bound.duration.as_secs_f64(),
             report.elapsed.as_secs_f64(),
             bound.binding.to_string().chars().take(34).collect::<String>(),
-            real.as_secs_f64() * 1e6 / plan.steps().len() as f64,
+            cpu.as_secs_f64() * 1e6 / (plan.steps().len() * repetitions) as f64,
         );
     }
     if worst > 1.05 { Err(format!("a deployment took {worst:.4} × its lower bound").into()) } else { Ok(()) }

@@ -67,15 +67,17 @@ pub struct ResourceGraph {
 }
 
 impl ResourceGraph {
-    /// Puts resources together; their order decides where dependencies leave a choice.
+    /// Puts resources together; their order decides where dependencies leave a choice. Takes resources as they are or
+    /// shared ones, which aren't copied.
     ///
     /// # Errors
     /// [`GraphError`] when a URN stands twice, a dependency is missing, or dependencies form a cycle.
-    pub fn new(specs: impl IntoIterator<Item = ResourceSpec>) -> Result<Self, GraphError> {
+    pub fn new<S: Into<Arc<ResourceSpec>>>(specs: impl IntoIterator<Item = S>) -> Result<Self, GraphError> {
         let mut resources = Self::default();
         for spec in specs {
+            let spec: Arc<ResourceSpec> = spec.into();
             let urn = spec.urn.clone();
-            let node = resources.graph.add_node(Arc::new(spec));
+            let node = resources.graph.add_node(spec);
             if resources.index.insert(urn.clone(), node).is_some() {
                 return Err(GraphError::Duplicate { urn });
             }
@@ -115,7 +117,8 @@ impl ResourceGraph {
 
     /// A cycle without detours, from the resource on it that was added first.
     fn shortest_cycle(&self) -> Vec<Urn> {
-        let component = petgraph::algo::tarjan_scc(&self.graph)
+        // Unlike Tarjan's algorithm in petgraph, this one doesn't recurse: a deep graph can't overflow the stack.
+        let component = petgraph::algo::kosaraju_scc(&self.graph)
             .into_iter()
             .filter(|nodes| nodes.len() > 1 || self.graph.contains_edge(nodes[0], nodes[0]))
             .min_by_key(|nodes| nodes.iter().min().copied());

@@ -198,6 +198,8 @@ struct Planner<'a, R> {
     needs: Vec<Vec<u32>>,
     position: HashMap<&'a Urn, u32>,
     live: HashMap<&'a str, u32>,
+    /// The live record of each position.
+    recorded: Vec<Option<u32>>,
     selected: Vec<bool>,
     decisions: Vec<Decision>,
     fates: Vec<RecordFate>,
@@ -223,6 +225,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
         }
         let needs = graph.dependency_positions();
         let selected = vec![true; specs.len()];
+        let recorded = specs.iter().map(|spec| live.get(spec.urn.as_str()).copied()).collect();
         Ok(Self {
             graph,
             records,
@@ -232,6 +235,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
             needs,
             position,
             live,
+            recorded,
             selected,
             decisions: Vec::new(),
             fates: Vec::new(),
@@ -242,7 +246,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
 
     /// The live record of a wanted resource.
     fn record_of(&self, position: u32) -> Option<u32> {
-        self.live.get(self.specs[position as usize].urn.as_str()).copied()
+        self.recorded[position as usize]
     }
 
     fn record(&self, index: u32) -> &'a R {

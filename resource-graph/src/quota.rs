@@ -168,3 +168,71 @@ impl Bucket {
 const EPSILON: f64 = 1e-9;
 /// Longest wait for a token, in seconds: a rate of zero must not make an endless duration.
 const MONTH: f64 = 30.0 * 24.0 * 3600.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(time: f64) -> Duration {
+        Duration::from_secs_f64(time)
+    }
+
+    fn taken(bucket: &mut Bucket, now: Duration) -> usize {
+        std::iter::repeat_with(|| bucket.take(now)).take(100).filter(|taken| *taken).count()
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let mut bucket = Bucket::new(Some(Quota::new(10.0, 4.0)), Duration::ZERO);
+        assert_eq!(taken(&mut bucket, Duration::ZERO), 4);
+        assert_eq!(bucket.next_token(Duration::ZERO).as_millis(), 100);
+        assert_eq!(taken(&mut bucket, seconds(0.25)), 2);
+        assert_eq!(taken(&mut bucket, seconds(100.0)), 4, "a pause saves up the burst and no more");
+    }
+
+    #[test]
+    fn a_token_that_is_used_late_does_not_let_more_calls_through() {
+        let mut bucket = Bucket::new(Some(Quota::new(1.0, 2.0)), Duration::ZERO);
+        assert!(bucket.take(Duration::ZERO));
+        bucket.use_taken(seconds(10.0));
+        assert_eq!(taken(&mut bucket, seconds(10.0)), 1);
+    }
+
+    #[test]
+    fn tokens_put_back_never_exceed_the_burst() {
+        let mut bucket = Bucket::new(Some(Quota::new(1.0, 2.0)), Duration::ZERO);
+        bucket.put_back(Duration::ZERO);
+        assert_eq!(taken(&mut bucket, Duration::ZERO), 2);
+    }
+
+    #[test]
+    fn throttling_empties_the_bucket_and_halves_the_rate_once_a_crowd() {
+        let mut bucket = Bucket::new(Some(Quota::new(10.0, 10.0)), Duration::ZERO);
+        bucket.narrow(Duration::ZERO);
+        bucket.narrow(seconds(0.1));
+        assert_eq!(taken(&mut bucket, seconds(0.1)), 0);
+        assert!(bucket.rate(seconds(0.1)).is_some_and(|rate| (5.0..5.1).contains(&rate)));
+        bucket.narrow(seconds(1.0));
+        assert!(bucket.rate(seconds(1.0)).is_some_and(|rate| (2.5..3.0).contains(&rate)));
+        (0..100).for_each(|time| bucket.narrow(seconds(2.0 + f64::from(time))));
+        assert!(bucket.rate(seconds(101.0)).is_some_and(|rate| rate >= 10.0 / 32.0), "it never comes to a stop");
+        assert_eq!(bucket.rate(seconds(200.0)), Some(10.0), "time widens it to what is published");
+    }
+
+    #[test]
+    fn an_unknown_quota_is_learned_from_what_was_throttled() {
+        let mut bucket = Bucket::new(None, Duration::ZERO);
+        assert_eq!(taken(&mut bucket, Duration::ZERO), 100);
+        assert_eq!(bucket.rate(Duration::ZERO), None);
+        bucket.narrow(seconds(0.5));
+        assert_eq!(bucket.rate(seconds(0.5)), Some(50.0));
+        assert!(!bucket.take(seconds(0.5)));
+    }
+
+    #[test]
+    fn a_rate_of_zero_makes_no_endless_duration() {
+        let mut bucket = Bucket::new(Some(Quota::new(0.0, 0.0)), Duration::ZERO);
+        assert!(bucket.take(Duration::ZERO));
+        assert!(bucket.next_token(Duration::ZERO) > seconds(1e6));
+    }
+}

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
+use foldhash::fast::RandomState;
 use resource_graph::Urn;
 use serde::Deserialize;
 
@@ -106,7 +107,7 @@ impl Deployment {
     /// # Errors
     /// [`IntegrityError`] with every broken rule.
     pub fn verify(&self) -> Result<(), IntegrityError> {
-        let mut check = Check { deployment: self, seen: HashMap::new(), problems: Vec::new() };
+        let mut check = Check { deployment: self, seen: HashMap::default(), problems: Vec::new() };
         check.manifest(&self.manifest);
         check.resources();
         check.snippets();
@@ -121,7 +122,7 @@ impl Deployment {
 struct Check<'d> {
     deployment: &'d Deployment,
     /// Names that came before, and whether one of their resources is live.
-    seen: HashMap<&'d str, bool>,
+    seen: HashMap<&'d str, bool, RandomState>,
     problems: Vec<IntegrityProblem>,
 }
 
@@ -139,6 +140,8 @@ impl<'d> Check<'d> {
     fn resources(&mut self) {
         let deployment = self.deployment;
         let mut providers: HashSet<(&str, &str)> = HashSet::new();
+        // Most resources have the provider of the one before.
+        let mut provider_before = None;
         self.seen.reserve(deployment.resources.len());
         for resource in &deployment.resources {
             let urn = &resource.urn;
@@ -155,14 +158,16 @@ impl<'d> Check<'d> {
                     }
                 }
             }
-            if let Some(provider) = &resource.provider {
+            if let Some(provider) = &resource.provider
+                && provider_before != Some(provider)
+            {
                 match parse_reference(provider) {
                     Err(reason) => self
                         .problem(Some(urn), format!("failed to parse provider reference for resource {urn}: {reason}")),
                     Ok(reference) if !providers.contains(&reference) && !resource.pending_replacement => {
                         self.problem(Some(urn), format!("resource {urn} refers to unknown provider {provider}"));
                     }
-                    Ok(_) => {}
+                    Ok(_) => provider_before = Some(provider),
                 }
             }
             self.references(resource);
@@ -212,9 +217,7 @@ impl<'d> Check<'d> {
     }
 
     fn property_dependencies(&mut self, resource: &ResourceFields) {
-        let Some(json) = &resource.property_dependencies else { return };
-        // Most name no resource at all; those needn't be parsed.
-        if memchr::memmem::find(json.as_bytes(), b"urn:").is_none() && json.as_str().starts_with('{') {
+        if resource.property_dependencies_are(|urn| self.seen.contains_key(urn)) {
             return;
         }
         let urn = &resource.urn;

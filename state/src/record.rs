@@ -27,7 +27,7 @@ impl Resource {
 
     /// The record of this resource without inputs and outputs.
     pub fn to_head_record(&self) -> ResourceRecord {
-        let fields: &ResourceFields = self;
+        let (fields, rare): (&ResourceFields, _) = (self, self.rare());
         ResourceRecord {
             urn: fields.urn.clone(),
             type_token: fields.type_token.clone(),
@@ -38,15 +38,15 @@ impl Resource {
             parent: fields.parent.clone(),
             dependencies: fields.dependencies.clone(),
             property_dependencies: fields.property_dependencies(),
-            provider: fields.provider.clone(),
+            provider: fields.provider.as_deref().map(str::to_owned),
             protect: fields.protect,
             external: fields.external,
             pending_deletion: fields.delete,
             pending_replacement: fields.pending_replacement,
             retain_on_delete: fields.retain_on_delete,
-            init_errors: fields.init_errors.clone(),
-            additional_secret_outputs: fields.additional_secret_outputs.clone(),
-            custom_timeouts: fields.custom_timeouts.clone(),
+            init_errors: rare.init_errors.clone(),
+            additional_secret_outputs: rare.additional_secret_outputs.clone(),
+            custom_timeouts: rare.custom_timeouts.clone(),
             created: fields.created.clone(),
             modified: fields.modified.clone(),
         }
@@ -89,21 +89,27 @@ impl Resource {
             outputs,
             parent: record.parent.clone(),
             dependencies: record.dependencies.clone(),
-            provider: record.provider.clone(),
+            provider: record.provider.as_deref().map(Into::into),
             protect: record.protect,
             external: record.external,
             delete: record.pending_deletion,
             pending_replacement: record.pending_replacement,
             retain_on_delete: record.retain_on_delete,
-            init_errors: record.init_errors.clone(),
-            additional_secret_outputs: record.additional_secret_outputs.clone(),
-            custom_timeouts: record.custom_timeouts.clone(),
             created: record.created.clone(),
             modified: record.modified.clone(),
             ..ResourceFields::clone(self)
         };
         if fields.property_dependencies() != record.property_dependencies {
             fields.set_property_dependencies(&record.property_dependencies);
+        }
+        let rare = fields.rare();
+        if (&rare.init_errors, &rare.additional_secret_outputs, &rare.custom_timeouts)
+            != (&record.init_errors, &record.additional_secret_outputs, &record.custom_timeouts)
+        {
+            let rare = fields.rare_mut();
+            rare.init_errors.clone_from(&record.init_errors);
+            rare.additional_secret_outputs.clone_from(&record.additional_secret_outputs);
+            rare.custom_timeouts.clone_from(&record.custom_timeouts);
         }
         if fields != **self {
             *self.edit() = fields;
@@ -146,7 +152,7 @@ impl Recorded for RecordedResource {
             pending_replacement: fields.pending_replacement,
             retain_on_delete: fields.retain_on_delete,
             tainted: fields.rare().taint,
-            has_init_errors: !fields.init_errors.is_empty(),
+            has_init_errors: !fields.rare().init_errors.is_empty(),
         }
     }
 

@@ -41,7 +41,7 @@ impl Renaming<'_> {
             *urn = self.urn(urn);
         }
         if let Some(provider) = &mut fields.provider {
-            *provider = self.provider(provider);
+            *provider = self.provider(provider).into();
         }
         let dependencies: Vec<(String, Vec<Urn>)> = fields
             .property_dependencies()

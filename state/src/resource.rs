@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
 
 use crate::json::Json;
@@ -45,18 +46,12 @@ pub struct ResourceFields {
     pub external: bool,
     /// All resources that it depends on.
     pub dependencies: Vec<Urn>,
-    /// Made, but not healthy.
-    pub init_errors: Vec<String>,
     /// The provider's reference, `<urn>::<id>`.
-    pub provider: Option<String>,
+    pub provider: Option<Arc<str>>,
     /// Dependencies of each input; a list or `null` each, as text.
     pub property_dependencies: Option<Json>,
     /// Deleted already, to be made again.
     pub pending_replacement: bool,
-    /// Outputs to be treated as secret.
-    pub additional_secret_outputs: Vec<String>,
-    /// Longest times of its operations, in seconds.
-    pub custom_timeouts: Option<CustomTimeouts>,
     /// Forget it without deleting it in the cloud.
     pub retain_on_delete: bool,
     /// When it was made.
@@ -72,6 +67,12 @@ pub struct ResourceFields {
 pub struct RareFields {
     /// To be replaced at the next update (feature `taint`).
     pub taint: bool,
+    /// Made, but not healthy.
+    pub init_errors: Vec<String>,
+    /// Outputs to be treated as secret.
+    pub additional_secret_outputs: Vec<String>,
+    /// Longest times of its operations, in seconds.
+    pub custom_timeouts: Option<CustomTimeouts>,
     /// Former names. Read, never to be written anew.
     pub aliases: Vec<Urn>,
     /// The id that it was imported by.
@@ -163,12 +164,9 @@ impl ResourceFields {
             protect: false,
             external: false,
             dependencies: Vec::new(),
-            init_errors: Vec::new(),
             provider: None,
             property_dependencies: None,
             pending_replacement: false,
-            additional_secret_outputs: Vec::new(),
-            custom_timeouts: None,
             retain_on_delete: false,
             created: None,
             modified: None,
@@ -205,6 +203,24 @@ impl ResourceFields {
         let map: BTreeMap<&str, &[Urn]> = list.iter().map(|(name, urns)| (name.as_str(), urns.as_slice())).collect();
         self.property_dependencies =
             (!map.is_empty()).then(|| serde_json::to_string(&map).ok().and_then(|text| Json::new(text).ok())).flatten();
+    }
+
+    /// Whether each URN that the property dependencies name is known; `false` also where that can't be told without
+    /// decoding. Costs no decoding: URNs are found as texts.
+    pub(crate) fn property_dependencies_are(&self, known: impl Fn(&str) -> bool) -> bool {
+        static URN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("urn:"));
+        let Some(json) = &self.property_dependencies else { return true };
+        let text = json.as_str();
+        let mut rest = text;
+        while let Some(at) = URN.find(rest.as_bytes()) {
+            let urn = &rest[at..];
+            let end = memchr::memchr2(b'"', b'\\', urn.as_bytes()).unwrap_or(urn.len());
+            if !urn[end..].starts_with('"') || !known(&urn[..end]) {
+                return false;
+            }
+            rest = &urn[end..];
+        }
+        text.starts_with('{')
     }
 
     pub(crate) fn for_each_property_dependencies(

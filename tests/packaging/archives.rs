@@ -180,6 +180,7 @@ fn a_source_beyond_the_limit_is_refused_with_its_largest_folders() {
         component.write(path, "");
         File::options().write(true).open(component.path(path)).unwrap().set_len(size).unwrap();
     }
+    // Exactly the limit, which the shim's own files exceed.
     let error = component.try_package().unwrap_err();
     let PackagingError::TooLarge { size, limit, largest } = &error else { panic!("{error}") };
     assert!(*size > UNPACKED_SIZE_LIMIT && *limit == UNPACKED_SIZE_LIMIT);

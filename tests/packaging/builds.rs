@@ -37,7 +37,10 @@ fn a_build_runs_once_and_its_output_is_packaged() {
         component.packager().package_with_output(&component.request, &mut |line| lines.push(line.to_owned())).unwrap();
     assert!(ran(&first));
     assert_eq!(lines, ["built"]);
-    assert_eq!(names(&first), ["dist/server.js", "semantest-shim.json", "semantest-shim.mjs", "server.js"]);
+    assert_eq!(
+        names(&first),
+        ["dist/server.js", "semantest-shim-server.mjs", "semantest-shim.json", "semantest-shim.mjs", "server.js"]
+    );
     let second = component.package();
     assert_eq!(second.build, BuildOutcome::Unchanged);
     assert_eq!((runs(&component), &second.sha256), (1, &first.sha256));

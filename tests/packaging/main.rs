@@ -5,4 +5,9 @@
 
 mod archives;
 mod builds;
+mod events;
 mod folders;
+mod frameworks;
+mod lifecycle;
+mod sandbox;
+mod translation;

@@ -58,6 +58,14 @@ fn a_cycle_is_named_as_a_whole_and_without_detours() {
 }
 
 #[test]
+fn a_deep_graph_with_a_cycle_is_no_problem() {
+    let mut specs = vec![spec("0", &["20000"])];
+    specs.extend((1..=20_000).map(|index: usize| spec(&index.to_string(), &[&(index - 1).to_string()])));
+    let GraphError::Cycle { cycle } = ResourceGraph::new(specs).unwrap_err() else { panic!() };
+    assert_eq!(cycle.len(), 20_001);
+}
+
+#[test]
 fn a_resource_that_depends_on_itself_is_a_cycle() {
     let error = ResourceGraph::new([spec("b", &[]), spec("a", &["a"])]).unwrap_err();
     assert_eq!(error, GraphError::Cycle { cycle: vec![urn("a")] });

@@ -116,42 +116,30 @@ impl<R: Recorded> Planner<'_, R> {
     /// moved away from them first.
     fn add_early_followers(&mut self) {
         let dependants = self.dependants();
-        let mut early = std::mem::take(&mut self.early);
-        let mut open: Vec<u32> = early.iter().copied().collect();
+        let above = |index: u32| dependants.get(&index).into_iter().flatten().copied();
+        let mut open: Vec<u32> = self.early.iter().copied().collect();
         open.extend((0..).zip(self.records).map(|(index, _)| index).filter(|index| self.is_deleted_first(*index)));
-        open.sort_unstable();
+        let mut followers: HashSet<u32> = HashSet::new();
         while let Some(index) = open.pop() {
-            for dependant in dependants.get(&index).into_iter().flatten() {
-                if !early.contains(dependant) && self.can_follow(*dependant, &dependants, &mut HashMap::new(), &early) {
-                    early.insert(*dependant);
-                    open.push(*dependant);
+            for dependant in above(index) {
+                let follows = is_removal(&self.fates[dependant as usize]) && !self.early.contains(&dependant);
+                if follows && followers.insert(dependant) {
+                    open.push(dependant);
                 }
             }
         }
-        self.early = early;
-    }
-
-    fn can_follow(
-        &self,
-        index: u32,
-        dependants: &HashMap<u32, Vec<u32>>,
-        known: &mut HashMap<u32, bool>,
-        early: &HashSet<u32>,
-    ) -> bool {
-        if let Some(known) = known.get(&index) {
-            return *known;
+        let goes = |index: u32| followers.contains(&index) || self.goes_early(index);
+        let mut staying: Vec<u32> = followers.iter().copied().filter(|index| !above(*index).all(goes)).collect();
+        let mut stays: HashSet<u32> = staying.iter().copied().collect();
+        while let Some(index) = staying.pop() {
+            // What stays for now keeps what it refers to.
+            self.for_each_needed(index, &mut |needed| {
+                if followers.contains(&needed) && stays.insert(needed) {
+                    staying.push(needed);
+                }
+            });
         }
-        // Assumed while its dependants are asked, so that a damaged state can't send this round in circles.
-        known.insert(index, false);
-        let can = early.contains(&index)
-            || is_removal(&self.fates[index as usize])
-                && dependants.get(&index).is_none_or(|above| {
-                    above
-                        .iter()
-                        .all(|above| self.is_deleted_first(*above) || self.can_follow(*above, dependants, known, early))
-                });
-        known.insert(index, can);
-        can
+        self.early.extend(followers.difference(&stays));
     }
 
     /// For each position, whether the resource is deleted first or needs one that is.

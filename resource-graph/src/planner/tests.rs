@@ -65,6 +65,11 @@ fn record(spec: &ResourceSpec) -> ResourceRecord {
     record.parent = spec.options.parent.clone();
     record.dependencies =
         spec.dependencies().into_iter().filter(|urn| Some(urn) != spec.options.parent.as_ref()).collect();
+    for (input, value) in spec.inputs.iter() {
+        let mut urns = Vec::new();
+        value.for_each_reference(&mut |reference| urns.push(reference.urn.clone()));
+        record.property_dependencies.push((input.to_owned(), urns));
+    }
     record.protect = spec.options.protect;
     record.retain_on_delete = spec.options.retain_on_delete;
     record
@@ -186,6 +191,25 @@ fn deleting_first_takes_along_what_is_replaced_or_removed_with_it() {
     assert!(!linked.conditional, "it can't outlive what it is linked to");
     assert!(needs(&plan, step(&plan, Operation::CreateReplacement, "linked"), make));
     assert!(step(&plan, Operation::Update, "user").conditional);
+}
+
+#[test]
+fn what_goes_early_waits_for_those_that_are_moved_away_from_it() {
+    let old = [
+        spec("First", "a", &[("name", "n1".into())]),
+        spec("Plain", "unwanted", &[("link", output("First", "a", "id"))]),
+        spec("Plain", "user", &[("x", output("Plain", "unwanted", "id"))]),
+        spec("Plain", "both", &[("x", output("Plain", "unwanted", "id"))]),
+    ];
+    let mut new = vec![old[0].clone(), spec("Plain", "user", &[]), spec("Plain", "both", &[])];
+    new[0].inputs.insert("name", "n2");
+    new[2].inputs.insert("x", output("First", "a", "id"));
+    let plan = planned(&new, &old.each_ref().map(record));
+    let unwanted = step(&plan, Operation::Delete, "unwanted");
+    assert_eq!(unwanted.phase, Phase::Make);
+    assert!(needs(&plan, step(&plan, Operation::DeleteReplaced, "a"), unwanted));
+    assert!(needs(&plan, unwanted, step(&plan, Operation::Update, "user")));
+    assert!(!needs(&plan, unwanted, step(&plan, Operation::Update, "both")), "it waits for the new a itself");
 }
 
 #[test]

@@ -61,6 +61,12 @@ impl StepContext {
         self.shared.clock.now()
     }
 
+    /// How long the step has waited for tokens and slots so far. What it took beside that is what later plans can
+    /// expect of such a step.
+    pub fn waited(&self) -> Duration {
+        self.shared.core().waited(self.step)
+    }
+
     /// Whether the run was asked to stop. Steps finish what they have begun, but need not wait for what can be read
     /// later.
     pub fn cancelled(&self) -> bool {

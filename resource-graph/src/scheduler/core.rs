@@ -16,7 +16,9 @@ use crate::{ConflictKey, Operation, Phase, Plan, Step, StepId};
 /// A call's place in the queue.
 #[derive(Debug)]
 pub(super) struct Ticket {
+    step: StepId,
     class: usize,
+    asked: Duration,
     state: Mutex<TicketState>,
 }
 
@@ -92,6 +94,8 @@ struct StepState {
     waits_for: usize,
     keys: Vec<usize>,
     holds_keys: bool,
+    /// Time that it has waited for tokens and slots since it started.
+    waited: Duration,
     class: Option<usize>,
     /// It holds a token of its class and a slot for its first call.
     has_reservation: bool,
@@ -175,6 +179,7 @@ impl Core {
                 waits_for: 0,
                 keys,
                 holds_keys: false,
+                waited: Duration::ZERO,
                 class,
                 has_reservation: false,
                 is_included,
@@ -367,7 +372,8 @@ impl Core {
             return None;
         }
         self.give_back_reservation(step, now);
-        let ticket = Arc::new(Ticket { class, state: Mutex::new(TicketState::Waiting(waker.clone())) });
+        let ticket =
+            Arc::new(Ticket { step, class, asked: now, state: Mutex::new(TicketState::Waiting(waker.clone())) });
         let waiter = self.waiter(step, Some(Arc::clone(&ticket)));
         self.classes[class].waiters.push(waiter);
         self.change();
@@ -379,6 +385,7 @@ impl Core {
         let mut state = ticket.state();
         match &mut *state {
             TicketState::Granted => {
+                self.steps[ticket.step.index()].waited += now.saturating_sub(ticket.asked);
                 self.classes[ticket.class].calls += 1;
                 let bucket = self.classes[ticket.class].bucket;
                 lock(&self.buckets).buckets[bucket].use_taken(now);
@@ -400,6 +407,10 @@ impl Core {
             lock(&self.buckets).buckets[bucket].put_back(now);
             self.free_slot();
         }
+    }
+
+    pub fn waited(&self, id: StepId) -> Duration {
+        self.steps[id.index()].waited
     }
 
     pub fn free_slot(&mut self) {
@@ -451,6 +462,7 @@ impl Core {
         recorder: &mut Recorder<E>,
     ) {
         self.running -= 1;
+        recorder.waited(id, self.steps[id.index()].waited);
         self.give_back_reservation(id, now);
         self.release_keys(id);
         match result {

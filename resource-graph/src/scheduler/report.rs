@@ -44,6 +44,15 @@ pub struct StepReport<E> {
     pub started: Option<Duration>,
     /// When it ended.
     pub finished: Option<Duration>,
+    /// How long it waited for tokens and slots, once started.
+    pub waited: Duration,
+}
+
+impl<E> StepReport<E> {
+    /// How long the step took, waits for tokens and slots not included.
+    pub fn busy(&self) -> Option<Duration> {
+        Some(self.finished?.saturating_sub(self.started?).saturating_sub(self.waited))
+    }
 }
 
 /// What became of a run.
@@ -87,8 +96,9 @@ pub(super) struct Recorder<E> {
 
 impl<E> Recorder<E> {
     pub fn new(count: usize, started: Duration) -> Self {
-        let steps =
-            (0..count).map(|_| StepReport { outcome: Outcome::NotStarted, started: None, finished: None }).collect();
+        let steps = (0..count)
+            .map(|_| StepReport { outcome: Outcome::NotStarted, started: None, finished: None, waited: Duration::ZERO })
+            .collect();
         Self { steps, started }
     }
 
@@ -102,6 +112,10 @@ impl<E> Recorder<E> {
         let step = &mut self.steps[id.index()];
         step.finished = Some(now);
         step.outcome = outcome;
+    }
+
+    pub fn waited(&mut self, id: StepId, waited: Duration) {
+        self.steps[id.index()].waited = waited;
     }
 
     pub fn set(&mut self, id: StepId, outcome: Outcome<E>) {

@@ -138,6 +138,27 @@ fn a_quota_lets_its_burst_through_at_once_and_then_its_rate() {
 }
 
 #[test]
+fn waits_for_quotas_are_told_apart_from_work() {
+    struct TwoCalls;
+    #[async_trait]
+    impl Executor for TwoCalls {
+        type Error = ();
+        async fn execute(&self, _: &Step, context: &StepContext) -> Result<StepResult, ()> {
+            for _ in 0..2 {
+                context.call("q", || context.sleep(MILLISECONDS_100)).await;
+            }
+            assert_eq!(context.waited().as_millis(), 900);
+            Ok(StepResult::Done)
+        }
+    }
+    let clock = VirtualClock::new();
+    let scheduler = Scheduler::new(Arc::new(clock.clone()), [("q", Quota::new(1.0, 1.0))].into_iter().collect());
+    let plan = plan(&[("a", &[], None)]);
+    let report = clock.run(scheduler.run(&plan, &TwoCalls, &RunOptions::default())).unwrap();
+    assert_eq!(report.steps[0].busy().map(|busy| busy.as_millis()), Some(200));
+}
+
+#[test]
 fn steps_that_share_a_key_never_run_side_by_side() {
     let plan = plan(&[("a", &[], Some("1")), ("b", &[], Some("1")), ("c", &[], Some("2"))]);
     let (report, log) = run(&plan, &Simulation::default(), &[], &RunOptions::default());

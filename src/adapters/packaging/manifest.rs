@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{FolderSize, PackagingError};
 use super::index::{ContentDigest, Digests};
-use super::tree::{EntryKind, FileStat, SourceTree};
+use super::tree::{EntryKind, FileStat, SourceTree, TreeEntry};
 
 /// Part of every digest. To be changed whenever the bytes of an archive change for an unchanged list of entries, as by
 /// another version of the deflate library: a test with a known archive digest tells.
@@ -42,20 +42,24 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// The packaged entries of a tree.
-    pub(super) fn of(tree: SourceTree, digests: &mut Digests) -> Self {
-        let mut entries = BTreeMap::new();
-        for entry in tree.entries.into_iter().filter(|entry| entry.packaged) {
-            let content = match entry.kind {
-                EntryKind::File(stat) => {
-                    Content::Source { stat, digest: digests.remove(&entry.path).unwrap_or_default() }
-                }
-                EntryKind::Link(target) => Content::Link(target),
-                EntryKind::EmptyFolder => Content::Folder,
-            };
-            entries.insert(entry.path, content);
+    /// The packaged entries of a tree, without their digests yet.
+    pub(super) fn of(tree: &SourceTree) -> Self {
+        let content = |entry: &TreeEntry| match &entry.kind {
+            EntryKind::File(stat) => Content::Source { stat: *stat, digest: ContentDigest::new() },
+            EntryKind::Link(target) => Content::Link(target.clone()),
+            EntryKind::EmptyFolder => Content::Folder,
+        };
+        let packaged = tree.entries.iter().filter(|entry| entry.packaged);
+        Self { entries: packaged.map(|entry| (entry.path.clone(), content(entry))).collect() }
+    }
+
+    /// Fills in what the source's files hold.
+    pub(super) fn set_digests(&mut self, mut digests: Digests) {
+        for (path, content) in &mut self.entries {
+            if let Content::Source { digest, .. } = content {
+                *digest = digests.remove(path).unwrap_or_default();
+            }
         }
-        Self { entries }
     }
 
     /// Adds a file of this program's own.
@@ -63,10 +67,20 @@ impl Manifest {
     /// # Errors
     /// The source has an entry of that name.
     pub(super) fn add_generated(&mut self, name: &str, content: Vec<u8>) -> Result<(), PackagingError> {
-        if self.entries.contains_key(name) || self.entries.keys().any(|path| path.starts_with(&format!("{name}/"))) {
+        self.check_free(name)?;
+        self.entries.insert(name.to_owned(), Content::Generated(content));
+        Ok(())
+    }
+
+    /// Makes sure that the source has no file or folder of this name.
+    ///
+    /// # Errors
+    /// It has.
+    pub(super) fn check_free(&self, name: &str) -> Result<(), PackagingError> {
+        let below = format!("{name}/");
+        if self.entries.contains_key(name) || self.entries.keys().any(|path| path.starts_with(&below)) {
             return Err(PackagingError::ReservedName { name: name.to_owned() });
         }
-        self.entries.insert(name.to_owned(), Content::Generated(content));
         Ok(())
     }
 

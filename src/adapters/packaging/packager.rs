@@ -145,7 +145,7 @@ impl Packager {
         loop {
             let source = match read.take() {
                 Some(source) => Ok(source),
-                None => read_source(root, request.build.is_some(), index),
+                None => tree::read(root, request.build.is_some()).map(|tree| (tree, None)),
             };
             match source.and_then(|source| self.package_source(request, source, index, outcome)) {
                 Err(PackagingError::ChangedWhilePackaging { .. }) if attempt < ATTEMPTS => attempt += 1,
@@ -157,15 +157,16 @@ impl Packager {
     fn package_source(
         &self,
         request: &PackageRequest,
-        (tree, mut digests): (SourceTree, Digests),
+        (tree, digests): (SourceTree, Option<Digests>),
         index: &mut SourceIndex,
         build: BuildOutcome,
     ) -> Result<Package, PackagingError> {
-        let root = tree.root.clone();
-        let mut manifest = Manifest::of(tree, &mut digests);
+        // All that can be refused by names and sizes alone is refused before anything is read.
+        check_content(&tree)?;
+        let mut manifest = Manifest::of(&tree);
         let handler = request.start.complete(&mut manifest)?;
-        // Again, now with what was added.
-        within_limit(|| manifest.entries.iter().map(|(path, content)| (path.as_str(), content.size())))?;
+        check_size(&manifest)?;
+        manifest.set_digests(digests.map_or_else(|| index.digests(&tree), Ok)?);
         let unpacked_size = manifest.unpacked_size();
         let digest = manifest.digest();
         let (found, from_cache) = match self.store.find(&digest) {
@@ -173,7 +174,7 @@ impl Packager {
             None => {
                 let earlier = index.package.as_deref().and_then(|digest| self.store.earlier(digest));
                 let made =
-                    self.store.add(&digest, &manifest, |file| archive::write(&manifest, &root, earlier, file))?;
+                    self.store.add(&digest, &manifest, |file| archive::write(&manifest, &tree.root, earlier, file))?;
                 (made, false)
             }
         };
@@ -196,45 +197,34 @@ impl Packager {
     }
 }
 
-/// Reads the source folder and the digests of its files, having checked that it can become a package at all.
-fn read_source(
-    root: &Path,
-    build_inputs: bool,
-    index: &mut SourceIndex,
-) -> Result<(SourceTree, Digests), PackagingError> {
-    let tree = tree::read(root, build_inputs)?;
-    check_content(&tree)?;
-    check_size(&tree)?;
-    let digests = index.digests(&tree)?;
-    Ok((tree, digests))
-}
-
 /// Runs the build unless nothing has changed since it last succeeded; returns the source as it is afterwards.
 fn run_build(
     build: &BuildCommand,
     root: &Path,
     index: &mut SourceIndex,
     on_output: &mut dyn FnMut(&str),
-) -> Result<(BuildOutcome, (SourceTree, Digests)), PackagingError> {
+) -> Result<(BuildOutcome, (SourceTree, Option<Digests>)), PackagingError> {
     let command = build.digest();
     if let Some(expected) = index.builds.get(&command).filter(|_| !build.always).cloned() {
         // Whatever is wrong with the source now, the build may set it right.
-        if let Ok((tree, digests)) = read_source(root, true, index)
+        if let Ok(tree) = tree::read(root, true)
+            && let Ok(digests) = index.digests(&tree)
             && build::tree_digest(&tree, &digests) == expected
         {
-            return Ok((BuildOutcome::Unchanged, (tree, digests)));
+            return Ok((BuildOutcome::Unchanged, (tree, Some(digests))));
         }
     }
     // Forgotten first: a build that fails half-way leaves a tree that no build has made.
     index.changed |= index.builds.remove(&command).is_some();
     let duration = build.run(root, on_output)?;
-    let (tree, digests) = read_source(root, true, index)?;
+    let tree = tree::read(root, true)?;
+    let digests = index.digests(&tree)?;
     if index.builds.len() >= REMEMBERED_BUILDS {
         index.builds.clear();
     }
     index.builds.insert(command, build::tree_digest(&tree, &digests));
     index.changed = true;
-    Ok((BuildOutcome::Ran(duration), (tree, digests)))
+    Ok((BuildOutcome::Ran(duration), (tree, Some(digests))))
 }
 
 fn check_content(tree: &SourceTree) -> Result<(), PackagingError> {
@@ -244,15 +234,11 @@ fn check_content(tree: &SourceTree) -> Result<(), PackagingError> {
     Err(PackagingError::SourceEmpty { path: tree.root.clone(), all_ignored: tree.left_out })
 }
 
-/// Refuses what is too large before anything of it is read.
-fn check_size(tree: &SourceTree) -> Result<(), PackagingError> {
-    within_limit(|| tree.entries.iter().filter(|entry| entry.packaged).map(|entry| (entry.path.as_str(), entry.size())))
-}
-
-fn within_limit<'a, I: Iterator<Item = (&'a str, u64)>>(files: impl Fn() -> I) -> Result<(), PackagingError> {
-    let size = files().map(|(_, size)| size).sum();
+fn check_size(manifest: &Manifest) -> Result<(), PackagingError> {
+    let size = manifest.unpacked_size();
     if size <= UNPACKED_SIZE_LIMIT {
         return Ok(());
     }
-    Err(PackagingError::TooLarge { size, limit: UNPACKED_SIZE_LIMIT, largest: largest_folders(files()) })
+    let sizes = manifest.entries.iter().map(|(path, content)| (path.as_str(), content.size()));
+    Err(PackagingError::TooLarge { size, limit: UNPACKED_SIZE_LIMIT, largest: largest_folders(sizes) })
 }

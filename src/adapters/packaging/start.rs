@@ -6,11 +6,20 @@ use serde::Serialize;
 use super::error::PackagingError;
 use super::manifest::{Content, Manifest};
 
-/// The runtime shim, as added to the package of a server.
-const SHIM: &str = include_str!("shim/semantest-shim.mjs");
-
-/// The shim's name at the root of the package.
+/// The shim's name at the root of the package; translates events.
 pub const SHIM_FILE: &str = "semantest-shim.mjs";
+
+/// The name of the part of the shim that runs the server.
+pub const SHIM_SERVER_FILE: &str = "semantest-shim-server.mjs";
+
+/// The runtime shim, as added to the package of a server.
+const SHIM: [(&str, &str); 2] = [
+    (SHIM_FILE, include_str!("shim/semantest-shim.mjs")),
+    (SHIM_SERVER_FILE, include_str!("shim/semantest-shim-server.mjs")),
+];
+
+/// Lambda's Node.js runtime would load these instead of the shim.
+const SHADOWS: [&str; 3] = ["semantest-shim", "semantest-shim.js", "semantest-shim.cjs"];
 
 /// The name of the shim's settings beside it.
 pub const SHIM_SETTINGS_FILE: &str = "semantest-shim.json";
@@ -64,7 +73,12 @@ impl Start {
                 }
                 let arguments = arguments.filter(|arguments| arguments[0] == "node");
                 let settings = serde_json::to_vec(&ShimSettings { start: start.trim(), arguments }).unwrap_or_default();
-                manifest.add_generated(SHIM_FILE, SHIM.as_bytes().to_vec())?;
+                for name in SHADOWS {
+                    manifest.check_free(name)?;
+                }
+                for (name, text) in SHIM {
+                    manifest.add_generated(name, text.as_bytes().to_vec())?;
+                }
                 manifest.add_generated(SHIM_SETTINGS_FILE, settings)?;
                 Ok(SHIM_HANDLER.to_owned())
             }

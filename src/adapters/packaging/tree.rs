@@ -70,17 +70,6 @@ pub(super) struct TreeEntry {
     pub(super) packaged: bool,
 }
 
-impl TreeEntry {
-    /// Bytes when unpacked.
-    pub(super) fn size(&self) -> u64 {
-        match &self.kind {
-            EntryKind::File(stat) => stat.size,
-            EntryKind::Link(target) => target.len() as u64,
-            EntryKind::EmptyFolder => 0,
-        }
-    }
-}
-
 /// The entries of a source folder, sorted by the bytes of their paths.
 #[derive(Debug)]
 pub(super) struct SourceTree {

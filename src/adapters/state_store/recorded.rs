@@ -45,7 +45,7 @@ impl Recorded for StateResource {
             pending_replacement: resource.pending_replacement,
             retain_on_delete: resource.retain_on_delete,
             tainted: resource.rare().taint,
-            has_init_errors: !resource.init_errors.is_empty(),
+            has_init_errors: !resource.rare().init_errors.is_empty(),
         }
     }
 
@@ -58,11 +58,11 @@ impl Recorded for StateResource {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
-        let resource = self.resource();
-        resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
-        if let Some(urn) = &resource.rare().deleted_with {
-            visit(urn.as_str());
-        }
+        self.resource().dependencies.iter().for_each(|urn| visit(urn.as_str()));
+    }
+
+    fn deleted_with(&self) -> Option<&str> {
+        self.resource().rare().deleted_with.as_ref().map(Urn::as_str)
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {

@@ -5,8 +5,10 @@ mod fields;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use resource_graph::{TypeToken, Urn};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -162,15 +164,26 @@ struct Reader<'o, 'de> {
     buffer: &'de Bytes,
     text: &'de str,
     /// Names that have occurred, so that equal ones are kept once.
-    urns: RefCell<HashMap<&'de str, Urn>>,
-    types: RefCell<HashMap<&'de str, TypeToken>>,
+    urns: RefCell<HashMap<&'de str, Urn, RandomState>>,
+    types: RefCell<HashMap<&'de str, TypeToken, RandomState>>,
+    providers: RefCell<HashMap<&'de str, Arc<str>, RandomState>>,
     /// Carries a typed error past the parser, whose own errors are texts.
     failure: RefCell<Option<Error>>,
 }
 
 impl<'o, 'de> Reader<'o, 'de> {
     fn new(origin: Origin<'o>, buffer: &'de Bytes, text: &'de str) -> Self {
-        Self { origin, buffer, text, urns: RefCell::default(), types: RefCell::default(), failure: RefCell::default() }
+        // A resource takes some 2 KB.
+        let urns = HashMap::with_capacity_and_hasher(buffer.len() / 2048, RandomState::default());
+        Self {
+            origin,
+            buffer,
+            text,
+            urns: RefCell::new(urns),
+            types: RefCell::default(),
+            providers: RefCell::default(),
+            failure: RefCell::default(),
+        }
     }
 
     fn result<T>(&self, parsed: std::result::Result<T, serde_json::Error>) -> Result<T> {

@@ -251,13 +251,13 @@ fn write_fields(writer: &mut Writer, fields: &ResourceFields) {
     members.truth("taint", rare.taint);
     members.truth("external", fields.external);
     members.texts("dependencies", &fields.dependencies);
-    members.texts("initErrors", &fields.init_errors);
+    members.texts("initErrors", &rare.init_errors);
     members.text("provider", fields.provider.as_deref());
     members.json("propertyDependencies", fields.property_dependencies.as_ref());
     members.truth("pendingReplacement", fields.pending_replacement);
-    members.texts("additionalSecretOutputs", &fields.additional_secret_outputs);
+    members.texts("additionalSecretOutputs", &rare.additional_secret_outputs);
     members.texts("aliases", &rare.aliases);
-    if let Some(timeouts) = &fields.custom_timeouts {
+    if let Some(timeouts) = &rare.custom_timeouts {
         members.timeouts(timeouts);
     }
     members.text("importID", rare.import_id.as_deref());

@@ -64,6 +64,21 @@ fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
     }
 }
 
+/// Whether a file still stands at its path: another process that took the journal over has put its own there.
+#[cfg(unix)]
+fn is_at(file: &File, path: &std::path::Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(own), Ok(found)) => own.ino() == found.ino() && own.dev() == found.dev(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &std::path::Path) -> bool {
+    path.exists()
+}
+
 #[async_trait]
 impl JournalStorage for FileStorage {
     fn place(&self) -> String {
@@ -110,17 +125,22 @@ impl JournalStorage for FileStorage {
         let Some(mut file) = self.file.take() else {
             return Err(JournalError::Fenced { file: self.place() }.into());
         };
-        self.objects.count(content.len());
+        let (path, length) = (self.path.clone(), content.len());
         let appended = blocking(move || {
+            if !is_at(&file, &path) {
+                return Ok(None);
+            }
             file.write_all(&content)?;
             file.sync_data()?;
-            Ok(file)
+            Ok(Some(file))
         });
         match appended.await {
-            Ok(file) => {
+            Ok(Some(file)) => {
+                self.objects.count(length);
                 self.file = Some(file);
                 Ok(())
             }
+            Ok(None) => Err(JournalError::Fenced { file: self.place() }.into()),
             Err(error) => Err(self.failed(error)),
         }
     }

@@ -152,3 +152,89 @@ async fn run(
     }
     storage
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::super::{FORMAT, KIND, read};
+    use super::*;
+
+    /// A disk that is full after so many bytes.
+    #[derive(Clone)]
+    struct SmallDisk(Arc<Mutex<Vec<u8>>>, usize);
+
+    #[async_trait]
+    impl JournalStorage for SmallDisk {
+        fn place(&self) -> String {
+            "/disk/journal".to_owned()
+        }
+        async fn read(&self) -> Result<Option<Bytes>> {
+            Ok(Some(self.0.lock().unwrap().clone().into()))
+        }
+        async fn create(&mut self, content: Bytes) -> Result<()> {
+            self.append(content).await
+        }
+        async fn append(&mut self, content: Bytes) -> Result<()> {
+            let mut disk = self.0.lock().unwrap();
+            let space = self.1.saturating_sub(disk.len()).min(content.len());
+            disk.extend_from_slice(&content[..space]);
+            if space == content.len() {
+                return Ok(());
+            }
+            Err(Error::write(self.place(), std::io::Error::from(std::io::ErrorKind::StorageFull)))
+        }
+        async fn finish(&mut self, _event_log: &str) -> Result<()> {
+            self.0.lock().unwrap().clear();
+            Ok(())
+        }
+        async fn discard(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn header() -> JournalHeader {
+        JournalHeader {
+            kind: KIND.to_owned(),
+            version: FORMAT,
+            project: "shop".to_owned(),
+            stack: "dev".to_owned(),
+            deployment: "d".to_owned(),
+            fencing_token: 1,
+            constants: json!(null),
+        }
+    }
+
+    #[tokio::test]
+    async fn on_a_full_disk_what_was_durable_stays_and_the_failure_is_told_from_then_on() {
+        for size in 160..600 {
+            let disk = SmallDisk(Arc::default(), size);
+            let writer = match JournalWriter::start(Box::new(disk.clone()), header(), &[]).await {
+                Ok(writer) => writer,
+                Err(error) => {
+                    assert!(error.to_string().contains("/disk/journal"), "{error}");
+                    continue;
+                }
+            };
+            let mut durable = 0;
+            let failure = loop {
+                match writer.append_durable(&json!({ "number": durable })).await {
+                    Ok(()) => durable += 1,
+                    Err(error) => break error,
+                }
+            };
+            assert!(failure.to_string().contains("no space left on the device"), "{failure}");
+            // A smaller record would fit, but would stand behind a torn one.
+            writer.append(&json!(1));
+            assert!(writer.flush().await.is_err());
+            assert!(writer.finish().await.is_err());
+            let content = disk.read().await.unwrap().unwrap();
+            let found = read::parse(&content, "journal").unwrap().unwrap();
+            assert_eq!(found.records.len(), durable, "{size}");
+        }
+    }
+}

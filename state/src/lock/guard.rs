@@ -158,20 +158,15 @@ impl Shared {
         let stack = self.id.to_string();
         let key = self.lock_key();
         let objects = &self.store.objects;
-        let lost = if !objects.exists(&key).await? {
-            Some(LockLost::Cancelled { stack, file: objects.show(&key) })
-        } else {
-            match read_lease(objects, &self.id).await? {
-                Some((lease, _)) if lease.token == self.token && lease.held.is_some() => None,
-                Some((Lease { held: Some(held), .. }, _)) => {
-                    let owner = held.owner;
-                    Some(LockLost::TakenOver {
-                        stack,
-                        by: format!("{}@{} (pid {})", owner.user, owner.host, owner.pid),
-                    })
-                }
-                _ => Some(LockLost::Cancelled { stack, file: objects.show(&self.id.lease()) }),
+        let lease = read_lease(objects, &self.id).await?;
+        let lost = match lease.map(|(lease, _)| lease) {
+            Some(Lease { held: Some(held), token, .. }) if token != self.token => {
+                let owner = held.owner;
+                Some(LockLost::TakenOver { stack, by: format!("{}@{} (pid {})", owner.user, owner.host, owner.pid) })
             }
+            Some(Lease { held: Some(_), .. }) if objects.exists(&key).await? => None,
+            // Given back by another hand, or taken over and given back since.
+            _ => Some(LockLost::Cancelled { stack, file: objects.show(&key) }),
         };
         match lost {
             Some(lost) => {

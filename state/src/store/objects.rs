@@ -1,5 +1,6 @@
 //! The few operations that stores are used through, with errors that name the file.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
-use object_store::{Error as StoreError, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
+use object_store::{
+    Error as StoreError, GetOptions, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    UpdateVersion,
+};
 
 use crate::error::{Error, Result};
 
@@ -110,7 +114,7 @@ impl Objects {
         let read = async {
             let result = self.store.get_opts(&self.path(key), GetOptions::default()).await?;
             let (revision, modified) = (Revision::of(&result.meta), result.meta.last_modified);
-            Ok(Object { content: result.bytes().await?, revision, modified })
+            Ok(Object { content: content_of(result).await?, revision, modified })
         };
         match read.await {
             Ok(object) => Ok(Some(object)),
@@ -189,6 +193,22 @@ impl Objects {
     /// Copies an object over another.
     pub async fn copy(&self, from: &str, to: &str) -> Result<()> {
         self.store.copy(&self.path(from), &self.path(to)).await.map_err(|error| Error::write(self.show(to), error))
+    }
+}
+
+/// An object's content in one buffer, which for files isn't filled with zeros first.
+async fn content_of(result: GetResult) -> std::result::Result<Bytes, StoreError> {
+    let size = result.meta.size;
+    match result.payload {
+        GetResultPayload::File(mut file, _) => {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+                file.read_to_end(&mut content).map(|_| Bytes::from(content))
+            });
+            let content = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            content.map_err(|error| StoreError::Generic { store: "file", source: error.into() })
+        }
+        _ => result.bytes().await,
     }
 }
 

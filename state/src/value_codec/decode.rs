@@ -7,31 +7,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use foldhash::fast::RandomState;
 use resource_graph::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, ResourceReference, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 use super::{ARCHIVE, ASSET, BYTES, FLOAT, OUTPUT, Properties, RESOURCE, SECRET, SIGNATURE, UNKNOWN, ValueError};
 use crate::json::{Json, members};
-use crate::secrets::{Crypter, SecretsError, SecretsManager};
+use crate::secrets::{Crypter, SecretsError};
 
 /// Reads values. Keep one for a whole state: equal property names are shared between all that it reads.
 pub struct ValueDecoder<'c> {
     /// Absent where secrets are to stay hidden.
     crypter: Option<Access<'c>>,
-    names: Mutex<HashSet<Arc<str>>>,
+    names: Mutex<HashSet<Arc<str>, RandomState>>,
 }
 
 enum Access<'c> {
     Borrowed(&'c dyn Crypter),
-    Shared(Arc<dyn SecretsManager>),
+    Shared(Arc<dyn Crypter>),
 }
 
 impl Access<'_> {
     fn crypter(&self) -> &dyn Crypter {
         match self {
             Self::Borrowed(crypter) => *crypter,
-            Self::Shared(manager) => &**manager,
+            Self::Shared(crypter) => &**crypter,
         }
     }
 }
@@ -61,8 +62,8 @@ impl<'c> ValueDecoder<'c> {
     }
 
     /// As [`Self::revealing`], for decoders that outlive the borrow of a manager.
-    pub fn shared(manager: Arc<dyn SecretsManager>) -> ValueDecoder<'static> {
-        ValueDecoder { crypter: Some(Access::Shared(manager)), names: Mutex::default() }
+    pub fn shared(crypter: Arc<dyn Crypter>) -> ValueDecoder<'static> {
+        ValueDecoder { crypter: Some(Access::Shared(crypter)), names: Mutex::default() }
     }
 
     /// Leaves secrets alone: each becomes a secret whose value is [`Value::Unknown`]. Never needs a key.
@@ -246,7 +247,7 @@ fn malformed(error: impl fmt::Display) -> ValueError {
 /// What the visitors of one text share.
 struct Context<'a, 'c> {
     decoder: &'a ValueDecoder<'c>,
-    names: RefCell<MutexGuard<'a, HashSet<Arc<str>>>>,
+    names: RefCell<MutexGuard<'a, HashSet<Arc<str>, RandomState>>>,
     /// Carries a typed error past the parser, whose own errors are texts.
     failure: RefCell<Option<ValueError>>,
 }

@@ -1,360 +1,31 @@
 // The runtime shim of semantest-iac: carries an unchanged listening HTTP server in an AWS Lambda function.
 //
-// It starts the server once for each sandbox, on a free port given to it as PORT, waits until it listens, and turns API
-// Gateway events (payload format 2.0, and 1.0) into HTTP requests and the answers back. It uses nothing but Node.js 18 or
-// newer, writes nothing to the disk, and stays out of the server's process: no hooks, no preload, no changed options.
+// It turns API Gateway events (payload format 2.0, and 1.0) into HTTP requests to the server, and the answers back. It uses
+// nothing but Node.js 18 or newer and writes nothing to the disk.
 
 import { isUtf8 } from 'node:buffer';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
-import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { EXIT_NEWS, Failure, SETTINGS, before, capitalised, lastOutput, listeningServer, log, reviveWhenHung, server } from './semantest-shim-server.mjs';
 
-const ROOT = path.dirname(fileURLToPath(import.meta.url));
-const SETTINGS = JSON.parse(readFileSync(path.join(ROOT, 'semantest-shim.json'), 'utf8'));
-
-/** How long the sandbox's start waits for the server. Lambda ends its initialisation phase after 10 s. */
-const INITIALISATION_BUDGET = 8000;
+/** How long the sandbox's start waits for the server, in milliseconds. Lambda ends its initialisation after 10 s. */
+const INITIALISATION_BUDGET = SETTINGS.initialisationBudget ?? 8000;
 /** Time kept for the answer before Lambda's own timeout, which would hide the reason and throw the sandbox away. */
 const ANSWER_RESERVE = 500;
 /** The time assumed for an invocation when the context doesn't tell. */
 const DEFAULT_BUDGET = 30_000;
 /** The largest response that Lambda accepts, as JSON, in bytes ("Invocation payload", 6 MB, of the quotas page). */
 const RESPONSE_LIMIT = 6_291_556;
-/** Lines and bytes of the server's output that are kept for an error report. */
-const LAST_LINES = 40;
-const LONGEST_LINE = 2000;
-/** An idle connection older than this is not used again: while a sandbox is frozen its server's timers stand still. */
-const CONNECTION_IDLE_LIMIT = 1000;
-/** How long a broken connection waits for the news that the server has ended. */
-const EXIT_NEWS = 300;
-/** How long a server may take to answer nonsense after it has let a request time out, before it counts as hung. */
-const HANG_PROBE = 1000;
-/** How often a server is started again because the free port was taken in between. */
-const PORT_ATTEMPTS = 3;
+/** How often one request is tried when it certainly hasn't reached the server. */
+const ATTEMPTS = 3;
 
 /** Headers that belong to one connection, not to the message (RFC 9110, section 7.6.1). */
 const CONNECTION_HEADERS = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 /** Methods that may be sent again when a connection breaks before an answer (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
-
-function log(message) {
-  console.error(`semantest-shim: ${message}`);
-}
-
-/** A failure with the HTTP status for the client, a code for programs, and a message without the server's secrets. */
-class Failure extends Error {
-  constructor(status, code, message) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-/** Passes a stream of the server on, line by line, and keeps the last lines. */
-class Output {
-  constructor(lastLines) {
-    this.lastLines = lastLines;
-  }
-
-  follow(stream, sink) {
-    let rest = '';
-    stream.setEncoding('utf8');
-    stream.on('data', (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop();
-      if (rest.length > LONGEST_LINE) {
-        lines.push(rest);
-        rest = '';
-      }
-      this.pass(lines, sink);
-    });
-    stream.on('end', () => this.pass(rest === '' ? [] : [rest], sink));
-    stream.on('error', () => {});
-    // The sandbox may end while the server still runs.
-    stream.unref?.();
-  }
-
-  pass(lines, sink) {
-    if (lines.length === 0) return;
-    sink.write(lines.map((line) => `${line}\n`).join(''));
-    for (const line of lines) this.lastLines.push(line.slice(0, LONGEST_LINE));
-    this.lastLines.splice(0, this.lastLines.length - LAST_LINES);
-  }
-}
-
-/** One run of the user's server. */
-class Server {
-  constructor() {
-    this.lastLines = [];
-    this.address = null;
-    this.ended = null;
-    this.suspect = false;
-    this.startedAt = Date.now();
-    this.startMilliseconds = null;
-    this.agent = new http.Agent({ keepAlive: true });
-    this.lastUse = 0;
-    this.exit = new Promise((resolve) => (this.markEnded = resolve));
-    this.listening = this.start().catch((error) => this.finish({ message: `the server could not be started: ${error.message}` }));
-  }
-
-  async start() {
-    this.port = await freePort();
-    const environment = serverEnvironment(this.port);
-    const [program, ...words] = SETTINGS.arguments ?? ['/bin/sh', '-c', SETTINGS.start];
-    const child = spawn(SETTINGS.arguments ? process.execPath : program, words, {
-      cwd: ROOT,
-      env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A process group of its own, so that whatever the command starts can be ended with it.
-      detached: true,
-    });
-    this.child = child;
-    child.on('error', (error) => this.finish({ message: `the server could not be started: ${error.message}` }));
-    // 'close' comes after 'exit', when all output has been read; but a grandchild may hold the output open.
-    child.on('exit', (code, signal) => {
-      const message = signal ? `the server was ended by signal ${signal}` : `the server ended with exit code ${code}`;
-      const finish = () => this.finish({ message, code, signal });
-      child.once('close', finish);
-      setTimeout(finish, EXIT_NEWS / 2).unref();
-    });
-    if (child.pid === undefined) return;
-    new Output(this.lastLines).follow(child.stdout, process.stdout);
-    new Output(this.lastLines).follow(child.stderr, process.stderr);
-    child.unref();
-    this.watch = watchOver(child.pid);
-    await this.untilListening();
-  }
-
-  /** Tries to connect until it works or the server has ended. Bounded by those who wait, not by itself. */
-  async untilListening() {
-    for (let attempt = 0; !this.ended; attempt += 1) {
-      for (const host of ['127.0.0.1', '::1']) {
-        if (await accepts(host, this.port)) {
-          this.startMilliseconds = Date.now() - this.startedAt;
-          this.address = host;
-          return;
-        }
-      }
-      if (attempt % 40 === 39) {
-        // Perhaps it listens on another address of this machine.
-        const found = listeningSockets(this.child.pid).find((socket) => socket.port === this.port);
-        if (found && (await accepts(found.host, this.port))) {
-          this.startMilliseconds = Date.now() - this.startedAt;
-          this.address = found.host;
-          return;
-        }
-      }
-      // A connection that is refused costs next to nothing; a slow start needn't be asked as often.
-      await Promise.race([delay(attempt < 100 ? 5 : 25, undefined, { ref: false }), this.exit]);
-    }
-  }
-
-  finish(ended) {
-    if (this.ended) return;
-    this.ended = ended;
-    this.watch?.kill('SIGKILL');
-    this.agent.destroy();
-    this.markEnded();
-  }
-
-  /** Ends the server and everything that its command has started. */
-  kill(signal) {
-    if (this.child?.pid === undefined) return;
-    try {
-      process.kill(-this.child.pid, signal);
-    } catch {
-      this.child.kill(signal);
-    }
-  }
-
-  /** Whether the port was taken between finding it and listening on it. */
-  lostItsPort() {
-    return this.ended && !this.address && this.lastLines.some((line) => line.includes('EADDRINUSE') && line.includes(String(this.port)));
-  }
-
-  report() {
-    const lines = this.lastLines.length === 0 ? ' It printed nothing.' : ` Its last output:\n${this.lastLines.map((line) => `    ${line}`).join('\n')}`;
-    return lines;
-  }
-
-  /** What a server does that runs but doesn't listen where it should. */
-  whereItListens() {
-    const elsewhere = listeningSockets(this.child?.pid).map((socket) => `${socket.host.includes(':') ? `[${socket.host}]` : socket.host}:${socket.port}`);
-    return elsewhere.length === 0 ? '' : `; it listens on ${elsewhere.join(', ')} instead: it must take its port from the environment variable PORT`;
-  }
-
-  /** The connection pool, renewed when the sandbox may have been frozen. */
-  pool() {
-    if (Date.now() - this.lastUse > CONNECTION_IDLE_LIMIT) {
-      this.agent.destroy();
-      this.agent = new http.Agent({ keepAlive: true });
-    }
-    return this.agent;
-  }
-}
-
-function serverEnvironment(port) {
-  const folders = [path.join(ROOT, 'node_modules', '.bin'), path.dirname(process.execPath), process.env.PATH];
-  const environment = { ...process.env, PORT: String(port), PATH: folders.filter(Boolean).join(path.delimiter) };
-  if (!SETTINGS.arguments) {
-    // npm wants to write; in a function only /tmp can be written to.
-    environment.npm_config_cache ??= '/tmp/.npm';
-    environment.npm_config_update_notifier ??= 'false';
-  }
-  return environment;
-}
-
-async function freePort() {
-  for (const host of ['::', '0.0.0.0']) {
-    const probe = net.createServer();
-    try {
-      probe.listen(0, host);
-      await once(probe, 'listening');
-      return probe.address().port;
-    } catch {
-      // No IPv6 here.
-    } finally {
-      if (probe.listening) {
-        probe.close();
-        await once(probe, 'close');
-      }
-    }
-  }
-  throw new Error('no free port was found');
-}
-
-function accepts(host, port) {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
-    const settle = (result) => {
-      socket.destroy();
-      resolve(result);
-    };
-    socket.once('connect', () => settle(true));
-    socket.once('error', () => settle(false));
-  });
-}
-
-/**
- * Ends the server's process group when this process is gone, however it went: a shell waits on a pipe that nobody writes to
- * and that the system closes. The shell has a session of its own, so that what ends this process doesn't end it first.
- */
-function watchOver(group) {
-  const script = `read -r line
-kill -s TERM -- "-$1" 2>/dev/null || exit 0
-for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  kill -s 0 -- "-$1" 2>/dev/null || exit 0
-  sleep 0.1
-done
-kill -s KILL -- "-$1" 2>/dev/null`;
-  const watch = spawn('/bin/sh', ['-c', script, 'semantest-shim-watch', String(group)], { cwd: '/', env: { PATH: '/usr/bin:/bin' }, stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  watch.on('error', () => {});
-  watch.stdin?.on('error', () => {});
-  watch.stdin?.unref?.();
-  watch.unref();
-  return watch;
-}
-
-/** The TCP sockets on which a process group listens, from /proc; empty where there is no such thing. */
-function listeningSockets(group) {
-  try {
-    const inodes = new Set();
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        // "pid (name) state parent group …"; the name may hold anything.
-        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').pop().trim().split(' ');
-        if (Number(fields[2]) !== group) continue;
-        for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-          const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
-          if (inode) inodes.add(inode);
-        }
-      } catch {
-        // It has ended meanwhile, or isn't ours to look at.
-      }
-    }
-    return ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n').slice(1))
-      .map((line) => line.trim().split(/\s+/))
-      .filter((fields) => fields[3] === '0A' && inodes.has(fields[9]))
-      .map((fields) => {
-        const [host, port] = fields[1].split(':');
-        return { host: decodeAddress(host), port: parseInt(port, 16) };
-      });
-  } catch {
-    return [];
-  }
-}
-
-/** An address of /proc/net: hexadecimal, in words of the machine's (little-endian) order. */
-function decodeAddress(hex) {
-  const bytes = hex.match(/.{8}/g).flatMap((word) => word.match(/../g).reverse());
-  if (bytes.length === 4) return bytes.map((byte) => parseInt(byte, 16)).join('.');
-  const text = bytes.join('').match(/.{4}/g).map((part) => parseInt(part, 16).toString(16)).join(':');
-  return text === '0:0:0:0:0:0:0:0' ? '::' : text === '0:0:0:0:0:0:0:1' ? '::1' : text;
-}
-
-let current = null;
-
-/** The server that runs, or a new one. */
-function server() {
-  if (!current || current.ended) {
-    if (current?.ended) log(`${current.ended.message}; it is started again`);
-    current = new Server();
-  }
-  return current;
-}
-
-/** A server that listens, within the time left. */
-async function listeningServer(deadline) {
-  for (let attempt = 1; ; attempt += 1) {
-    const candidate = server();
-    const inTime = await before(deadline, candidate.listening);
-    if (candidate.address && !candidate.ended) return candidate;
-    if (candidate.lostItsPort() && attempt < PORT_ATTEMPTS && Date.now() < deadline) continue;
-    if (candidate.ended) {
-      log(`${candidate.ended.message} before it listened.${candidate.report()}`);
-      throw new Failure(502, 'server-crashed', `${capitalised(candidate.ended.message)} before it listened on the port in PORT.`);
-    }
-    if (!inTime) {
-      const seconds = ((Date.now() - candidate.startedAt) / 1000).toFixed(1);
-      log(`the server (${SETTINGS.start}) does not listen on the port in PORT (${candidate.port}) after ${seconds} s${candidate.whereItListens()}.${candidate.report()}`);
-      throw new Failure(502, 'server-not-listening', `The server does not listen on the port in PORT after ${seconds} s${candidate.whereItListens()}.`);
-    }
-  }
-}
-
-function capitalised(text) {
-  return text[0].toUpperCase() + text.slice(1);
-}
-
-/** Waits for a promise until the deadline; says whether it was settled. */
-async function before(deadline, promise) {
-  const stop = new AbortController();
-  const timer = delay(Math.max(0, deadline - Date.now()), false, { signal: stop.signal }).catch(() => false);
-  try {
-    return await Promise.race([promise.then(() => true), timer]);
-  } finally {
-    stop.abort();
-  }
-}
-
-/** Whether a server that let a request time out still reads what it is sent. Any parser answers nonsense at once. */
-async function isAlive(candidate) {
-  const socket = net.connect({ host: candidate.address, port: candidate.port });
-  socket.on('error', () => {});
-  const answered = Promise.race(['data', 'close', 'error'].map((event) => new Promise((resolve) => socket.once(event, resolve))));
-  socket.write('semantest\r\n\r\n');
-  try {
-    return await before(Date.now() + HANG_PROBE, answered);
-  } finally {
-    socket.destroy();
-  }
-}
-
+/** Methods whose requests carry no length when they have no body. */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
+/** What HTTP allows in a method or a header's name (RFC 9110, section 5.6.2). */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // ---- events to requests -------------------------------------------------------------------------------------------
 
 /**
@@ -437,12 +108,12 @@ function requestHeaders(request) {
   for (const [name, value] of request.headers) {
     const lower = name.toLowerCase();
     if (CONNECTION_HEADERS.has(lower) || lower === 'content-length' || lower === 'expect' || value === undefined || value === null) continue;
-    if (!/^[!#$%&'*+\-.^_`|~0-9a-z]+$/.test(lower)) continue;
+    if (!TOKEN.test(lower)) continue;
     headers[lower] = headerValue(value);
   }
   if (request.cookies.length > 0) headers.cookie = headerValue(request.cookies.join('; '));
   const hadLength = request.headers.some(([name]) => name.toLowerCase() === 'content-length');
-  if (request.body.length > 0 || hadLength || !['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'].includes(request.method)) headers['content-length'] = String(request.body.length);
+  if (request.body.length > 0 || hadLength || !BODILESS.has(request.method)) headers['content-length'] = String(request.body.length);
   headers.host ??= headerValue(request.domainName ?? 'localhost');
   headers['x-forwarded-host'] ??= headers.host;
   headers['x-forwarded-proto'] ??= 'https';
@@ -505,36 +176,24 @@ function tooLarge(size) {
 /** Sends a request to the server, which is started, or started again, when needed. */
 async function exchange(request, deadline) {
   for (let attempt = 1; ; attempt += 1) {
-    let target = await listeningServer(deadline);
-    if (target.suspect) {
-      if (!(await isAlive(target))) {
-        log(`the server hangs since an earlier request: it is ended and started again.${target.report()}`);
-        target.kill('SIGKILL');
-        await before(Date.now() + HANG_PROBE, target.exit);
-        target.finish({ message: 'the server hung' });
-        target = await listeningServer(deadline);
-      }
-      target.suspect = false;
-    }
+    const target = await reviveWhenHung(await listeningServer(deadline), deadline);
     // What may not be sent twice gets a connection of its own, which can't have been closed by the server already.
     const agent = IDEMPOTENT.has(request.method) && attempt === 1 ? target.pool() : false;
+    target.requests += 1;
     try {
       return await send(target, request, agent, deadline);
     } catch (error) {
       if (error instanceof Failure) throw error;
-      const refused = error.code === 'ECONNREFUSED';
       // The news that a server has ended comes a little later than the broken connection.
       await before(Math.min(deadline, Date.now() + EXIT_NEWS), target.exit);
-      // A kept connection that the server has closed meanwhile says nothing about this request.
-      if (!target.ended && !error.answering && error.reused && attempt === 1) continue;
-      if (refused && attempt < 3 && Date.now() < deadline) {
-        // It never got the request, so it may be sent again. One that runs but listens no more is of no use.
-        if (!target.ended) {
-          target.kill('SIGKILL');
-          target.finish({ message: 'the server stopped listening' });
-        }
+      const again = attempt < ATTEMPTS && Date.now() < deadline;
+      if (again && error.code === 'ECONNREFUSED') {
+        // The request never reached it. A server that runs but listens no more is of no use.
+        if (!target.ended) await target.replace('the server stopped listening');
         continue;
       }
+      // A kept connection that the server has closed meanwhile says nothing about this request.
+      if (again && error.reused && !error.answering && !target.ended) continue;
       if (target.ended) {
         log(`${target.ended.message} while it answered ${request.method} ${request.path}.${target.report()}`);
         throw new Failure(502, 'server-crashed', `${capitalised(target.ended.message)} while it answered.`);
@@ -542,6 +201,7 @@ async function exchange(request, deadline) {
       log(`the server closed the connection while it answered ${request.method} ${request.path}: ${error.message}`);
       throw new Failure(502, 'server-closed-connection', 'The server closed the connection before it had answered.');
     } finally {
+      target.requests -= 1;
       target.lastUse = Date.now();
     }
   }
@@ -606,7 +266,7 @@ async function probe(deadline) {
     return { listening: true, port: target.port, address: target.address, startMilliseconds: target.startMilliseconds };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return { listening: false, error: { code: error.code, message: error.message }, lastOutput: current?.lastLines ?? [] };
+    return { listening: false, error: { code: error.code, message: error.message }, lastOutput: lastOutput() };
   }
 }
 
@@ -617,7 +277,7 @@ export const handler = async (event, context) => {
   if (event?.semantest === 'probe') return probe(deadline);
   const request = toRequest(event);
   try {
-    if (request.method === 'CONNECT') throw new Failure(501, 'method-not-supported', 'CONNECT cannot be carried by an API Gateway.');
+    if (request.method === 'CONNECT' || !TOKEN.test(request.method)) throw new Failure(501, 'method-not-supported', `The method ${request.method} cannot be carried to the server.`);
     const result = toResult(await exchange(request, deadline), request);
     if (result.body.length > RESPONSE_LIMIT / 8) {
       const size = Buffer.byteLength(JSON.stringify(result));
@@ -630,19 +290,6 @@ export const handler = async (event, context) => {
     return failureResult(error, request);
   }
 };
-
-let ending = false;
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
-  process.on(signal, async () => {
-    if (ending) return;
-    ending = true;
-    if (current && !current.ended) {
-      current.kill(signal);
-      await before(Date.now() + 2000, current.exit);
-    }
-    process.exit(0);
-  });
-}
 
 // Lambda gives a sandbox its full processing power while it initialises, so the server starts now, not at the first request.
 // A failure isn't one of the initialisation: the first request starts the server again and reports what it finds.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
 use serde::Deserialize;
@@ -67,6 +68,16 @@ impl<'de> Reader<'_, 'de> {
     fn urns(&self, raw: &'de str) -> Result<Vec<Urn>, String> {
         let list: Option<Vec<Name<'de>>> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
         list.unwrap_or_default().into_iter().map(|Name(text)| self.urn(text)).collect()
+    }
+
+    fn provider(&self, raw: &'de str) -> Result<Option<Arc<str>>, serde_json::Error> {
+        Ok(match text(raw)?.filter(|text| !text.is_empty()) {
+            Some(Cow::Borrowed(text)) => {
+                Some(Arc::clone(self.providers.borrow_mut().entry(text).or_insert_with(|| text.into())))
+            }
+            Some(Cow::Owned(text)) => Some(text.into()),
+            None => None,
+        })
     }
 
     fn type_token(&self, text: Cow<'de, str>) -> TypeToken {
@@ -165,12 +176,12 @@ impl<'de> ResourceSeed<'_, '_, 'de> {
             "protect" => fields.protect = truth(raw).map_err(wrong)?,
             "external" => fields.external = truth(raw).map_err(wrong)?,
             "dependencies" => fields.dependencies = reader.urns(raw)?,
-            "initErrors" => fields.init_errors = texts(raw).map_err(wrong)?,
-            "provider" => fields.provider = optional(raw).map_err(wrong)?,
+            "initErrors" => fields.rare_mut().init_errors = texts(raw).map_err(wrong)?,
+            "provider" => fields.provider = reader.provider(raw).map_err(wrong)?,
             "propertyDependencies" => fields.property_dependencies = list_or_map(),
             "pendingReplacement" => fields.pending_replacement = truth(raw).map_err(wrong)?,
-            "additionalSecretOutputs" => fields.additional_secret_outputs = texts(raw).map_err(wrong)?,
-            "customTimeouts" => fields.custom_timeouts = timeouts(raw).map_err(wrong)?,
+            "additionalSecretOutputs" => fields.rare_mut().additional_secret_outputs = texts(raw).map_err(wrong)?,
+            "customTimeouts" => fields.rare_mut().custom_timeouts = timeouts(raw).map_err(wrong)?,
             "retainOnDelete" => fields.retain_on_delete = truth(raw).map_err(wrong)?,
             "created" => fields.created = optional(raw).map_err(wrong)?,
             "modified" => fields.modified = optional(raw).map_err(wrong)?,

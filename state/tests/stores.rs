@@ -1,0 +1,394 @@
+//! Checkpoints, history and tags in a folder: what is written where, and what happens when it can't be, or when what is
+//! there isn't a state.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write as _};
+use std::sync::Arc;
+
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use state::store::local::LocalStore;
+use state::{Checkpoint, Compression, Error, StackId, StackStore, StoreOptions, UpdateInfo, WriteFailure};
+use support::{FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics};
+
+#[tokio::test]
+async fn a_stack_is_saved_loaded_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    assert!(store.load(&id()).await.unwrap().is_none());
+    assert!(store.stacks(None).await.unwrap().is_empty());
+    assert!(files(folder.path()).is_empty(), "reading writes nothing");
+
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let first = store.save(&lock, &checkpoint(1), None).await.unwrap();
+    let second = store.save(&lock, &checkpoint(2), Some(&first)).await.unwrap();
+    store.record_history(&lock, &UpdateInfo { kind: "update".into(), ..UpdateInfo::default() }).await.unwrap();
+    store.set_tags(&lock, BTreeMap::from([("owner".to_owned(), "shop".to_owned())])).await.unwrap();
+    lock.release().await.unwrap();
+
+    let loaded = store.load(&id()).await.unwrap().unwrap();
+    assert_eq!((topics(&loaded.checkpoint), &loaded.revision), (2, &second));
+    let found = files(folder.path());
+    let text = |name: &str| String::from_utf8_lossy(&found[name]).into_owned();
+    assert_eq!(text(".pulumi/meta.yaml"), "version: 1\n");
+    assert_eq!(found[".pulumi/stacks/shop/dev.json"], checkpoint(2).to_bytes());
+    assert_eq!(found[".pulumi/stacks/shop/dev.json.bak"], checkpoint(1).to_bytes());
+    assert_eq!(text(".pulumi/stacks/shop/dev.pulumi-tags"), r#"{"version":1,"tags":{"owner":"shop"}}"#);
+    assert!(!found.keys().any(|name| name.contains("locks/organization/shop/dev/")), "{:?}", found.keys());
+    let listed: Vec<String> = store.stacks(None).await.unwrap().iter().map(|stack| stack.id.to_string()).collect();
+    assert_eq!(listed, ["shop/dev"]);
+    assert_eq!(store.stacks(Some("other")).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn copies_of_a_checkpoint_take_no_space_on_a_local_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let before = store.bytes_written();
+    store.save(&lock, &checkpoint(500), None).await.unwrap();
+    let size = checkpoint(500).to_bytes().len() as u64;
+    store.record_history(&lock, &UpdateInfo::default()).await.unwrap();
+    let written = store.bytes_written() - before;
+    assert!(written < size + 500, "{written} bytes for a checkpoint of {size}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let inode = |path: std::path::PathBuf| std::fs::metadata(path).unwrap().ino();
+        let root = folder.path().join(".pulumi");
+        let original = inode(root.join("stacks/shop/dev.json"));
+        let mut copies = 0;
+        for name in files(&root).keys() {
+            if name.ends_with(".checkpoint.json") || name.starts_with("backups/") {
+                assert_eq!(inode(root.join(name)), original, "{name}");
+                copies += 1;
+            }
+        }
+        assert_eq!(copies, 2);
+    }
+    // The next write leaves the copies as they are.
+    let revision = store.load(&id()).await.unwrap().unwrap().revision;
+    store.save(&lock, &checkpoint(1), Some(&revision)).await.unwrap();
+    let entry = &store.history(&id(), 1).await.unwrap()[0];
+    let kept = store.history_checkpoint(&id(), entry.number).await.unwrap().unwrap();
+    assert_eq!(topics(&kept), 500);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_was_changed_by_another_program_is_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let first = store.save(&lock, &checkpoint(1), None).await.unwrap();
+    let path = folder.path().join(".pulumi/stacks/shop/dev.json");
+    let foreign = checkpoint(7).to_bytes();
+    std::fs::write(&path, &foreign).unwrap();
+    for base in [Some(&first), None] {
+        let error = store.save(&lock, &checkpoint(2), base).await.unwrap_err();
+        assert!(matches!(error, Error::Changed { .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), foreign);
+    }
+}
+
+#[tokio::test]
+async fn a_broken_state_is_never_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let first = store.save(&lock, &checkpoint(2), None).await.unwrap();
+    let before = files(folder.path());
+    let mut broken = checkpoint(2);
+    broken.latest.as_mut().unwrap().resources.reverse();
+    let error = store.save(&lock, &broken, Some(&first)).await.unwrap_err();
+    assert!(error.to_string().contains("snapshot integrity failure; it was not written: child resource"), "{error}");
+    assert_eq!(files(folder.path()), before);
+}
+
+/// Whatever stands in a state's place, it is refused by name, with a reason and a remedy, and left as it is.
+#[tokio::test]
+async fn what_is_not_a_state_is_refused_and_left_alone() {
+    let whole = checkpoint(3).to_bytes();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let half = &whole[..whole.len() / 2];
+    let newer = text.replacen("\"version\":3", "\"version\":5", 1).into_bytes();
+    let feature = text.replacen("\"version\":3", "\"version\":4,\"features\":[\"time-travel\"]", 1).into_bytes();
+    let dangling = text.replace("\"parent\":\"urn:pulumi:dev", "\"parent\":\"urn:pulumi:gone").into_bytes();
+    let no_urn = text.replacen("\"urn\":\"urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev\",", "", 1).into_bytes();
+    let bad_urn =
+        text.replacen("\"urn\":\"urn:pulumi:dev::shop::pulumi:pulumi:Stack", "\"urn\":\"urn:x", 1).into_bytes();
+    let version_0 = text.replacen("\"version\":3", "\"version\":0", 1).into_bytes();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&whole).unwrap();
+    let mut gzip = gzip.finish().unwrap();
+    gzip.truncate(gzip.len() / 2);
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("empty", Vec::new(), "is empty"),
+        ("blank", b" \n".to_vec(), "is empty"),
+        ("half", half.to_vec(), "is cut off after"),
+        ("text", b"hello".to_vec(), "is not valid JSON: expected value at line 1, column 1"),
+        ("binary", vec![0, 159, 146, 150], "is not valid JSON: a byte that is not UTF-8 at line 1, column 2"),
+        ("trailing", [&whole[..], b"x"].concat(), "is not valid JSON: trailing characters at line 1"),
+        ("list", b"[]".to_vec(), "is not a Pulumi state"),
+        ("object", b"{}".to_vec(), "it has neither `version` nor `checkpoint`"),
+        ("no body", b"{\"version\":3}".to_vec(), "it has no `checkpoint`"),
+        ("export", b"{\"version\":3,\"deployment\":null}".to_vec(), "it is an export"),
+        ("newer", newer, "the stack 'dev' is newer than what this version of semantest-iac understands"),
+        ("feature", feature, "uses features that are not supported by this version of semantest-iac: time-travel"),
+        ("dangling", dangling, "snapshot integrity failure; refusing to use it: child resource urn:pulumi:dev"),
+        ("no urn", no_urn, "resource at index 0 missing required 'urn' field"),
+        ("bad urn", bad_urn, "is not a URN"),
+        ("version 0", version_0, "Pulumi takes it for an empty stack"),
+        ("half a gzip", gzip, "can't be unpacked"),
+    ];
+    for (name, content, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".pulumi/stacks/shop/dev.json");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
+        std::fs::write(&path, &content).unwrap();
+        let error = store(folder.path()).load(&id()).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+        let named = error.to_string().contains("dev.json") || error.to_string().contains("'dev'");
+        assert!(named, "{name}: {error}");
+        assert!(error.hint().is_some(), "{name}");
+        assert_eq!(std::fs::read(&path).unwrap(), content, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_in_a_files_place_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".pulumi/stacks/shop/dev.json");
+    std::fs::create_dir_all(&path).unwrap();
+    std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
+    let error = store(folder.path()).load(&id()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("{} is a folder, but should be a file", path.display()));
+    assert!(path.is_dir());
+}
+
+#[tokio::test]
+async fn other_layouts_are_refused() {
+    for (meta, stack, expected) in [
+        (Some("version: 2\n"), "shop/dev.json", "state store unsupported: '"),
+        (Some("version: 0\n"), "shop/dev.json", "legacy layout"),
+        (Some("other: 1\n"), "shop/dev.json", "corrupt store: missing version in"),
+        (None, "dev.json", "legacy layout"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".pulumi/stacks").join(stack);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, checkpoint(1).to_bytes()).unwrap();
+        if let Some(meta) = meta {
+            std::fs::write(folder.path().join(".pulumi/meta.yaml"), meta).unwrap();
+        }
+        let before = files(folder.path());
+        let store = store(folder.path());
+        let loading = store.load(&id()).await.unwrap_err();
+        let locking = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap_err();
+        for error in [loading, locking] {
+            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.hint().is_some());
+        }
+        assert_eq!(files(folder.path()), before);
+    }
+}
+
+#[tokio::test]
+async fn packed_checkpoints_are_read_whatever_their_name_and_converted_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = store(folder.path());
+    let options = lock_options(&FakeProcesses::default());
+    let lock = plain.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    plain.save(&lock, &checkpoint(1), None).await.unwrap();
+    for (count, compression) in [(2, Compression::Gzip), (3, Compression::Zstd), (4, Compression::None)] {
+        let options = StoreOptions { compression: Some(compression), ..StoreOptions::default() };
+        let packing = StackStore::open_folder(folder.path(), options).unwrap();
+        let base = plain.load(&id()).await.unwrap().unwrap();
+        assert_eq!(topics(&base.checkpoint), count - 1);
+        packing.save(&lock, &checkpoint(count), Some(&base.revision)).await.unwrap();
+        let suffix = compression.suffix();
+        let names: Vec<String> = files(&folder.path().join(".pulumi/stacks/shop")).into_keys().collect();
+        let forms: Vec<&String> = names.iter().filter(|name| !name.ends_with(".bak")).collect();
+        assert_eq!(forms, [&format!("dev.json{suffix}")]);
+        packing.record_history(&lock, &UpdateInfo::default()).await.unwrap();
+        // Without a wish the form stays.
+        let base = plain.load(&id()).await.unwrap().unwrap();
+        plain.save(&lock, &base.checkpoint, Some(&base.revision)).await.unwrap();
+        assert!(folder.path().join(format!(".pulumi/stacks/shop/dev.json{suffix}")).exists());
+    }
+    assert_eq!(plain.history(&id(), 10).await.unwrap().len(), 3);
+    // Told by the content, not by the name.
+    let path = folder.path().join(".pulumi/stacks/shop/dev.json");
+    std::fs::write(&path, Compression::Zstd.pack(checkpoint(9).to_bytes()).unwrap()).unwrap();
+    assert_eq!(topics(&plain.load(&id()).await.unwrap().unwrap().checkpoint), 9);
+}
+
+#[tokio::test]
+async fn of_several_forms_the_newest_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let stacks = folder.path().join(".pulumi/stacks/shop");
+    std::fs::create_dir_all(&stacks).unwrap();
+    std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
+    let forms = [
+        ("dev.json", Compression::None, 1),
+        ("dev.json.gz", Compression::Gzip, 2),
+        ("dev.json.zst", Compression::Zstd, 3),
+    ];
+    let store = store(folder.path());
+    for (newest, (_, _, expected)) in forms.iter().enumerate() {
+        for (index, (name, compression, count)) in forms.iter().enumerate() {
+            let path = stacks.join(name);
+            std::fs::write(&path, compression.pack(checkpoint(*count).to_bytes()).unwrap()).unwrap();
+            let age = if index == newest { 10 } else { 100 };
+            let time = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+            std::fs::File::options().append(true).open(&path).unwrap().set_modified(time).unwrap();
+        }
+        assert_eq!(topics(&store.load(&id()).await.unwrap().unwrap().checkpoint), *expected);
+        assert_eq!(store.stacks(None).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn side_files_of_pulumi_go_when_their_object_is_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let first = store.save(&lock, &checkpoint(1), None).await.unwrap();
+    let stacks = folder.path().join(".pulumi/stacks/shop");
+    for name in ["dev.json.attrs", "dev.json.bak.attrs"] {
+        std::fs::write(stacks.join(name), "{\"md5\":\"stale\"}").unwrap();
+    }
+    store.save(&lock, &checkpoint(2), Some(&first)).await.unwrap();
+    let names: Vec<String> = files(&stacks).into_keys().collect();
+    assert_eq!(names, ["dev.json", "dev.json.bak"]);
+}
+
+#[tokio::test]
+async fn a_stack_without_state_is_read_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(".pulumi/stacks/shop/dev.json");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
+    // What `pulumi stack init` writes first.
+    let text = r#"{"version":0,"checkpoint":{"stack":"organization/shop/dev"}}"#;
+    std::fs::write(&path, text).unwrap();
+    let loaded = store(folder.path()).load(&id()).await.unwrap().unwrap();
+    assert_eq!(loaded.checkpoint, Checkpoint { stack: id().qualified(), latest: None, unknown: Vec::new() });
+    assert_eq!(loaded.checkpoint.to_bytes(), text.as_bytes());
+}
+
+/// Every writing call of a save fails in turn: the state before or the new one is there afterwards, whole, and the next
+/// process gets on with it.
+#[tokio::test]
+async fn a_failure_at_any_write_loses_nothing() {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem, ErrorKind::PermissionDenied];
+    for (allowed, kind) in (0..).zip(kinds.into_iter().cycle()) {
+        let folder = tempfile::tempdir().unwrap();
+        let prefix = Path::from_absolute_path(folder.path()).unwrap();
+        let good = store(folder.path());
+        let processes = FakeProcesses::default();
+        let lock = good.lock(&id(), &owner("here", 1), &lock_options(&processes)).await.unwrap();
+        let base = good.save(&lock, &checkpoint(1), None).await.unwrap();
+        lock.release().await.unwrap();
+
+        let inner: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(folder.path().to_owned()));
+        let failing = Arc::new(FailingStore::new(inner, allowed, kind));
+        let url = folder.path().display().to_string();
+        let store = StackStore::over_object_store(failing.clone(), prefix, url, StoreOptions::default());
+        let attempt = async {
+            let lock = store.lock(&id(), &owner("here", 2), &lock_options(&processes)).await?;
+            store.save(&lock, &checkpoint(2), Some(&base)).await?;
+            store.record_history(&lock, &UpdateInfo::default()).await?;
+            lock.release().await
+        };
+        let result = attempt.await;
+        processes.kill(2);
+        let found = good.load(&id()).await.unwrap().unwrap();
+        let count = topics(&found.checkpoint);
+        match result {
+            Ok(()) => assert_eq!(count, 2),
+            Err(error) => {
+                assert!(count == 1 || count == 2, "{allowed}: {count}");
+                let failure = match kind {
+                    ErrorKind::StorageFull => WriteFailure::Full,
+                    ErrorKind::ReadOnlyFilesystem => WriteFailure::ReadOnly,
+                    _ => WriteFailure::Denied,
+                };
+                assert!(matches!(&error, Error::Write { failure: found, .. } if *found == failure), "{error:?}");
+                assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
+                assert!(error.hint().unwrap().starts_with("nothing is lost"));
+            }
+        }
+        let lock = good.lock(&id(), &owner("here", 3), &lock_options(&processes)).await.unwrap();
+        good.save(&lock, &checkpoint(3), Some(&found.revision)).await.unwrap();
+        lock.release().await.unwrap();
+        assert_eq!(topics(&good.load(&id()).await.unwrap().unwrap().checkpoint), 3);
+        if !failing.has_failed() {
+            assert!(allowed > 8, "only {allowed} writing calls were tried");
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_state_folder_that_can_not_be_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let store = store(&file.join("state"));
+    let error = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap_err();
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    assert!(error.hint().is_some());
+}
+
+/// The same on a store that isn't a file system, as far as stores differ: revisions, conditional writes, listing.
+#[tokio::test]
+async fn an_object_store_holds_stacks_in_the_same_places() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let store =
+        StackStore::over_object_store(objects.clone(), Path::from("team"), "s3://bucket/team", StoreOptions::default());
+    let other = StackId::new("shop", "prod").unwrap();
+    let options = lock_options(&FakeProcesses::default());
+    for id in [id(), other.clone()] {
+        let lock = store.lock(&id, &owner("here", 1), &options).await.unwrap();
+        let first = store.save(&lock, &Checkpoint::new(&id, checkpoint(1).latest.unwrap()), None).await.unwrap();
+        let second =
+            store.save(&lock, &Checkpoint::new(&id, checkpoint(2).latest.unwrap()), Some(&first)).await.unwrap();
+        let error = store.save(&lock, &checkpoint(3), Some(&first)).await.unwrap_err();
+        assert!(matches!(error, Error::Changed { .. }), "{error}");
+        store.record_history(&lock, &UpdateInfo::default()).await.unwrap();
+        assert_eq!(store.load(&id).await.unwrap().unwrap().revision, second);
+        lock.release().await.unwrap();
+    }
+    assert_eq!(store.stacks(Some("shop")).await.unwrap().len(), 2);
+    let content = objects.get(&Path::from("team/.pulumi/stacks/shop/prod.json")).await.unwrap().bytes().await.unwrap();
+    assert!(content.starts_with(b"{\"version\":3,\"checkpoint\":{\"stack\":\"organization/shop/prod\""));
+    let lock = store.lock(&other, &owner("here", 1), &options).await.unwrap();
+    store.remove_stack(&lock, false).await.unwrap();
+    lock.release().await.unwrap();
+    assert_eq!(store.stacks(None).await.unwrap().len(), 1);
+    assert!(store.load(&other).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn history_is_listed_from_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = FakeTime::new();
+    let store = StackStore::open_folder(folder.path(), time.options()).unwrap();
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    // Three at the same moment get numbers of their own.
+    for kind in ["update", "refresh", "destroy"] {
+        let update = UpdateInfo { kind: kind.to_owned(), result: "succeeded".to_owned(), ..UpdateInfo::default() };
+        store.record_history(&lock, &update).await.unwrap();
+    }
+    let kinds: Vec<String> =
+        store.history(&id(), 2).await.unwrap().into_iter().map(|entry| entry.update.kind).collect();
+    assert_eq!(kinds, ["destroy", "refresh"]);
+    let damaged = files(&folder.path().join(".pulumi/history/shop/dev")).into_keys().next().unwrap();
+    std::fs::write(folder.path().join(".pulumi/history/shop/dev").join(&damaged), "{\"kind\":").unwrap();
+    let error = store.history(&id(), 10).await.unwrap_err();
+    assert!(error.to_string().contains(&damaged), "{error}");
+}
