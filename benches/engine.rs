@@ -12,22 +12,24 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use resource_graph::{
-    Cancellation, Latencies, OperationCost, OutputReference, PropertyMap, Quota, ResourceSpec, ResourceTypeInfo, ResourceTypes,
-    TypeToken, Urn, Value,
+    Cancellation, Latencies, OperationCost, OutputReference, PropertyMap, Quota, ResourceSpec, ResourceTypeInfo,
+    ResourceTypes, TypeToken, Urn, Value,
 };
 use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::adapters::state_store::StateStore;
 use semantest_iac::application::gate::CallCounter;
 use semantest_iac::application::{
-    self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh, StackTarget,
+    self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh,
+    StackTarget,
 };
 use semantest_iac::domain::component::Component;
 use semantest_iac::domain::deployment::ErrorDetail;
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, HealthChecker, HealthProbe, HealthReport, Notice,
-    NoticeHandler, OperationContext, PackagedCode, Packager, ProviderError, ResourceProvider, ResourceState, StackStore,
+    Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, HealthChecker, HealthProbe, HealthReport,
+    Notice, NoticeHandler, OperationContext, PackagedCode, Packager, ProviderError, ResourceProvider, ResourceState,
+    StackStore,
 };
 use state::{LockOptions, Owner, Passphrase, SystemProcesses};
 
@@ -69,10 +71,20 @@ impl ResourceProvider for Thing {
         }
         Ok(ResourceState { id: name.to_owned(), inputs: inputs.clone(), outputs })
     }
-    async fn read(&self, _: &OperationContext, _: &str, _: &PropertyMap) -> Result<Option<ResourceState>, ProviderError> {
+    async fn read(
+        &self,
+        _: &OperationContext,
+        _: &str,
+        _: &PropertyMap,
+    ) -> Result<Option<ResourceState>, ProviderError> {
         Ok(None)
     }
-    async fn update(&self, context: &OperationContext, _: &ResourceState, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
+    async fn update(
+        &self,
+        context: &OperationContext,
+        _: &ResourceState,
+        inputs: &PropertyMap,
+    ) -> Result<ResourceState, ProviderError> {
         self.create(context, inputs).await
     }
     async fn delete(&self, _: &OperationContext, _: &ResourceState) -> Result<(), ProviderError> {
@@ -195,7 +207,8 @@ fn bench(folder: &std::path::Path, count: usize) -> Bench {
     let store = state::StackStore::open_folder(folder, state::StoreOptions::default()).expect("a folder");
     let owner = Owner::this_process("bench", "here", &SystemProcesses);
     let passphrase = || Ok::<_, state::SecretsError>(Passphrase::new("bench"));
-    let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), Arc::new(passphrase)).expect("names");
+    let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), Arc::new(passphrase))
+        .expect("names");
     let ports = Ports {
         cloud: Arc::new(Things(count)),
         store: Arc::new(stack),

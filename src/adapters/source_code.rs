@@ -63,14 +63,16 @@ impl Packager for SourceCode {
         let begun = Instant::now();
         let (lines, mut printed) = tokio::sync::mpsc::unbounded_channel();
         let (packager, request) = (self.packager.clone(), self.request(component));
-        if request.build.is_some() {
-            notices.notice(Notice::Packaging { component: name.clone() });
-        }
         let work = tokio::task::spawn_blocking(move || {
             // The receiver goes away only when the deployment does.
             packager.package_with_output(&request, &mut |line| drop(lines.send(line.to_owned())))
         });
+        let mut first = true;
         while let Some(line) = printed.recv().await {
+            // A build that is skipped prints nothing, and isn't worth a word.
+            if std::mem::take(&mut first) {
+                notices.notice(Notice::Packaging { component: name.clone() });
+            }
             notices.notice(Notice::BuildOutput { component: name.clone(), line });
         }
         let package = work

@@ -41,6 +41,8 @@ pub async fn destroy(
 ) -> Result<DeploymentReport, ApplicationError> {
     let started_ms = ports.clock.now_ms();
     let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
+    // The one call that isn't made through a gate.
+    ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
     let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new() };
@@ -120,6 +122,8 @@ async fn want(
     if !details.is_empty() {
         return Err(ApplicationError { kind: ErrorKind::Failed, details });
     }
+    // The one call that isn't made through a gate.
+    ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_unknown_components(ports, options, &request.components, &snapshot)?;
     let blueprint = ports.cloud.blueprint(&BlueprintRequest {

@@ -58,7 +58,7 @@ async fn a_server_is_deployed_changed_and_destroyed() {
     assert_eq!(alias.function_version(), Some("2"));
 
     // More memory, an environment variable, and a route with its own rules.
-    project.configure(&[("web", "memory: 512MB\nenvironment: { SETTING: new }\ngateway: { routes: [ { path: /health }, { path: /things, method: POST } ] }")]);
+    project.configure(&[("web", "memory: 512MB\nenvironment: { SETTING: new }\ngateway: { catch-all: false, routes: [ { path: /health }, { path: /things, method: POST } ] }")]);
     let changed = project.all("deploy").await;
     assert_eq!(changed["result"], "succeeded");
     assert_eq!(get(&format!("{address}/health")).await["setting"], "new");

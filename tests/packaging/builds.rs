@@ -39,7 +39,13 @@ fn a_build_runs_once_and_its_output_is_packaged() {
     assert_eq!(lines, ["built"]);
     assert_eq!(
         names(&first),
-        ["dist/server.js", "semantest-shim-server.mjs", "semantest-shim.json", "semantest-shim.mjs", "server.js"]
+        [
+            "dist/server.js",
+            "semantest-shim-server.mjs",
+            "semantest-shim-settings.json",
+            "semantest-shim.mjs",
+            "server.js"
+        ]
     );
     let second = component.package();
     assert_eq!(second.build, BuildOutcome::Unchanged);

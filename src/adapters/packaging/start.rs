@@ -18,11 +18,12 @@ const SHIM: [(&str, &str); 2] = [
     (SHIM_SERVER_FILE, include_str!("shim/semantest-shim-server.mjs")),
 ];
 
-/// Lambda's Node.js runtime would load these instead of the shim.
-const SHADOWS: [&str; 3] = ["semantest-shim", "semantest-shim.js", "semantest-shim.cjs"];
+/// Lambda's Node.js runtime, or an emulator's, would load these instead of the shim.
+const SHADOWS: [&str; 5] =
+    ["semantest-shim", "semantest-shim.js", "semantest-shim.cjs", "semantest-shim.json", "semantest-shim.node"];
 
 /// The name of the shim's settings beside it.
-pub const SHIM_SETTINGS_FILE: &str = "semantest-shim.json";
+pub const SHIM_SETTINGS_FILE: &str = "semantest-shim-settings.json";
 
 /// What Lambda calls when a server is packaged: the shim's file without its ending, and its function.
 pub const SHIM_HANDLER: &str = "semantest-shim.handler";

@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
-export const SETTINGS = JSON.parse(readFileSync(path.join(ROOT, 'semantest-shim.json'), 'utf8'));
+export const SETTINGS = JSON.parse(readFileSync(path.join(ROOT, 'semantest-shim-settings.json'), 'utf8'));
 
 /** Lines of the server's output, and characters of each, that are kept for an error report. */
 const LAST_LINES = 40;
