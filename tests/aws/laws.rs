@@ -22,8 +22,6 @@ pub struct Case {
     pub tagged: bool,
     /// Inputs that replace, but that the emulator doesn't keep.
     pub untried: &'static [&'static str],
-    /// Whether the emulator, unlike AWS, makes a second one of the same name.
-    pub emulator_makes_two: bool,
 }
 
 impl Default for Case {
@@ -36,7 +34,6 @@ impl Default for Case {
             volatile: &[],
             tagged: false,
             untried: &[],
-            emulator_makes_two: false,
         }
     }
 }
@@ -168,7 +165,7 @@ async fn found_and_not_made_twice(account: &Account, case: &Case, made: &Resourc
         .unwrap_or_else(|| panic!("{} isn't found by {identity:?}", case.token));
     assert_eq!((found.ours, &found.state.id), (true, &made.id));
 
-    if !provider.has_generated_id() && !case.emulator_makes_two {
+    if !provider.has_generated_id() {
         let error = provider.create(&account.context(case.token, "one"), &made.inputs).await.unwrap_err();
         assert_eq!(error.kind, ProviderErrorKind::AlreadyExists, "{}: {error:?}", case.token);
     }

@@ -78,7 +78,7 @@ impl Cloud for Aws {
     }
 
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
-        Ok(blueprint::blueprint(request, &self.connection.region))
+        blueprint::blueprint(request, &self.connection.region)
     }
 
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {

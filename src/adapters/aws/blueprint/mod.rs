@@ -10,20 +10,23 @@ mod scope;
 use resource_graph::{TypeToken, Urn};
 
 use crate::domain::component::ComponentKind;
-use crate::ports::{Blueprint, BlueprintRequest};
+use crate::ports::{Blueprint, BlueprintRequest, ProviderError};
 
 /// The type of the resource that groups a REST API's resources.
 const REST_API: &str = "semantest:index:RestApi";
 
 /// The resources of all components.
-pub(super) fn blueprint(request: &BlueprintRequest, region: &str) -> Blueprint {
+///
+/// # Errors
+/// When project or environment aren't names.
+pub(super) fn blueprint(request: &BlueprintRequest, region: &str) -> Result<Blueprint, ProviderError> {
     let mut blueprint = Blueprint::default();
     for deployment in &request.components {
         match deployment.component.kind() {
-            ComponentKind::RestApi => rest_api::add(&mut blueprint, request, deployment, region),
+            ComponentKind::RestApi => rest_api::add(&mut blueprint, request, deployment, region)?,
         }
     }
-    blueprint
+    Ok(blueprint)
 }
 
 /// The URN of a component's group resource.

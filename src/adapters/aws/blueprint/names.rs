@@ -1,39 +1,64 @@
-//! Physical names: the same for the same project, environment and component, so that a second try finds what the first one
-//! made.
+//! The physical names of a component's resources: those of [`naming`](super::super::naming), and the bucket for packages.
 
 use sha2::{Digest, Sha256};
 
-/// The longest name of a function or role
-/// (<https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>,
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
-const LONGEST: usize = 64;
+use super::super::naming::{NamedResource, Owner, access_log_group, function_log_group, physical_name};
+use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
+use crate::ports::{BlueprintRequest, ProviderError, ProviderErrorKind};
+
 /// The longest name of a bucket
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
 const LONGEST_BUCKET: usize = 63;
 
-/// The name that a component's function, role and API share.
-pub(super) fn component(project: &str, environment: &str, component: &str) -> String {
-    fitted(&format!("{project}-{environment}-{component}"), LONGEST, |c| {
-        c.is_ascii_alphanumeric() || matches!(c, '-' | '_')
-    })
+/// The names of one component's resources.
+pub(super) struct Names {
+    pub(super) function: String,
+    pub(super) role: String,
+    pub(super) role_policy: String,
+    pub(super) api: String,
+    pub(super) statement: String,
+    pub(super) function_logs: String,
+    pub(super) access_logs: String,
 }
 
-/// The name of the bucket for a component's packages; buckets share one name space with all of AWS's customers.
-pub(super) fn bucket(component: &str, account: &str, region: &str) -> String {
-    let name = format!("{component}-{account}-{region}").to_ascii_lowercase();
-    fitted(&name, LONGEST_BUCKET, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-}
-
-/// A name with nothing in it that AWS refuses. One that had to be changed or shortened ends in a hash of what it was, so that
-/// different names stay different.
-fn fitted(name: &str, longest: usize, allowed: fn(char) -> bool) -> String {
-    if name.len() <= longest && name.chars().all(allowed) {
-        return name.to_owned();
+impl Names {
+    /// The names in the project and environment of a request.
+    ///
+    /// # Errors
+    /// When project or environment aren't names.
+    pub(super) fn of(request: &BlueprintRequest, component: &ComponentName) -> Result<Self, ProviderError> {
+        let wrong = |error: crate::domain::invalid::InvalidValue| {
+            ProviderError::new(ProviderErrorKind::Refused, error.to_string())
+        };
+        let project: ProjectName = request.project.parse().map_err(wrong)?;
+        let environment: EnvironmentName = request.environment.parse().map_err(wrong)?;
+        let owner = Owner { project: &project, environment: &environment, component };
+        let name = |resource| physical_name(resource, owner, None);
+        let (function, api) = (name(NamedResource::Function), name(NamedResource::Api));
+        Ok(Self {
+            role: name(NamedResource::Role),
+            role_policy: name(NamedResource::RolePolicy),
+            statement: name(NamedResource::PermissionStatement),
+            function_logs: function_log_group(&function),
+            access_logs: access_log_group(&api),
+            function,
+            api,
+        })
     }
-    let plain: String = name.chars().map(|c| if allowed(c) { c } else { '-' }).collect();
-    let hash = &hex::encode(Sha256::digest(name))[..8];
-    let kept = plain.get(..plain.len().min(longest - hash.len() - 1)).unwrap_or_default().trim_end_matches('-');
-    format!("{kept}-{hash}")
+}
+
+/// The bucket for a function's packages. All of AWS's customers share one name space for buckets, so account and region are
+/// part of its name; a name that gets too long, or has something in it that a bucket's mustn't, ends in a hash of it.
+pub(super) fn bucket(function: &str, account: &str, region: &str) -> String {
+    let name = format!("{function}-{account}-{region}");
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if name.len() <= LONGEST_BUCKET && name.chars().all(allowed) {
+        return name;
+    }
+    let plain: String = name.to_ascii_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect();
+    let hash = &hex::encode(Sha256::digest(&name))[..8];
+    let kept = plain.get(..plain.len().min(LONGEST_BUCKET - hash.len() - 1)).unwrap_or_default();
+    format!("{}-{hash}", kept.trim_end_matches('-'))
 }
 
 #[cfg(test)]
@@ -41,28 +66,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_fits_stays_as_it_is() {
-        assert_eq!(component("semantest", "production", "rest-api"), "semantest-production-rest-api");
+    fn a_bucket_is_named_by_what_makes_it_the_only_one() {
         assert_eq!(bucket("shop-test-api", "123456789012", "eu-west-1"), "shop-test-api-123456789012-eu-west-1");
     }
 
     #[test]
-    fn long_and_strange_names_stay_legal_and_different() {
-        let long = "a".repeat(100);
-        for (one, other) in [
-            (component("my.shop", "test", "api"), component("my-shop", "test", "api")),
-            (component(&long, "x", "api"), component(&long, "x", "apj")),
-        ] {
-            assert_ne!(one, other);
-            for name in [one, other] {
-                assert!(name.len() <= LONGEST && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{name}");
-            }
+    fn long_and_strange_names_of_buckets_stay_legal_and_different() {
+        let (long, region) = ("a".repeat(63), "eu-west-1");
+        let names = [&long, "My_API", "my-api", "my_api"].map(|name| bucket(name, "123456789012", region));
+        for (index, name) in names.iter().enumerate() {
+            assert!(name.len() <= LONGEST_BUCKET, "{name}");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");
+            assert!(!names[..index].contains(name), "{names:?}");
         }
-        let bucket = bucket(&component(&long, "x", "My_API"), "123456789012", "eu-west-1");
-        assert!(
-            bucket.len() <= LONGEST_BUCKET
-                && bucket.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
-            "{bucket}"
-        );
     }
 }

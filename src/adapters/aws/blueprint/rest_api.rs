@@ -6,7 +6,7 @@
 use resource_graph::{Interpolation, PropertyMap, Value};
 use sha2::{Digest, Sha256};
 
-use super::names;
+use super::names::{self, Names};
 use super::scope::{Handle, Scope};
 use crate::domain::authentication::{Authentication, JwtAuthentication};
 use crate::domain::component::Component;
@@ -15,7 +15,7 @@ use crate::domain::gateway::ApiGateway;
 use crate::domain::logs::LogRetention;
 use crate::domain::route::RouteKey;
 use crate::domain::runtime::{Language, Runtime};
-use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment};
+use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment, ProviderError};
 
 /// The alias that the API calls. Releases move it from version to version.
 const ALIAS: &str = "live";
@@ -37,23 +37,23 @@ pub(super) fn add(
     request: &BlueprintRequest,
     deployment: &ComponentDeployment,
     region: &str,
-) {
+) -> Result<(), ProviderError> {
     let component = &deployment.component;
-    let name = names::component(&request.project, &request.environment, component.name().as_str());
+    let names = Names::of(request, component.name())?;
     let mut scope = Scope::begin(blueprint, request, component.name().as_str(), region);
 
     let role = scope.add_tagged(
         "aws:iam/role:Role",
         "role",
-        [("name", Value::from(name.as_str())), ("assumeRolePolicy", TRUST_POLICY.into())],
+        [("name", Value::from(names.role.as_str())), ("assumeRolePolicy", TRUST_POLICY.into())],
     );
-    let logs = log_group(&mut scope, "logs", &format!("/aws/lambda/{name}"), component);
+    let logs = log_group(&mut scope, "logs", &names.function_logs, component);
     let policy = scope.add(
         "aws:iam/rolePolicy:RolePolicy",
         "policy",
-        [("name", "logs".into()), ("role", role.output("name")), ("policy", log_policy(&logs))],
+        [("name", names.role_policy.into()), ("role", role.output("name")), ("policy", log_policy(&logs))],
     );
-    let function = function(&mut scope, request, deployment, &name, &role, region);
+    let function = function(&mut scope, request, deployment, &names.function, &role, region);
     // Lambda would make the log group itself, without retention, once it is called.
     scope.depends(&function, &[&logs]);
     let alias = scope.add(
@@ -69,8 +69,8 @@ pub(super) fn add(
     // takes longer.
     scope.depends(&alias, &[&policy]);
 
-    let api = api(&mut scope, &name, component.gateway());
-    stage(&mut scope, &api, &name, component);
+    let api = api(&mut scope, &names.api, component.gateway());
+    stage(&mut scope, &api, &names.access_logs, component);
     let integration = scope.add(
         "aws:apigatewayv2/integration:Integration",
         "integration",
@@ -92,7 +92,7 @@ pub(super) fn add(
             ("principal", "apigateway.amazonaws.com".into()),
             ("qualifier", alias.output("name")),
             ("sourceArn", Interpolation::new([api.output("executionArn"), "/*/*".into()]).into()),
-            ("statementId", "api-gateway".into()),
+            ("statementId", names.statement.into()),
         ],
     );
     routes(&mut scope, &api, &integration, component.gateway());
@@ -103,6 +103,7 @@ pub(super) fn add(
     scope.show("aliasArn", alias.output("arn"));
     scope.show("apiId", api.output("id"));
     scope.show("logGroup", logs.output("name"));
+    Ok(())
 }
 
 fn log_group(scope: &mut Scope<'_>, role: &str, name: &str, component: &Component) -> Handle {
@@ -220,8 +221,8 @@ fn cors(policy: &CorsPolicy) -> PropertyMap {
     cors
 }
 
-fn stage(scope: &mut Scope<'_>, api: &Handle, name: &str, component: &Component) {
-    let logs = log_group(scope, "access-logs", &format!("/aws/apigateway/{name}"), component);
+fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &Component) {
+    let logs = log_group(scope, "access-logs", log_name, component);
     let mut inputs = PropertyMap::from([
         ("apiId", api.output("id")),
         ("name", "$default".into()),
