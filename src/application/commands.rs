@@ -11,7 +11,7 @@ use super::saga::{Confirmation, Preview, Saga, counts_of};
 use super::{outputs, queries};
 use crate::domain;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
-use crate::ports::{Blueprint, BlueprintRequest, CloudIdentity, ComponentDeployment, Notice, StackSnapshot};
+use crate::ports::{Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, Notice, StackSnapshot};
 
 /// Brings the chosen components to what the configuration wants.
 ///
