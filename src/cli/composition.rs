@@ -98,12 +98,33 @@ async fn open_cloud(
         profile: options.profile.clone().or_else(|| settings.profile.map(|profile| profile.as_str().to_owned())),
         endpoint,
         expected_account: settings.account.map(|account| account.as_str().to_owned()),
-        local_credentials: is_local.then(|| aws::LocalCredentials {
-            access_key_id: LOCAL_ACCOUNT.to_owned(),
-            secret_access_key: "local".to_owned(),
-        }),
+        local_credentials: is_local.then(local_credentials),
     };
     Ok(Arc::new(aws::Aws::connect(settings, code).await?))
+}
+
+/// The cloud as far as it is needed to describe resources: nothing is started and nothing is called, and no region needs
+/// to be known.
+///
+/// # Errors
+/// When there is no such environment.
+pub async fn describe_cloud(
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+) -> Result<Arc<dyn Cloud>, Failure> {
+    let region = configuration.aws_settings(environment)?.region.map(|region| region.to_string());
+    let code = SourceCode::new(session.cache_folder()?.join("packages"), session.process.variables.clone());
+    let settings = aws::AwsSettings {
+        region: Some(region.unwrap_or_else(|| LOCAL_REGION.to_owned())),
+        local_credentials: Some(local_credentials()),
+        ..aws::AwsSettings::default()
+    };
+    Ok(Arc::new(aws::Aws::connect(settings, Arc::new(code)).await?))
+}
+
+fn local_credentials() -> aws::LocalCredentials {
+    aws::LocalCredentials { access_key_id: LOCAL_ACCOUNT.to_owned(), secret_access_key: "local".to_owned() }
 }
 
 /// Opens the state of a stack; nothing is read yet.

@@ -105,7 +105,7 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Outputs(arguments) => commands::outputs(session, &arguments),
         Command::History(arguments) => commands::history(session, &arguments),
         Command::Events(arguments) => commands::events(session, &arguments),
-        Command::Graph(_) => Err(Failure::usage("this build draws no graphs")),
+        Command::Graph(arguments) => commands::graph(session, &arguments),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod completions;
 mod deployment;
+mod graph;
 mod init;
 mod local;
 mod queries;
@@ -10,6 +11,7 @@ mod version;
 
 pub use completions::completions;
 pub use deployment::{deploy, destroy, preview};
+pub use graph::graph;
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
 pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};

@@ -1,0 +1,74 @@
+//! `graph`: the resources that the configuration stands for, drawn. Nothing is built and no cloud is called.
+
+use std::fs;
+
+use resource_graph::{Archive, ArchiveSource, PropertyMap, ResourceGraph, ResourceSpec, Urn};
+
+use crate::adapters::packaging::SHIM_HANDLER;
+use crate::cli::arguments::{GraphArguments, GraphFormat};
+use crate::cli::composition;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::{Failure, chain};
+use crate::cli::session::{CommandResult, Session};
+use crate::domain::component::Component;
+use crate::domain::function::Start;
+use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode};
+
+/// Draws.
+pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
+    let configuration = session.configuration()?;
+    let selected = session.select_stack(&configuration, &arguments.stack)?;
+    let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
+        return Err(Failure::usage(format!("no environment goes with the stack {}", selected.name))
+            .with_hint("name the environment with --env"));
+    };
+    let components = if arguments.components.is_empty() {
+        configuration.components_for(&environment)?
+    } else {
+        configuration.select(&environment, &arguments.components)?
+    };
+    let cloud = session.block_on(composition::describe_cloud(session, &configuration, &environment))?;
+    let request = BlueprintRequest {
+        project: configuration.project_name().to_string(),
+        environment,
+        stack: selected.name.to_string(),
+        identity: None,
+        components: components.into_iter().map(unbuilt).collect(),
+    };
+    let blueprint = cloud.blueprint(&request)?;
+    let root = Urn::root(&request.stack, &request.project);
+    let mut specs = vec![ResourceSpec::component(root.clone())];
+    specs.extend(blueprint.resources.into_iter().map(|mut spec| {
+        spec.options.parent.get_or_insert_with(|| root.clone());
+        spec
+    }));
+    let graph = ResourceGraph::new(specs)
+        .map_err(|error| Failure::new(ExitCode::Failed, "graph", chain(&error)).with_hint(error.hint()))?;
+    let text = match arguments.format {
+        GraphFormat::Dot => graph.to_dot(),
+        GraphFormat::Mermaid => graph.to_mermaid(),
+        GraphFormat::Svg => graph.to_svg(),
+    };
+    match &arguments.output {
+        None => session.output.result(&text),
+        Some(file) => {
+            let file = session.process.resolve(file);
+            let text = session.output.redactor().text(&text);
+            fs::write(&file, text.as_bytes())
+                .map_err(|error| Failure::system(format!("{} can't be written", file.display()), &error))?;
+            session.output.note(&format!("Drawn to {}", file.display()));
+        }
+    }
+    Ok(ExitCode::Done)
+}
+
+/// A component as if it were packaged: a drawing needs no code.
+fn unbuilt(component: Component) -> ComponentDeployment {
+    let handler = match &component.function().start {
+        Start::Server(_) => SHIM_HANDLER.to_owned(),
+        Start::Handler(handler) => handler.as_str().to_owned(),
+    };
+    let archive = Archive { source: ArchiveSource::Path(String::new()), hash: None };
+    let package = PackagedCode { archive, zipped_size: 0, handler, environment: PropertyMap::new() };
+    ComponentDeployment { component, package }
+}
