@@ -32,8 +32,12 @@ impl HttpHealthChecker {
         Ok(Self { client })
     }
 
-    async fn ask(&self, url: &str, timeout: Duration) -> Result<(), String> {
-        let answer = self.client.get(url).timeout(timeout).send().await.map_err(|error| explain(&error))?;
+    async fn ask(&self, probe: &HealthProbe, timeout: Duration) -> Result<(), String> {
+        let request = probe
+            .headers
+            .iter()
+            .fold(self.client.get(&probe.url), |request, (name, value)| request.header(name, value));
+        let answer = request.timeout(timeout).send().await.map_err(|error| explain(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -64,7 +68,7 @@ impl HealthChecker for HttpHealthChecker {
         loop {
             attempts += 1;
             let left = probe.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-            let (healthy, last_answer) = match self.ask(&probe.url, left).await {
+            let (healthy, last_answer) = match self.ask(probe, left).await {
                 Ok(()) => (true, "answered".to_owned()),
                 Err(problem) => (false, problem),
             };
@@ -109,7 +113,7 @@ mod tests {
     async fn check(url: String, seconds: u64) -> HealthReport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let checker = HttpHealthChecker::new().unwrap();
-        checker.check(&HealthProbe { url, timeout: Duration::from_secs(seconds) }).await
+        checker.check(&HealthProbe { url, headers: Vec::new(), timeout: Duration::from_secs(seconds) }).await
     }
 
     #[tokio::test]

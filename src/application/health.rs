@@ -11,7 +11,7 @@ use super::planning::Wanted;
 use super::request::{Options, Ports};
 use crate::domain;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
-use crate::ports::HealthProbe;
+use crate::ports::{CloudIdentity, HealthProbe};
 
 /// The name of the output that a component is asked at.
 const URL: &str = "url";
@@ -35,6 +35,7 @@ pub struct Unhealthy {
 pub fn due(
     ports: &Ports,
     options: &Options,
+    identity: &CloudIdentity,
     components: &[domain::component::Component],
     wanted: &Wanted,
     plan: &Plan,
@@ -57,6 +58,7 @@ pub fn due(
         (shows(&name) && changed.contains(&group)).then(|| Check {
             probe: HealthProbe {
                 url: format!("{}{}", url.trim_end_matches('/'), health.path),
+                headers: ports.cloud.health_headers(identity),
                 timeout: health.timeout.duration(),
             },
             outputs: outputs.clone(),

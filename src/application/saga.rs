@@ -275,7 +275,15 @@ impl Saga<'_> {
         dispatcher: &Dispatcher,
         saga_id: &str,
     ) -> Result<Vec<Unhealthy>, ApplicationError> {
-        let checks = health::due(self.ports, self.options, self.components, &self.wanted, &planned.plan, outputs);
+        let checks = health::due(
+            self.ports,
+            self.options,
+            &self.identity,
+            self.components,
+            &self.wanted,
+            &planned.plan,
+            outputs,
+        );
         if checks.is_empty() {
             return Ok(Vec::new());
         }

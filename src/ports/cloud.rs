@@ -101,6 +101,11 @@ pub trait Cloud: ResourceTypes {
         Ok(None)
     }
 
+    /// Headers that a health check of a deployed component must send to get through; mostly none.
+    fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// URN of the component's group resource.
     fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn;
 }

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 pub struct HealthProbe {
     /// The address, path included.
     pub url: String,
+    /// Headers to send.
+    pub headers: Vec<(String, String)>,
     /// How long to keep trying.
     pub timeout: Duration,
 }
