@@ -99,6 +99,9 @@ impl Recorded for ResourceRecord {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
+        if let Some((provider, _id)) = self.provider.as_deref().and_then(|provider| provider.rsplit_once("::")) {
+            visit(provider);
+        }
         self.dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 

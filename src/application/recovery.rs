@@ -188,7 +188,7 @@ impl Context<'_> {
             (None, false) => Ok(SettledStep {
                 outcome: SettledOutcome::Undone,
                 record: None,
-                change: Some(CheckpointChange::Remove { urn: step.urn.clone() }),
+                change: Some(CheckpointChange::Gone { urn: step.urn.clone() }),
             }),
             (Some(state), false) => {
                 let record = ResourceRecord {

@@ -67,7 +67,12 @@ pub enum CheckpointChange {
         /// The id of what was deleted: there may be several old copies.
         id: Option<String>,
     },
-    /// It is gone.
+    /// It was found gone from the cloud: it is kept, since others refer to it, and waits to be made again.
+    Gone {
+        /// Its name.
+        urn: Urn,
+    },
+    /// It is gone, and nothing refers to it.
     Remove {
         /// Its name.
         urn: Urn,
@@ -83,7 +88,7 @@ impl CheckpointChange {
             }
             DeploymentEvent::ResourceDrifted { urn, resource, .. } => Some(match resource {
                 Some(image) => Self::Put { urn: urn.clone(), image: image.clone() },
-                None => Self::Remove { urn: urn.clone() },
+                None => Self::Gone { urn: urn.clone() },
             }),
             DeploymentEvent::ResourceOperationSucceeded { operation, urn, id, resource, .. } => {
                 let urn = urn.clone();

@@ -178,12 +178,12 @@ async fn queries_tell_what_is_there_and_what_happened() {
     let entries = history["deployments"].as_array().unwrap_or_else(|| panic!("{history}"));
     assert_eq!(entries.len(), 2, "{history}");
     assert_eq!(entries[0]["changes"]["update"], 2);
-    let events = project.run(&query("events")).await;
-    assert_eq!(events.code, Some(0), "{}", events.stderr);
-    let types: Vec<String> = events
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["eventType"].as_str().unwrap().to_owned())
+    let events = project.run(&query("events")).await.succeeded();
+    let types: Vec<String> = events["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["eventType"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(types.first().map(String::as_str), Some("DeploymentRequested"));
     assert_eq!(types.last().map(String::as_str), Some("DeploymentCompleted"));

@@ -1,6 +1,6 @@
 //! A project in a temporary folder, an account and a counting proxy of its own on the shared MiniStack, and the binary.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use localstack::proxy::Proxy;
@@ -101,11 +101,6 @@ impl Project {
     /// A path within the project.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
-    }
-
-    /// The project's folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// A command of the binary, with nothing of this process's environment but what finds programs.

@@ -34,6 +34,11 @@ pub fn apply(deployment: &mut Deployment, changes: &[CheckpointChange]) -> Resul
                     resource.edit().pending_replacement = true;
                 }
             }
+            CheckpointChange::Gone { urn } => {
+                if let Some(resource) = editor.resource_mut(urn) {
+                    resource.edit().pending_replacement = true;
+                }
+            }
             CheckpointChange::Remove { urn } => {
                 editor.remove(urn);
             }

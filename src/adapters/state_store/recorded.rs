@@ -58,7 +58,12 @@ impl Recorded for StateResource {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
-        self.resource().dependencies.iter().for_each(|urn| visit(urn.as_str()));
+        let resource = self.resource();
+        // The provider goes last: until then the state's rules want it there.
+        if let Some((provider, _id)) = resource.provider.as_deref().and_then(|provider| provider.rsplit_once("::")) {
+            visit(provider);
+        }
+        resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 
     fn deleted_with(&self) -> Option<&str> {
