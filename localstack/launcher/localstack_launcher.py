@@ -5,5 +5,5 @@ import sys
 
 import lifeline
 
-lifeline.hold(sys.argv, lambda: None)
+lifeline.hold(sys.argv)
 runpy.run_module("localstack.runtime.main", run_name="__main__")

@@ -10,12 +10,7 @@ if __name__ == "__main__" and len(sys.argv) > 1:
     # Before the imports, which take most of the start: a starter that dies meanwhile is noticed.
     import lifeline
 
-    def end_workers():
-        runtime = sys.modules.get("ministack.core.lambda_runtime")
-        if runtime is not None and hasattr(runtime, "reset"):
-            runtime.reset()
-
-    lifeline.hold(sys.argv, end_workers)
+    lifeline.hold(sys.argv)
 
 import patch_events
 import patch_functions

@@ -4,14 +4,13 @@
 and leaves functions running that keep a socket open when the server is gone."""
 
 import atexit
-import collections
 import os
 import shutil
-import signal
 import subprocess
 import threading
 import zipfile
 
+import lifeline
 from ministack.core import lambda_runtime as runtime
 
 # What a function may see of the server's environment, beside what Lambda sets.
@@ -116,27 +115,6 @@ class Zipfile:
 
 def end_with_descendants(process):
     # A function may have started processes of its own, such as the server that it carries.
-    below = descendants(process.pid) if process is not None and process.poll() is None else []
+    below = lifeline.descendants(process.pid) if process is not None and process.poll() is None else []
     end(process)
-    for pid in below:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-
-
-def descendants(pid):
-    try:
-        output = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return []
-    children = collections.defaultdict(list)
-    for line in output.splitlines():
-        parent, child = line.split()
-        children[int(parent)].append(int(child))
-    found, waiting = [], [pid]
-    while waiting:
-        more = children[waiting.pop()]
-        found += more
-        waiting += more
-    return found
+    lifeline.kill(below)

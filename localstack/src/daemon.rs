@@ -4,8 +4,10 @@
 //! for it. Everything that changes something holds a lock, so that two commands at once start one server.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::health::probe;
@@ -16,6 +18,10 @@ use crate::{Emulator, Installer};
 
 /// The record's own version. A newer one is not understood, and not overwritten.
 const RECORD_VERSION: u32 = 1;
+
+/// A daemon that doesn't answer for so long is replaced.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 /// How the daemon is wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -132,7 +138,10 @@ impl Daemon {
         }
         let before = self.record()?;
         if let Some(record) = &before {
-            // It doesn't answer, or it would have been taken; so it has to make room.
+            if record.identity().is_alive() && self.answers_in_time(record).await {
+                return self.as_wanted(record, options);
+            }
+            // Nobody can use it, so it has to make room.
             self.end(record).await?;
         }
         let port = options.port.or(before.map(|record| record.port)).unwrap_or(self.emulator.default_port());
@@ -256,19 +265,35 @@ impl Daemon {
 
     /// The running daemon, if it is as wanted; `None` where there is none.
     async fn running_as_wanted(&self, options: DaemonOptions) -> Result<Option<Status>> {
-        let Some(record) = self.record()?.filter(|record| record.identity().is_alive()) else {
-            return Ok(None);
-        };
-        if !self.answers(&record).await {
-            return Ok(None);
+        match self.record()?.filter(|record| record.identity().is_alive()) {
+            Some(record) if self.answers(&record).await => self.as_wanted(&record, options).map(Some),
+            _ => Ok(None),
         }
+    }
+
+    fn as_wanted(&self, record: &Record, options: DaemonOptions) -> Result<Status> {
         if let Some(wanted) = options.port.filter(|wanted| *wanted != record.port) {
             return Err(Error::OtherPort { emulator: self.emulator, running: record.port, wanted });
         }
         if options.enforce_iam.is_some_and(|wanted| wanted != record.enforce_iam) {
             return Err(Error::OtherMode { emulator: self.emulator, port: record.port, enforces: record.enforce_iam });
         }
-        Ok(Some(self.ours(&record)))
+        Ok(self.ours(record))
+    }
+
+    /// Whether it answers after all: it may be starting still, or have too much to do for a moment.
+    async fn answers_in_time(&self, record: &Record) -> bool {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        while record.identity().is_alive() {
+            if self.answers(record).await {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        false
     }
 
     async fn answers(&self, record: &Record) -> bool {

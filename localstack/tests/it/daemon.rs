@@ -148,6 +148,26 @@ async fn a_daemon_that_was_killed_is_started_again_with_what_it_held() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_has_no_time_for_a_moment_is_waited_for() {
+    let own = Own::new();
+    let first = own.up().await;
+    let signal = |name: &str| {
+        let pid = first.pid.unwrap().to_string();
+        assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+    };
+    signal("-STOP");
+    assert!(matches!(own.daemon.status().await.unwrap(), Status::Unresponsive { .. }));
+    let daemon = own.daemon.clone();
+    let up = tokio::spawn(async move { daemon.up(DaemonOptions::default()).await });
+    // Its own lock is what tells that it has begun to wait.
+    let lock = own.folder.path().join("local/ministack/lock");
+    eventually("it waits", async || std::fs::File::open(&lock).is_ok_and(|file| file.try_lock().is_err())).await;
+    signal("-CONT");
+    assert_eq!(running(up.await.unwrap().unwrap()).pid, first.pid);
+    own.daemon.down().await.unwrap();
+}
+
+#[tokio::test]
 async fn another_process_of_the_recorded_id_is_left_alone() {
     let own = Own::new();
     own.up().await;

@@ -51,13 +51,14 @@ async fn a_killed_owner_leaves_no_process_and_no_folder() {
     let mut owner = as_process("server::owner_to_be_killed", OWNER, "1");
     let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
     let line = lines.find_map(|line| line.unwrap().strip_prefix("owns ").map(str::to_owned)).unwrap();
-    let (pid, folder) = line.split_once(' ').unwrap();
+    let [pid, endpoint, folder] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
     let pid = pid.parse().unwrap();
-    assert!(lives(pid));
+    let functions = processes_of_a_function("make", endpoint).await;
     // SIGKILL: nothing of the owner's own gets to run.
     owner.kill().unwrap();
     owner.wait().unwrap();
     eventually("the server is gone", async || members(pid).is_empty()).await;
+    assert!(!functions.iter().any(|pid| lives(*pid)));
     eventually("its folder is gone", async || !std::path::Path::new(folder).exists()).await;
 }
 
@@ -68,7 +69,7 @@ async fn owner_to_be_killed() {
         return;
     }
     let server = Server::start(&installer(), Emulator::MiniStack, StartOptions::default()).await.unwrap();
-    println!("\nowns {} {}", server.pid().unwrap(), server.folder().display());
+    println!("\nowns {} {} {}", server.pid().unwrap(), server.endpoint(), server.folder().display());
     std::future::pending::<()>().await;
 }
 
