@@ -121,7 +121,9 @@ fn ci_facts(process: &Process) -> BTreeMap<String, String> {
         ("ci.build.url", "BUILD_URL"),
         ("ci.pr.headSHA", "GIT_COMMIT"),
     ];
-    let systems: [(&str, &str, &[(&str, &str)]); 4] = [
+    /// The variable that gives a CI system away, its name, and what its other variables tell.
+    type System = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+    let systems: [System; 4] = [
         ("GITHUB_ACTIONS", "GitHub Actions", GITHUB),
         ("GITLAB_CI", "GitLab CI/CD", GITLAB),
         ("CIRCLECI", "CircleCI", CIRCLE),
@@ -165,7 +167,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         if !run_git(path, &["init", "--quiet", "--initial-branch=trunk"]).await {
-            println!("skipped: there is no git");
+            #[expect(clippy::print_stdout, reason = "a skipped test says why")]
+            {
+                println!("skipped: there is no git");
+            }
             return;
         }
         std::fs::write(path.join("a"), "1").unwrap();
