@@ -5,6 +5,7 @@
 use resource_graph::{PropertyMap, Value};
 use semantest_iac::ports::{ProviderErrorKind, ResourceProvider, ResourceState};
 
+use crate::schema;
 use crate::support::{Account, PROJECT, REGION, tags, with};
 
 /// How one type is tried.
@@ -39,7 +40,7 @@ impl Default for Case {
 }
 
 impl Case {
-    fn inputs_for(&self, project: &str) -> PropertyMap {
+    pub fn inputs_for(&self, project: &str) -> PropertyMap {
         let mut inputs = self.inputs.clone();
         if !self.token.starts_with("aws:iam/") {
             inputs.insert("region", REGION);
@@ -71,6 +72,8 @@ async fn assert_reads_as(
     assert_eq!(read.inputs, made.inputs, "inputs of {} after {step}", case.token);
     assert_eq!(case.steady(&read.outputs), case.steady(&made.outputs), "outputs of {} after {step}", case.token);
     assert_eq!(made.outputs.string("id"), Some(made.id.as_str()));
+    schema::check(case.token, made);
+    schema::check(case.token, &read);
 }
 
 /// Runs all laws.
@@ -185,3 +188,5 @@ async fn others_are_told_apart(account: &Account, case: &Case) {
     }
     provider.delete(&theirs, &made).await.unwrap();
 }
+
+crate::cases::for_each_case!(hold);

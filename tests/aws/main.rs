@@ -3,6 +3,8 @@
 mod blueprint;
 mod cases;
 mod connect;
+mod faults;
 mod laws;
+mod localstack_server;
 mod schema;
 mod support;

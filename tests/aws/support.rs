@@ -12,7 +12,7 @@ use localstack::{Host, Installer, TestCloud, unique_account};
 use resource_graph::{Archive, ArchiveSource, PropertyMap, TypeToken, Urn, Value};
 use semantest_iac::adapters::aws::{Aws, AwsSettings, LocalCredentials};
 use semantest_iac::ports::{
-    ArtifactStore, CallGate, CallKind, CallPermit, Cloud, Found, OperationContext, ProviderError, ProviderErrorKind,
+    ArtifactStore, CallGate, CallKind, CallPermit, Cloud, CloudIdentity, Found, OperationContext, ProviderError, ProviderErrorKind,
     ResourceProvider, ResourceState, ResourceTags,
 };
 use sha2::{Digest, Sha256};
@@ -151,6 +151,16 @@ impl Account {
     pub async fn through(&self, endpoint: &str) -> Self {
         let aws = Aws::connect(settings(endpoint, &self.number), self.packages.clone()).await.unwrap();
         Self { aws, number: self.number.clone(), gate: Arc::new(TestGate::default()), packages: self.packages.clone() }
+    }
+
+    /// The URL at which it is reached.
+    pub fn endpoint(&self) -> String {
+        self.aws.endpoint().unwrap().to_owned()
+    }
+
+    /// Asks who we are.
+    pub async fn identity(&self) -> CloudIdentity {
+        self.aws.identity().await.unwrap()
     }
 
     pub fn provider(&self, token: &str) -> Arc<dyn ResourceProvider> {

@@ -169,6 +169,9 @@ pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str)
 
         "InvalidParameterValueException" if propagating(message) => Class::Propagating,
 
+        // Answers of status 409 to what no waiting makes better.
+        "DeleteConflict" | "BucketNotEmpty" => Class::Refused,
+
         "NoSuchEntity"
         | "ResourceNotFoundException"
         | "NotFoundException"

@@ -3,6 +3,8 @@
 mod alias;
 mod api;
 mod authorizer;
+mod bucket;
+mod bucket_object;
 mod function;
 mod function_reference;
 mod integration;
@@ -29,6 +31,8 @@ pub(super) fn all(connection: &Arc<Connection>) -> BTreeMap<&'static str, Arc<dy
         entry::<alias::Alias>(connection),
         entry::<api::Api>(connection),
         entry::<authorizer::Authorizer>(connection),
+        entry::<bucket::Bucket>(connection),
+        entry::<bucket_object::BucketObject>(connection),
         entry::<function::Function>(connection),
         entry::<integration::Integration>(connection),
         entry::<log_group::LogGroup>(connection),
