@@ -25,8 +25,7 @@ fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 }
 
 fn component(gateway: ApiGateway) -> Component {
-    let environment: Environment =
-        [(parsed("API_VERSION"), VariableValue::plain("v1").unwrap())].into_iter().collect();
+    let environment: Environment = [(parsed("API_VERSION"), VariableValue::plain("v1").unwrap())].into_iter().collect();
     let function = ServerlessFunction {
         component: parsed("rest-api"),
         source: SourceFolder::new(Path::new("/project"), "rest-api").unwrap(),
@@ -61,7 +60,8 @@ fn full_gateway() -> ApiGateway {
         route("ANY /admin/{rest+}", Some(jwt("https://admin.example.com/"))),
     ];
     let throttle = Throttle::new(100, 200).unwrap();
-    ApiGateway::new(routes, true, jwt("https://id.example.com/"), Some(CorsPolicy::new(cors).unwrap()), Some(throttle)).unwrap()
+    ApiGateway::new(routes, true, jwt("https://id.example.com/"), Some(CorsPolicy::new(cors).unwrap()), Some(throttle))
+        .unwrap()
 }
 
 fn request(component: Component, archive: Archive, zipped_size: u64) -> BlueprintRequest {
@@ -89,7 +89,12 @@ fn shown(blueprint: &Blueprint) -> String {
     let mut text = String::new();
     for spec in &blueprint.resources {
         let after: Vec<&str> = spec.options.depends_on.iter().map(Urn::name).collect();
-        text += &format!("{} {}{}\n", spec.type_token, spec.urn.name(), if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) });
+        text += &format!(
+            "{} {}{}\n",
+            spec.type_token,
+            spec.urn.name(),
+            if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) }
+        );
         for (name, value) in spec.inputs.iter() {
             text += &format!("    {name}: {value:?}\n");
         }
@@ -181,7 +186,9 @@ async fn made_on_an_emulator_it_answers_at_its_url() {
         let outputs: PropertyMap = blueprint
             .outputs
             .iter()
-            .map(|output| (output.name.as_str(), output.value.resolve(&mut |reference| lookup(&states, reference)).unwrap()))
+            .map(|output| {
+                (output.name.as_str(), output.value.resolve(&mut |reference| lookup(&states, reference)).unwrap())
+            })
             .collect();
         let url = outputs.string("url").unwrap();
         assert!(url.starts_with(&account.endpoint()) && !url.ends_with('/'), "{url}");

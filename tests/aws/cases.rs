@@ -31,7 +31,8 @@ fn policy(group: &str) -> Value {
 
 /// A role to run functions under.
 pub async fn runner(account: &Account, name: &str) -> ResourceState {
-    let inputs = [("name", Value::from(name)), ("assumeRolePolicy", TRUST.into()), ("tags", tags(PROJECT, ROLE, name).into())];
+    let inputs =
+        [("name", Value::from(name)), ("assumeRolePolicy", TRUST.into()), ("tags", tags(PROJECT, ROLE, name).into())];
     account.create(ROLE, name, &inputs.into()).await
 }
 
@@ -63,7 +64,8 @@ async fn functions(account: &Account, names: [&str; 2]) -> [ResourceState; 2] {
 
 /// An API of ours.
 async fn gateway(account: &Account) -> String {
-    let inputs = [("name", Value::from("api")), ("protocolType", "HTTP".into()), ("tags", tags(PROJECT, API, "api").into())];
+    let inputs =
+        [("name", Value::from("api")), ("protocolType", "HTTP".into()), ("tags", tags(PROJECT, API, "api").into())];
     account.create(API, "api", &inputs.into()).await.id
 }
 
@@ -90,7 +92,10 @@ fn authorizer_inputs(api: &str) -> PropertyMap {
         ("name", "jwt".into()),
         ("authorizerType", "JWT".into()),
         ("identitySources", texts(["$request.header.Authorization"])),
-        ("jwtConfiguration", map([("issuer", "https://id.example.com/".into()), ("audiences", texts(["shop", "admin"]))])),
+        (
+            "jwtConfiguration",
+            map([("issuer", "https://id.example.com/".into()), ("audiences", texts(["shop", "admin"]))]),
+        ),
     ]
     .into()
 }
@@ -231,7 +236,10 @@ pub async fn api(_: &Account) -> Case {
         token: API,
         inputs: [("name", "one"), ("protocolType", "HTTP")].into(),
         updates: vec![
-            vec![("corsConfiguration", cors(texts(["https://semantest.com"]), ("allowMethods", texts(["GET", "POST"]))))],
+            vec![(
+                "corsConfiguration",
+                cors(texts(["https://semantest.com"]), ("allowMethods", texts(["GET", "POST"]))),
+            )],
             vec![("corsConfiguration", cors(texts(["*"]), ("allowHeaders", texts(["authorization"]))))],
             vec![("corsConfiguration", Value::Null)],
             vec![("name", "two".into())],
@@ -265,7 +273,9 @@ pub async fn integration(account: &Account) -> Case {
 
 pub async fn route(account: &Account) -> Case {
     let api = gateway(account).await;
-    let target = async |alias| format!("integrations/{}", account.create(INTEGRATION, alias, &integration_inputs(&api, alias)).await.id);
+    let target = async |alias| {
+        format!("integrations/{}", account.create(INTEGRATION, alias, &integration_inputs(&api, alias)).await.id)
+    };
     let authorizer = account.create(AUTHORIZER, "one", &authorizer_inputs(&api)).await.id;
     Case {
         token: "aws:apigatewayv2/route:Route",
@@ -277,7 +287,11 @@ pub async fn route(account: &Account) -> Case {
                 ("authorizerId", authorizer.into()),
                 ("authorizationScopes", texts(["read", "write"])),
             ],
-            vec![("authorizationType", Value::Null), ("authorizerId", Value::Null), ("authorizationScopes", Value::Null)],
+            vec![
+                ("authorizationType", Value::Null),
+                ("authorizerId", Value::Null),
+                ("authorizationScopes", Value::Null),
+            ],
             vec![("operationName", "everything".into())],
             vec![("routeKey", "GET /health".into())],
         ],
@@ -350,7 +364,11 @@ pub async fn bucket_object(account: &Account) -> Case {
     const TOKEN: &str = "aws:s3/bucketObjectv2:BucketObjectv2";
     let names = ["a", "b"].map(|name| format!("{name}-{}", account.number));
     for name in &names {
-        let inputs = [("bucket", Value::from(name.as_str())), ("region", REGION.into()), ("tags", tags(PROJECT, BUCKET, name).into())];
+        let inputs = [
+            ("bucket", Value::from(name.as_str())),
+            ("region", REGION.into()),
+            ("tags", tags(PROJECT, BUCKET, name).into()),
+        ];
         account.create(BUCKET, name, &inputs.into()).await;
     }
     Case {

@@ -26,7 +26,8 @@ async fn the_account_is_asked_once() {
 #[tokio::test]
 async fn another_account_than_the_expected_one_is_refused() {
     let account = unique_account();
-    let settings = AwsSettings { expected_account: Some("123456789012".into()), ..settings(&ministack().await, &account) };
+    let settings =
+        AwsSettings { expected_account: Some("123456789012".into()), ..settings(&ministack().await, &account) };
     let error = identity(settings).await.unwrap_err();
     assert_eq!((error.kind, error.code.as_deref()), (ProviderErrorKind::Denied, Some("wrong-account")));
     assert!(error.message.contains(&account) && error.message.contains("123456789012"), "{error}");
@@ -47,7 +48,8 @@ async fn an_endpoint_where_nobody_listens_is_named() {
 #[tokio::test]
 async fn a_profile_that_is_not_there_is_named() {
     let profile = "semantest-no-such-profile";
-    let settings = AwsSettings { profile: Some(profile.into()), local_credentials: None, ..settings(&ministack().await, "") };
+    let settings =
+        AwsSettings { profile: Some(profile.into()), local_credentials: None, ..settings(&ministack().await, "") };
     let error = identity(settings).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Denied, "{error:?}");
     assert!(error.message.contains(profile), "{error}");

@@ -77,13 +77,17 @@ async fn survive(account: &Account, case: &Case) {
         for call in 0.. {
             let what = format!("{} {fault:?} at call {call}", case.token);
             let hits = break_call(&proxy, call, fault);
-            let made = create(&shaky, case, &inputs).await.unwrap_or_else(|error| panic!("create of {what}: {error:?}"));
+            let made =
+                create(&shaky, case, &inputs).await.unwrap_or_else(|error| panic!("create of {what}: {error:?}"));
             let hit_create = hits.load(Ordering::SeqCst);
             proxy.remove_hook();
             assert_is(account, case, &made, &inputs, &format!("create of {what}")).await;
 
             let hits = break_call(&proxy, call, fault);
-            let read = provider.read(&context, &made.id, &inputs).await.unwrap_or_else(|error| panic!("read of {what}: {error:?}"));
+            let read = provider
+                .read(&context, &made.id, &inputs)
+                .await
+                .unwrap_or_else(|error| panic!("read of {what}: {error:?}"));
             assert_eq!(read.map(|state| state.inputs).as_ref(), Some(&inputs), "read of {what}");
             let hit_read = hits.load(Ordering::SeqCst);
 
@@ -91,7 +95,10 @@ async fn survive(account: &Account, case: &Case) {
             let mut hit_update = 0;
             if !case.updates.is_empty() {
                 let hits = break_call(&proxy, call, fault);
-                last = provider.update(&context, &last, &changed).await.unwrap_or_else(|error| panic!("update of {what}: {error:?}"));
+                last = provider
+                    .update(&context, &last, &changed)
+                    .await
+                    .unwrap_or_else(|error| panic!("update of {what}: {error:?}"));
                 hit_update = hits.load(Ordering::SeqCst);
                 proxy.remove_hook();
                 assert_is(account, case, &last, &changed, &format!("update of {what}")).await;
@@ -152,7 +159,10 @@ async fn what_is_refused_is_sent_once() {
     let context = account.context(crate::cases::FUNCTION, "one");
     let error = account.provider(crate::cases::FUNCTION).create(&context, &inputs).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Refused, "{error:?}");
-    assert!(error.message.contains("lambda:CreateFunction of one failed") && error.message.contains("cobol85"), "{error}");
+    assert!(
+        error.message.contains("lambda:CreateFunction of one failed") && error.message.contains("cobol85"),
+        "{error}"
+    );
     assert_eq!(account.gate.calls.lock().unwrap().len(), 1);
 }
 
@@ -168,12 +178,16 @@ async fn errors_quote_no_secret() {
         if !exchange.path.contains("/functions") {
             return Action::Pass;
         }
-        let body = r#"{"Type":"User","message":"1 validation error detected: Value '{TOKEN=hunter2}' at 'environment'"}"#;
+        let body =
+            r#"{"Type":"User","message":"1 validation error detected: Value '{TOKEN=hunter2}' at 'environment'"}"#;
         let answer = localstack::proxy::Answer::new(400.try_into().unwrap(), body);
         Action::Answer(answer.with_header("x-amzn-errortype".try_into().unwrap(), "InvalidParameterValueException"))
     });
     let inputs = crate::cases::function_inputs(&account, &role, "one");
-    assert_eq!(inputs.map("environment").unwrap().map("variables").unwrap().get("TOKEN"), Some(&Value::secret("hunter2")));
+    assert_eq!(
+        inputs.map("environment").unwrap().map("variables").unwrap().get("TOKEN"),
+        Some(&Value::secret("hunter2"))
+    );
     let context = shaky.context(crate::cases::FUNCTION, "one");
     let error = shaky.provider(crate::cases::FUNCTION).create(&context, &inputs).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Refused);

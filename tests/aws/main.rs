@@ -1,5 +1,7 @@
 //! The AWS adapter against emulators of AWS: every resource type runs the same laws, and every call fails once in every way.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
+
 mod blueprint;
 mod cases;
 mod connect;

@@ -34,7 +34,10 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
             "websiteEndpoint",
         ],
     ),
-    ("aws:s3/bucketObjectv2:BucketObjectv2", &["acl", "checksumCrc32", "checksumCrc32c", "checksumCrc64nvme", "checksumSha1"]),
+    (
+        "aws:s3/bucketObjectv2:BucketObjectv2",
+        &["acl", "checksumCrc32", "checksumCrc32c", "checksumCrc64nvme", "checksumSha1"],
+    ),
 ];
 
 fn folder() -> Option<PathBuf> {
@@ -64,7 +67,13 @@ pub fn check(token: &str, state: &ResourceState) {
         let known = facts[side].as_object().unwrap();
         for (name, value) in properties.iter().filter(|(name, _)| *name != "id") {
             match known.get(name) {
-                Some(fact) => fits(value, fact["type"].as_str().unwrap(), &facts["types"], &format!("{side}.{name}"), &mut problems),
+                Some(fact) => fits(
+                    value,
+                    fact["type"].as_str().unwrap(),
+                    &facts["types"],
+                    &format!("{side}.{name}"),
+                    &mut problems,
+                ),
                 None => problems.push(format!("{side}.{name} isn't known")),
             }
         }
@@ -74,7 +83,8 @@ pub fn check(token: &str, state: &ResourceState) {
             problems.push(format!("inputs.{name} is required"));
         }
     }
-    let left_out: BTreeSet<&str> = LEFT_OUT.iter().filter(|(known, _)| *known == token).flat_map(|(_, names)| *names).copied().collect();
+    let left_out: BTreeSet<&str> =
+        LEFT_OUT.iter().filter(|(known, _)| *known == token).flat_map(|(_, names)| *names).copied().collect();
     for (name, fact) in facts["outputs"].as_object().unwrap() {
         if fact["optional"] != true && !state.outputs.contains_key(name) && !left_out.contains(name.as_str()) {
             problems.push(format!("outputs.{name} is always there"));
@@ -144,7 +154,11 @@ fn a_wrong_name_or_type_is_noticed() {
     let state = |inputs: PropertyMap| ResourceState { id: String::new(), inputs, outputs: PropertyMap::new() };
     for inputs in [
         PropertyMap::from([("functionName", Value::from("a")), ("functionVersion", 1.0.into())]),
-        PropertyMap::from([("functionName", Value::from("a")), ("functionVersion", "1".into()), ("colour", "red".into())]),
+        PropertyMap::from([
+            ("functionName", Value::from("a")),
+            ("functionVersion", "1".into()),
+            ("colour", "red".into()),
+        ]),
         PropertyMap::from([("functionName", Value::from("a"))]),
     ] {
         let result = std::panic::catch_unwind(|| check("aws:lambda/alias:Alias", &state(inputs)));

@@ -206,7 +206,10 @@ impl AwsResource for Bucket {
             Ok(()) => {}
             // Somebody else's: that it is there is all that can be known.
             Err(error) if error.kind == ProviderErrorKind::Denied => {
-                return Ok(Some((false, Remote { id: bucket.clone(), outputs: outputs(call, bucket, Tags::new()).await? })));
+                return Ok(Some((
+                    false,
+                    Remote { id: bucket.clone(), outputs: outputs(call, bucket, Tags::new()).await? },
+                )));
             }
             Err(error) => return Err(error),
         }

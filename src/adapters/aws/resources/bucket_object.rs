@@ -92,12 +92,7 @@ async fn head(call: &Call<'_>, bucket: &str, key: &str) -> Result<Outputs, Provi
 }
 
 /// Uploads the package; `tags` are all that the object gets.
-async fn put(
-    call: &Call<'_>,
-    inputs: &Inputs,
-    tags: &Tags,
-    only_if_absent: bool,
-) -> Result<(), ProviderError> {
+async fn put(call: &Call<'_>, inputs: &Inputs, tags: &Tags, only_if_absent: bool) -> Result<(), ProviderError> {
     let Some(archive) = archive(call.given, "source") else {
         let message = format!("the object {} has no `source`", title(&inputs.bucket, &inputs.key));
         return Err(call.error(ProviderErrorKind::Refused, message));
@@ -105,22 +100,23 @@ async fn put(
     let path = call.connection.artifacts.locate(archive).await?;
     let bytes = tokio::fs::metadata(&path).await.map(|metadata| metadata.len()).unwrap_or_default();
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let tagging: Vec<String> = tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-    let request = call
-        .connection
-        .s3()
-        .put_object()
-        .bucket(&inputs.bucket)
-        .key(&inputs.key)
-        .set_cache_control(inputs.cache_control.clone())
-        .set_content_type(inputs.content_type.clone())
-        .set_checksum_sha256(checksum(call.given))
-        .set_if_none_match(only_if_absent.then(|| "*".to_owned()))
-        .set_tagging((!tagging.is_empty()).then(|| tagging.join("&")));
+    let tagging: Vec<String> =
+        tags.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     let timeouts = call.connection.upload_timeouts(bytes);
     let send = || {
-        let timeouts = Config::builder().timeout_config(timeouts.clone());
-        upload(request.clone(), &path, timeouts)
+        // A request with a body can't be cloned.
+        let request = call
+            .connection
+            .s3()
+            .put_object()
+            .bucket(&inputs.bucket)
+            .key(&inputs.key)
+            .set_cache_control(inputs.cache_control.clone())
+            .set_content_type(inputs.content_type.clone())
+            .set_checksum_sha256(checksum(call.given))
+            .set_if_none_match(only_if_absent.then(|| "*".to_owned()))
+            .set_tagging((!tagging.is_empty()).then(|| tagging.join("&")));
+        upload(request, &path, Config::builder().timeout_config(timeouts.clone()))
     };
     call.send(PUT, &title(&inputs.bucket, &inputs.key), send).await.map(drop)
 }
