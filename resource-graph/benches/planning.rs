@@ -3,27 +3,11 @@
 //! `cargo bench -p resource-graph --bench planning`. Reading the state isn't part of it; the records are in memory.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
-use resource_graph::{PlanOptions, Resolved, ResourceGraph, ResourceRecord, ResourceSpec, Value, plan};
+use resource_graph::{PlanOptions, ResourceGraph, ResourceRecord, Value, plan};
 
 mod shapes;
 
 const COMPONENTS: usize = 1000;
-
-/// The record that making `spec` leaves.
-fn record(spec: &ResourceSpec) -> ResourceRecord {
-    let name = spec.urn.name();
-    let output = |output: &str| format!("{name}-{output}");
-    let mut record = ResourceRecord::new(spec.urn.clone(), true);
-    record.id = Some(output("id"));
-    let resolved = spec.inputs.resolve(&mut |reference| Resolved::Known(output(&reference.path[0]).into()));
-    record.inputs = resolved.unwrap_or_default();
-    record.outputs = record.inputs.clone();
-    for name in ["arn", "name", "version", "invokeArn", "executionArn"] {
-        record.outputs.insert(name, output(name));
-    }
-    record.dependencies = spec.dependencies();
-    record
-}
 
 /// The most memory that the process had so far, in MB, where the system tells.
 fn most_memory() -> Option<f64> {
@@ -43,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let types = shapes::Types::new();
     let options = PlanOptions::default();
     let specs = timed("making 10,000 specs", || shapes::rest_apis(COMPONENTS));
-    let records: Vec<ResourceRecord> = timed("making 10,000 records", || specs.iter().map(record).collect());
+    let records: Vec<ResourceRecord> = timed("making 10,000 records", || specs.iter().map(shapes::record).collect());
     let mut changed = specs.clone();
     let graph = timed("putting the graph together", || ResourceGraph::new(specs))?;
     let unchanged = timed("planning: nothing changes", || plan(&graph, &records, &types, &options))?;

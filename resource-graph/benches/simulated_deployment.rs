@@ -37,23 +37,37 @@ fn made(specs: Vec<ResourceSpec>) -> Result<Plan, Box<dyn std::error::Error>> {
     Ok(plan(&ResourceGraph::new(specs)?, &records, &shapes::Types::new(), &PlanOptions::default())?)
 }
 
+fn destroyed(specs: Vec<ResourceSpec>) -> Result<Plan, Box<dyn std::error::Error>> {
+    let records: Vec<ResourceRecord> = specs.iter().map(shapes::record).collect();
+    Ok(plan(&ResourceGraph::default(), &records, &shapes::Types::new(), &PlanOptions::default())?)
+}
+
+/// All names change, and with them every resource is replaced.
+fn replaced(mut specs: Vec<ResourceSpec>) -> Result<Plan, Box<dyn std::error::Error>> {
+    let records: Vec<ResourceRecord> = specs.iter().map(shapes::record).collect();
+    specs.iter_mut().for_each(|spec| drop(spec.inputs.insert("name", "another")));
+    Ok(plan(&ResourceGraph::new(specs)?, &records, &shapes::Types::new(), &PlanOptions::default())?)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut worst: f64 = 0.0;
     println!(
         "{:<34} {:>6} {:>10} {:>10} {:>7}  {:<34} {:>10}",
         "graph", "steps", "bound", "took", "ratio", "bound by", "CPU a step"
     );
-    for (name, specs) in [
-        ("100 REST APIs", shapes::rest_apis(100)),
-        ("10 REST APIs", shapes::rest_apis(10)),
-        ("1 REST API", shapes::rest_apis(1)),
-        ("1,000 log groups side by side", shapes::wide(1000)),
-        ("1,000 roles in a row", shapes::deep(1000)),
-        ("1 API of 500 routes, 500 groups", shapes::one_api(1000)),
-        ("1,000 functions in 20 layers", shapes::layers(1000, 50)),
-        ("1,000 REST APIs", shapes::rest_apis(1000)),
+    for (name, plan) in [
+        ("100 REST APIs", made(shapes::rest_apis(100))?),
+        ("10 REST APIs", made(shapes::rest_apis(10))?),
+        ("1 REST API", made(shapes::rest_apis(1))?),
+        ("40 REST APIs of 16 routes", made(shapes::large_apis(40, 15))?),
+        ("100 REST APIs destroyed", destroyed(shapes::rest_apis(100))?),
+        ("50 REST APIs replaced", replaced(shapes::rest_apis(50))?),
+        ("1,000 log groups side by side", made(shapes::wide(1000))?),
+        ("1,000 roles in a row", made(shapes::deep(1000))?),
+        ("1 API of 500 routes, 500 groups", made(shapes::one_api(1000))?),
+        ("1,000 functions in 20 layers", made(shapes::layers(1000, 50))?),
+        ("1,000 REST APIs", made(shapes::rest_apis(1000))?),
     ] {
-        let plan = made(specs)?;
         let bound = lower_bound(&plan, &shapes::quotas(), |_| true);
         // Often enough for CPU time, which is counted in ticks, to mean something.
         let repetitions = (50_000 / plan.steps().len()).max(1);

@@ -30,13 +30,15 @@ pub enum Operation {
     Same,
     /// Reads the resource, since its record lacks an output or a refresh was asked for.
     Read,
-    /// Makes a new resource.
+    /// Makes a new resource. Its record takes the place of one that waits for a replacement or is gone from the cloud.
     Create,
     /// Changes the resource in place.
     Update,
-    /// Makes the new copy of a resource that is replaced.
+    /// Makes the new copy of a resource that is replaced. The old copy, when it is still there, is recorded as
+    /// `pending_deletion` from then on; otherwise the record that waits for this is taken.
     CreateReplacement,
-    /// Deletes the old copy of a resource that is replaced.
+    /// Deletes the old copy of a resource that is replaced. When it goes first ([`Phase::Make`]), its record becomes
+    /// `pending_replacement`; otherwise the copy with the step's recorded id leaves the state.
     DeleteReplaced,
     /// Deletes a resource that is no longer wanted, or a copy that an earlier replacement left.
     Delete,

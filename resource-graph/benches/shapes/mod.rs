@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use resource_graph::resource_type::never_equivalent;
 use resource_graph::{
-    CallCost, OperationCost, OutputReference, PropertyMap, Quota, Quotas, ResourceOptions, ResourceSpec,
-    ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
+    CallCost, OperationCost, OutputReference, PropertyMap, Quota, Quotas, Resolved, ResourceOptions, ResourceRecord,
+    ResourceSpec, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
 };
 
 /// The CPU time of this thread so far, where the system tells (proc(5), `schedstat`): other processes don't disturb it.
@@ -28,16 +28,20 @@ const GATEWAY: &str = "apigateway:management";
 const LOG_GROUPS: &str = "logs:create-log-group";
 const IAM: &str = "iam:write";
 
-const fn one_call(quota: &'static [CallCost]) -> OperationCost {
-    OperationCost::new(quota, 100)
+/// 100 ms a call.
+fn cost(calls: &'static [CallCost]) -> OperationCost {
+    OperationCost::new(calls, calls.iter().map(|cost| u64::from(cost.calls) * 100).sum())
 }
 
 const IAM_CALL: &[CallCost] = &[CallCost { quota: IAM, calls: 1 }];
 const CONTROL_CALL: &[CallCost] = &[CallCost { quota: CONTROL, calls: 1 }];
 const GATEWAY_CALL: &[CallCost] = &[CallCost { quota: GATEWAY, calls: 1 }];
+/// Create, publish, tag; and reads until the function is active.
+const FUNCTION_CALLS: &[CallCost] =
+    &[CallCost { quota: CONTROL, calls: 3 }, CallCost { quota: "lambda:get-function", calls: 2 }];
 const LOGS_CALL: &[CallCost] = &[CallCost { quota: LOG_GROUPS, calls: 1 }];
 
-/// Types with one call of 100 ms an operation.
+/// Types whose operations are one call of 100 ms, but for functions.
 pub struct Types(HashMap<&'static str, ResourceTypeInfo>);
 
 impl Types {
@@ -49,10 +53,10 @@ impl Types {
             delete_before_replace: false,
             conflict_input,
             conflict_scope: "apigatewayv2:api",
-            create: one_call(calls),
-            update: one_call(calls),
-            delete: one_call(calls),
-            read: one_call(calls),
+            create: cost(calls),
+            update: cost(calls),
+            delete: cost(calls),
+            read: cost(calls),
             equivalent: never_equivalent,
         };
         let api = Some("apiId");
@@ -60,7 +64,7 @@ impl Types {
             info("aws:iam/role:Role", IAM_CALL, None),
             info("aws:iam/rolePolicy:RolePolicy", IAM_CALL, None),
             info("aws:cloudwatch/logGroup:LogGroup", LOGS_CALL, None),
-            info("aws:lambda/function:Function", CONTROL_CALL, None),
+            info("aws:lambda/function:Function", FUNCTION_CALLS, None),
             info("aws:lambda/alias:Alias", CONTROL_CALL, None),
             info("aws:lambda/permission:Permission", CONTROL_CALL, None),
             info("aws:apigatewayv2/api:Api", GATEWAY_CALL, None),
@@ -180,6 +184,46 @@ fn environment() -> Value {
 
 pub fn rest_apis(count: usize) -> Vec<ResourceSpec> {
     (0..count).flat_map(|index| rest_api(&format!("api-{index}"))).collect()
+}
+
+/// REST APIs of several routes each, of which every other one shares its role with the one before.
+#[allow(dead_code, reason = "not every benchmark uses every shape")]
+pub fn large_apis(count: usize, routes: usize) -> Vec<ResourceSpec> {
+    let mut resources = Vec::new();
+    for index in 0..count {
+        let name = format!("api-{index}");
+        let mut api = rest_api(&name);
+        if index % 2 == 1 {
+            let shared = format!("api-{}", index - 1);
+            api[3].inputs.insert("role", output("aws:iam/role:Role", &shared, "arn"));
+        }
+        for route in 0..routes {
+            let inputs = vec![
+                ("apiId", output("aws:apigatewayv2/api:Api", &name, "id")),
+                ("target", output("aws:apigatewayv2/integration:Integration", &name, "id")),
+                ("routeKey", format!("GET /{route}").into()),
+            ];
+            api.push(spec("aws:apigatewayv2/route:Route", &format!("{name}-{route}"), inputs));
+        }
+        resources.extend(api);
+    }
+    resources
+}
+
+/// The record that making `spec` leaves.
+pub fn record(spec: &ResourceSpec) -> ResourceRecord {
+    let name = spec.urn.name();
+    let output = |output: &str| format!("{name}-{output}");
+    let mut record = ResourceRecord::new(spec.urn.clone(), true);
+    record.id = Some(output("id"));
+    let resolved = spec.inputs.resolve(&mut |reference| Resolved::Known(output(&reference.path[0]).into()));
+    record.inputs = resolved.unwrap_or_default();
+    record.outputs = record.inputs.clone();
+    for name in ["arn", "name", "version", "invokeArn", "executionArn"] {
+        record.outputs.insert(name, output(name));
+    }
+    record.dependencies = spec.dependencies();
+    record
 }
 
 /// Log groups that need nothing.
