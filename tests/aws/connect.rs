@@ -76,7 +76,9 @@ async fn expired_and_wrong_credentials_say_what_to_do() {
     ] {
         proxy.set_hook(move |_, _| {
             let body = format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error><RequestId>r-1</RequestId></ErrorResponse>");
-            Action::Answer(Answer::new(status.try_into().unwrap(), body).with_header("content-type".try_into().unwrap(), "text/xml"))
+            let answer = Answer::new(status.try_into().unwrap(), body);
+            let answer = answer.with_header("content-type".try_into().unwrap(), "text/xml");
+            Action::Answer(answer.with_header("x-amzn-requestid".try_into().unwrap(), "r-1"))
         });
         let error = identity(settings(&proxy.endpoint(), &unique_account())).await.unwrap_err();
         assert_eq!((error.kind, error.code.as_deref()), (ProviderErrorKind::Denied, Some(code)), "{error:?}");

@@ -97,13 +97,14 @@ impl Failure {
             }
             SdkError::TimeoutError(_) => Self::local(Class::Unavailable, "no answer in time".to_owned(), true),
             SdkError::DispatchFailure(failure) => {
-                let cause = failure.as_connector_error().map_or_else(String::new, |error| innermost(error));
-                if failure.is_io() || failure.is_timeout() {
-                    return Self::local(Class::Unavailable, cause, !never_connected(error));
+                if let Some(credentials) = source_of::<CredentialsError>(error) {
+                    return Self::local(Class::Denied, innermost(credentials), false);
                 }
-                match source_of::<CredentialsError>(error) {
-                    Some(credentials) => Self::local(Class::Denied, innermost(credentials), false),
-                    None => Self::local(Class::Internal, cause, true),
+                let cause = failure.as_connector_error().map_or_else(String::new, |error| innermost(error));
+                match failure.is_user() {
+                    true => Self::local(Class::Internal, cause, false),
+                    // I/O and timeouts; a connection that was closed in the middle of an answer is called "other".
+                    false => Self::local(Class::Unavailable, cause, !never_connected(error)),
                 }
             }
             SdkError::ResponseError(context) => {

@@ -154,7 +154,10 @@ impl AwsResource for Role {
             .set_tags(Some(sdk_tags(&call.creation_tags(inputs.tags.as_ref()))?));
         let answer = call.send(CREATE, &inputs.name, || request.clone().send()).await?;
         let mut outputs = outputs(&required(answer.role, "the role")?)?;
-        // CreateRole doesn't always give the tags back.
+        // What was asked for isn't always part of the answer.
+        outputs.inputs.description = Some(inputs.description.clone().unwrap_or_default());
+        outputs.inputs.max_session_duration = Some(inputs.max_session_duration.unwrap_or(3600));
+        outputs.inputs.permissions_boundary = Some(inputs.permissions_boundary.clone().unwrap_or_default());
         outputs.inputs.tags = Some(inputs.tags.clone().unwrap_or_default());
         outputs.tags_all = inputs.tags.clone().unwrap_or_default();
         Ok(Remote { id: inputs.name.clone(), outputs })
