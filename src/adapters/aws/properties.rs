@@ -260,7 +260,11 @@ fn is_default(actual: &Value, path: &str, shape: &Shape) -> bool {
             Some(Default::Number(number)) => actual.as_number() == Some(*number),
             Some(Default::Flag(flag)) => actual.as_bool() == Some(*flag),
             Some(Default::Chosen) => true,
-            None => false,
+            // A group of properties is a default when each of them is.
+            None => match actual {
+                Value::Map(map) => map.iter().all(|(name, value)| is_default(value, &format!("{path}.{name}"), shape)),
+                _ => false,
+            },
         }
 }
 
