@@ -48,12 +48,13 @@ impl SourceCode {
 }
 
 fn detail_of(component: &str, error: &PackagingError) -> ErrorDetail {
-    ErrorDetail {
-        urn: None,
-        code: "packaging".into(),
-        message: format!("component {component}: {error}"),
-        hint: Some(error.hint()),
+    let mut message = format!("component {component}: {error}");
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        message.push_str(&format!(": {error}"));
+        cause = error.source();
     }
+    ErrorDetail { urn: None, code: "packaging".into(), message, hint: Some(error.hint()) }
 }
 
 #[async_trait]

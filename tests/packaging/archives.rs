@@ -283,9 +283,12 @@ fn old_archives_are_removed_and_recent_ones_kept() {
         let record = package.zip.with_extension("json");
         File::options().write(true).open(record).unwrap().set_modified(old).unwrap();
     }
+    let abandoned = component.cache().join("packages/.tmpAbcdef");
+    File::create(&abandoned).unwrap().set_modified(SystemTime::now() - Duration::from_secs(7200)).unwrap();
     component.write("server.js", "last");
     packages.push(component.package());
     let kept: Vec<_> = packages.iter().map(|package| package.zip.exists()).collect();
+    assert!(!abandoned.exists());
     assert_eq!(kept, [false, false, false, true, true, true, true, true, true, true, true, true]);
 }
 

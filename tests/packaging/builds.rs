@@ -76,6 +76,19 @@ fn it_runs_again_when_anything_it_reads_or_makes_has_changed() {
 }
 
 #[test]
+fn what_cannot_be_read_but_is_not_packaged_is_no_obstacle() {
+    let component = component(BUILD);
+    component.write(".semantestignore", "src/\ndatabase/\nprivate.key\n");
+    component.write("database/wal/1", "x");
+    component.write("private.key", "x");
+    component.set_mode("private.key", 0o000);
+    component.set_mode("database", 0o000);
+    let package = component.package();
+    component.set_mode("database", 0o755);
+    assert!(names(&package).iter().all(|name| !name.starts_with("database") && name != "private.key"));
+}
+
+#[test]
 fn a_failed_build_is_not_taken_for_done() {
     let component = component("echo run >> runs.log; test -e allowed || { echo 'needs allowed' >&2; exit 9; }");
     for expected in 1..=2 {

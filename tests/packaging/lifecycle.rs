@@ -168,6 +168,17 @@ fn a_server_that_crashes_at_its_start_says_why() {
 }
 
 #[test]
+fn a_port_that_was_taken_meanwhile_is_not_the_servers_fault() {
+    // Once when the sandbox starts, and once when the request comes.
+    let unlucky = format!(
+        "const fs = require('fs'); fs.appendFileSync('tries', 'x'); if (fs.readFileSync('tries').length < 3) {{ throw new Error('listen EADDRINUSE: address already in use :::' + process.env.PORT) }} {}",
+        include_str!("servers/bare.cjs")
+    );
+    let mut sandbox = start(&[("server.js", &unlucky)], "node server.js");
+    assert_eq!(sandbox.request(&Event::get("/echo")).status(), 200);
+}
+
+#[test]
 fn a_command_that_ends_or_does_not_exist_is_reported() {
     for (command, code) in [("true", "exit code 0"), ("no-such-server --port 1", "exit code 127")] {
         let mut sandbox = start(&[("server.js", "")], command);

@@ -47,10 +47,11 @@ pub(super) type Digests = HashMap<String, ContentDigest>;
 
 impl SourceIndex {
     /// The digests of all files of `tree`, reading only those that aren't remembered, on all processors.
-    /// The index afterwards remembers exactly the files of `tree` that can be remembered.
+    /// The index afterwards remembers exactly the files of `tree` that can be remembered. A file that isn't packaged and
+    /// can't be read has no digest.
     ///
     /// # Errors
-    /// A file can't be read, or changes while it is read.
+    /// A packaged file can't be read, or changes while it is read.
     pub(super) fn digests(&mut self, tree: &SourceTree) -> Result<Digests, PackagingError> {
         let now = nanoseconds_now();
         let mut digests = Digests::with_capacity(tree.entries.len());
@@ -64,17 +65,25 @@ impl SourceIndex {
                     digests.insert(path.clone(), digest.clone());
                     remembered.insert(path, (known, digest));
                 }
-                _ => unknown.push((&entry.path, stat)),
+                _ => unknown.push((entry, stat)),
             }
         }
         let kept = remembered.len();
-        let read = for_each_on_all_processors(&unknown, |(path, stat)| {
-            digest_file(&tree.location(path), stat).map(|digest| ((*path).clone(), **stat, digest))
+        let read = for_each_on_all_processors(&unknown, |(entry, stat)| {
+            match digest_file(&tree.location(&entry.path), stat) {
+                Err(PackagingError::Unreadable { .. } | PackagingError::ChangedWhilePackaging { .. })
+                    if !entry.packaged =>
+                {
+                    Ok((&entry.path, **stat, None))
+                }
+                result => result.map(|digest| (&entry.path, **stat, Some(digest))),
+            }
         })?;
         for (path, stat, digest) in read {
+            let Some(digest) = digest else { continue };
             digests.insert(path.clone(), digest.clone());
             if stat.changed.max(stat.modified) < now - SETTLED_AGE {
-                remembered.insert(path, (stat, digest));
+                remembered.insert(path.clone(), (stat, digest));
             }
         }
         self.changed |= kept != before || remembered.len() != kept;

@@ -172,18 +172,24 @@ impl Store {
     /// Removes the archives that were not used for longest. Failures don't matter: it is only about room.
     fn prune(&self, keep: &str) {
         let Ok(children) = fs::read_dir(self.folder.join("packages")) else { return };
-        let mut records: Vec<_> = children
-            .flatten()
-            .filter_map(|child| {
-                let name = child.file_name().into_string().ok()?;
-                let digest = name.strip_suffix(".json")?.to_owned();
-                Some((child.metadata().ok()?.modified().ok()?, digest))
-            })
-            .filter(|(_, digest)| digest != keep)
-            .collect();
+        let unused = |time: SystemTime| time.elapsed().is_ok_and(|age| age > IN_USE);
+        let mut records = Vec::new();
+        for child in children.flatten() {
+            let (Ok(name), Ok(Ok(time))) =
+                (child.file_name().into_string(), child.metadata().map(|data| data.modified()))
+            else {
+                continue;
+            };
+            match name.strip_suffix(".json") {
+                Some(digest) if digest != keep => records.push((time, digest.to_owned())),
+                // What a killed process had begun.
+                None if !name.ends_with(".zip") && unused(time) => drop(fs::remove_file(child.path())),
+                _ => {}
+            }
+        }
         records.sort_unstable_by(|left, right| right.cmp(left));
         for (used, digest) in records.into_iter().skip(KEPT_PACKAGES) {
-            if used.elapsed().is_ok_and(|age| age > IN_USE) {
+            if unused(used) {
                 let _ = fs::remove_file(self.record_path(&digest));
                 let _ = fs::remove_file(self.archive_path(&digest));
             }

@@ -138,10 +138,12 @@ struct Reader {
 impl Reader {
     /// Reads one folder and everything below it; returns whether it is empty.
     fn read_folder(&mut self, folder: &Folder, rules: &IgnoreRules) -> Result<bool, PackagingError> {
-        let unreadable = |source| PackagingError::Unreadable { path: folder.location.clone(), source };
-        let children = fs::read_dir(&folder.location)
-            .and_then(Iterator::collect::<Result<Vec<DirEntry>, _>>)
-            .map_err(unreadable)?;
+        let children = match fs::read_dir(&folder.location).and_then(Iterator::collect::<Result<Vec<DirEntry>, _>>) {
+            Ok(children) => children,
+            // What isn't packaged may belong to somebody else, such as a database's folder.
+            Err(_) if !folder.packaged => return Ok(false),
+            Err(source) => return Err(PackagingError::Unreadable { path: folder.location.clone(), source }),
+        };
         let own_rules = if folder.packaged && children.iter().any(|child| child.file_name() == IGNORE_FILE) {
             let path = folder.location.join(IGNORE_FILE);
             let content = fs::read_to_string(&path).map_err(|source| PackagingError::Unreadable { path, source })?;
