@@ -474,6 +474,7 @@ impl Saga<'_> {
                 step: step.id.0,
                 operation,
                 urn: step.urn.clone(),
+                state_only: step.free,
                 id: step.record.as_ref().and_then(|record| record.id.clone()),
                 parent: step.spec.as_ref().and_then(|spec| spec.options.parent.clone()).filter(|_| operation.creates()),
                 identity,

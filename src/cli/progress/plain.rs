@@ -204,6 +204,7 @@ pub mod tests {
             urn: urn.clone(),
             id: None,
             parent: None,
+            state_only: false,
             identity: serde_json::Value::Null,
             changes: vec![],
         }

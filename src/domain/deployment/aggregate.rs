@@ -180,7 +180,8 @@ impl Deployment {
             return refuse(format!("the deployment is {:?}, not {from:?}", self.phase));
         }
         match event {
-            DeploymentEvent::DeploymentPlanned { steps, .. } => {
+            DeploymentEvent::DeploymentPlanned { steps, changes, .. } => {
+                self.done.same = changes.same;
                 for step in steps {
                     if self.steps.insert(step.step, (step.clone(), StepPhase::Planned)).is_some() {
                         return refuse(format!("step {} stands twice in the plan", step.step));
@@ -192,7 +193,9 @@ impl Deployment {
             }
             DeploymentEvent::ResourceOperationSucceeded { step, operation, .. } => {
                 self.advance(event, *step, *operation, StepPhase::Succeeded)?;
-                self.done.count(*operation);
+                if self.steps.get(step).is_some_and(|(planned, _)| !planned.state_only) {
+                    self.done.count(*operation);
+                }
             }
             DeploymentEvent::ResourceOperationFailed { step, operation, outcome_unknown, .. } => {
                 self.advance(event, *step, *operation, StepPhase::Failed { outcome_unknown: *outcome_unknown })?;
@@ -274,6 +277,7 @@ mod tests {
             urn: urn(),
             id: None,
             parent: None,
+            state_only: false,
             identity: serde_json::Value::Null,
             changes: vec![],
         };

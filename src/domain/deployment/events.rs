@@ -122,6 +122,9 @@ pub struct PlannedStep {
     /// To which resource.
     #[schemars(with = "String")]
     pub urn: Urn,
+    /// Only the state knows the resource (the root, a component): it doesn't count as a change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub state_only: bool,
     /// The id of the resource that is there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
