@@ -11,7 +11,7 @@
 //! };
 //!
 //! # async fn deploy(record: resource_graph::ResourceRecord) -> state::Result<()> {
-//! let url = StoreUrl::parse("file://./.semantest", "/work/project".as_ref(), None)?;
+//! let url = StoreUrl::parse("file://./.semantest", "/srv/project".as_ref(), None)?;
 //! let store = StackStore::open(&url, StoreOptions::default())?;
 //! let id = StackId::new("shop", "aws-production")?;
 //!

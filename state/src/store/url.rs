@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn folder(url: &str) -> Option<PathBuf> {
-        match StoreUrl::parse(url, Path::new("/work/project"), Some(Path::new("/home/ann"))) {
+        match StoreUrl::parse(url, Path::new("/srv/project"), Some(Path::new("/home/ann"))) {
             Ok(StoreUrl::File { folder }) => Some(folder),
             _ => None,
         }
@@ -99,8 +99,8 @@ mod tests {
     fn file_urls_start_at_the_root_the_base_or_the_home_folder() {
         for (url, expected) in [
             ("file:///var/state", "/var/state"),
-            ("file://./.semantest", "/work/project/.semantest"),
-            ("file://../shared", "/work/shared"),
+            ("file://./.semantest", "/srv/project/.semantest"),
+            ("file://../shared", "/srv/shared"),
             ("file://~", "/home/ann"),
             ("file://~/state?metadata=skip", "/home/ann/state"),
             ("file:///with%20space", "/with space"),
