@@ -52,6 +52,11 @@ pub trait Recorded {
         None
     }
 
+    /// The URN of the provider resource that manages it: it goes last.
+    fn provider(&self) -> Option<&str> {
+        None
+    }
+
     /// Its inputs, secrets decrypted.
     ///
     /// # Errors
@@ -99,10 +104,11 @@ impl Recorded for ResourceRecord {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
-        if let Some((provider, _id)) = self.provider.as_deref().and_then(|provider| provider.rsplit_once("::")) {
-            visit(provider);
-        }
         self.dependencies.iter().for_each(|urn| visit(urn.as_str()));
+    }
+
+    fn provider(&self) -> Option<&str> {
+        Some(self.provider.as_deref()?.rsplit_once("::")?.0)
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
@@ -138,6 +144,9 @@ macro_rules! through_a_pointer {
             }
             fn deleted_with(&self) -> Option<&str> {
                 (**self).deleted_with()
+            }
+            fn provider(&self) -> Option<&str> {
+                (**self).provider()
             }
             fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
                 (**self).inputs()
@@ -195,6 +204,10 @@ impl<R: Recorded> Recorded for Refreshed<'_, R> {
 
     fn deleted_with(&self) -> Option<&str> {
         self.get().deleted_with()
+    }
+
+    fn provider(&self) -> Option<&str> {
+        self.get().provider()
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {

@@ -45,6 +45,7 @@ async fn a_server_is_deployed_changed_and_destroyed() {
     assert_eq!(changes(&again), [0, 0, 0, 0], "{again}");
     assert_eq!(project.proxy.writes(), 0);
     assert!(project.proxy.exchanges().len() <= 2, "{:?}", project.proxy.exchanges());
+    assert!(again.get("deploymentId").is_none(), "nothing is begun when nothing changes: {again}");
     assert_eq!(again["calls"], json!({ "read": 1, "write": 0 }));
 
     // New code: a new version, and the alias moves there.

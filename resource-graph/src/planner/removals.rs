@@ -139,6 +139,10 @@ impl<R: Recorded> Planner<'_, R> {
         record.parent().into_iter().for_each(&mut *visit);
         record.deleted_with().into_iter().for_each(&mut *visit);
         record.for_each_dependency(visit);
+        // Until all that it manages is gone, a state's rules want the provider there.
+        if let Some(provider) = record.provider() {
+            visit(provider);
+        }
     }
 
     /// For each record, the records that refer to it: those of old copies included.

@@ -59,15 +59,15 @@ impl Recorded for StateResource {
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
         let resource = self.resource();
-        // The provider goes last: until then the state's rules want it there.
-        if let Some((provider, _id)) = resource.provider.as_deref().and_then(|provider| provider.rsplit_once("::")) {
-            visit(provider);
-        }
         resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 
     fn deleted_with(&self) -> Option<&str> {
         self.resource().rare().deleted_with.as_ref().map(Urn::as_str)
+    }
+
+    fn provider(&self) -> Option<&str> {
+        Some(self.resource().provider.as_deref()?.rsplit_once("::")?.0)
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
