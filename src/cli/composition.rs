@@ -20,6 +20,7 @@ use super::failure::{Failure, chain};
 use super::passphrase::{PassphraseError, PassphraseGiver};
 use super::project::SelectedStack;
 use super::session::Session;
+use super::watched_cloud::WatchedCloud;
 
 /// Where the embedded local cloud's resources go when nothing says otherwise.
 const LOCAL_REGION: &str = "us-east-1";
@@ -55,6 +56,7 @@ pub async fn connect(
     let cache = session.cache_folder()?;
     let code = Arc::new(SourceCode::new(cache.join("packages"), session.process.variables.clone()));
     let cloud = open_cloud(session, configuration, environment, options, Arc::clone(&code)).await?;
+    let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
     let store = open_store(session, configuration, selected)?;
     let health = HttpHealthChecker::new()
         .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;

@@ -97,15 +97,21 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Draws problems with the lines of the file that they are in.
+/// Draws problems with the lines of the file that they are in: each by itself, and at the end how many there are.
 pub fn draw(problem: &dyn Diagnostic, palette: Palette, width: usize) -> String {
     let theme = if palette.is_enabled() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false);
     let mut text = String::new();
-    match handler.render_report(&mut text, problem) {
-        Ok(()) => text,
-        Err(_) => format!("{}: {problem}\n", palette.error("error")),
+    for related in problem.related().into_iter().flatten() {
+        if handler.render_report(&mut text, related).is_err() {
+            let _ = writeln!(text, "{related}");
+        }
+        text.push('\n');
     }
+    let is_warning = problem.severity() == Some(miette::Severity::Warning);
+    let word = if is_warning { palette.warning("warning") } else { palette.error("error") };
+    let _ = writeln!(text, "{word}: {problem}");
+    text
 }
 
 /// One error for people: what failed, on which resource, and what to do next.

@@ -24,5 +24,6 @@ pub mod run;
 pub mod session;
 pub mod source_facts;
 pub mod summary;
+pub mod watched_cloud;
 
 pub use run::main;

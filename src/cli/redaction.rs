@@ -2,7 +2,7 @@
 //! about to be written, in the forms in which they may turn up.
 
 use std::collections::BTreeSet;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
@@ -28,7 +28,9 @@ pub struct Redactor {
 struct State {
     secrets: BTreeSet<String>,
     public: BTreeSet<String>,
+    /// Built when something is written after the sets have changed.
     finder: Option<AhoCorasick>,
+    is_stale: bool,
 }
 
 impl Redactor {
@@ -50,13 +52,28 @@ impl Redactor {
     fn change(&self, add: impl FnOnce(&mut State) -> bool) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         if add(&mut state) {
+            state.is_stale = true;
+        }
+    }
+
+    /// The state with a finder that knows all of it.
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        if !state.is_stale {
+            return state;
+        }
+        drop(state);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut state.is_stale) {
             state.finder = state.build();
         }
+        drop(state);
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The text without secrets.
     pub fn text<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state();
         match &state.finder {
             Some(finder) if finder.is_match(text) => {
                 let replacements = vec![REDACTED; finder.patterns_len()];

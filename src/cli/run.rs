@@ -37,6 +37,7 @@ pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Writ
         Err(_) => (raw.color, raw.json, false),
     };
     let redactor = Arc::new(Redactor::default());
+    learn_credentials(&redactor, &process);
     let options = output_options(&process, color, json, quiet);
     let output = Arc::new(Output::new(options, redactor, stdout, stderr));
     let code = match parsed {
@@ -50,6 +51,16 @@ pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Writ
             failure.exit
         }
         _ => code,
+    }
+}
+
+/// Credentials in the environment. Those of an emulator are any short word, which protects nothing and stands everywhere.
+fn learn_credentials(redactor: &Redactor, process: &Process) {
+    const SHORTEST: usize = 16;
+    for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"] {
+        if let Some(secret) = process.text(name).filter(|secret| secret.len() >= SHORTEST) {
+            redactor.add_secret(secret);
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde_json::Value;
 
 use super::palette::Palette;
 use super::progress::{duration, past, plural};
 use crate::application::{DeploymentReport, DeploymentResult, Outputs};
-use crate::domain::deployment::{ChangeCounts, DeploymentEvent, Operation};
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent, Operation, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 
@@ -34,8 +35,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// The line that closes a deployment.
-pub fn summary_line(report: &DeploymentReport, palette: Palette) -> String {
+/// The line that closes a deployment. `ratio` is how many times the lower bound it took to work on the resources.
+pub fn summary_line(report: &DeploymentReport, ratio: Option<f64>, palette: Palette) -> String {
     let stack = palette.strong(&report.stack);
     let time = duration(report.duration_ms);
     let done = done(&report.changes);
@@ -49,21 +50,23 @@ pub fn summary_line(report: &DeploymentReport, palette: Palette) -> String {
         }
         DeploymentResult::Succeeded => {
             let verb = if destroys { "Destroyed" } else { "Deployed" };
-            let bound = match report.lower_bound_ms {
-                0 => String::new(),
-                bound => format!(", {:.2} × the lower bound", report.duration_ms as f64 / bound as f64),
-            };
+            let bound = ratio.map(|ratio| format!(", {ratio:.2} × the lower bound")).unwrap_or_default();
             format!("{} {stack} in {time}: {done} ({calls}{bound})", palette.good(verb))
         }
-        DeploymentResult::Failed => format!("{} {stack} after {time}: nothing was changed", palette.error("Failed")),
+        DeploymentResult::Failed => {
+            format!("{} after {time}, {stack}: nothing was changed ({calls})", palette.error("Failed"))
+        }
         DeploymentResult::RolledBack => {
-            format!("{} {stack} after {time}: what had been changed was brought back", palette.error("Failed"))
+            format!(
+                "{} after {time}, {stack}: what had been changed was brought back ({calls})",
+                palette.error("Failed")
+            )
         }
         DeploymentResult::Interrupted => {
-            format!("{} {stack} after {time}: {done} ({calls})", palette.warning("Interrupted"))
+            format!("{} after {time}, {stack}: {done} ({calls})", palette.warning("Interrupted"))
         }
         DeploymentResult::NeedsAttention => format!(
-            "{} {stack} after {time}: {done} ({calls}); what was done is recorded, and the next {} goes on from there",
+            "{} after {time}, {stack}: {done} ({calls}); what was done is recorded, and the next {} goes on from there",
             palette.error("Failed"),
             report.command,
         ),
@@ -87,6 +90,14 @@ fn done(changes: &ChangeCounts) -> String {
 #[derive(Debug, Default)]
 pub struct OperationTable {
     rows: Mutex<BTreeMap<u32, Row>>,
+    applying: Mutex<Applying>,
+}
+
+/// How long resources were worked on, packaging and health checks left out.
+#[derive(Debug, Default)]
+struct Applying {
+    since: Option<DateTime<FixedOffset>>,
+    total: TimeDelta,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +120,7 @@ impl EventHandler for OperationTable {
         match &event.event {
             E::DeploymentPlanned { steps, .. } => {
                 let mut rows = self.rows();
-                for step in steps {
+                for step in steps.iter().filter(|step| !is_bookkeeping(&step.urn)) {
                     let resource = format!("{} {}", step.urn.type_token(), step.urn.name());
                     rows.insert(step.step, Row { operation: step.operation, resource, fate: Fate::Undone });
                 }
@@ -121,12 +132,33 @@ impl EventHandler for OperationTable {
                 self.set(*step, if *outcome_unknown { Fate::Unknown } else { Fate::Undone });
             }
             E::ResourceOperationSkipped { step, .. } => self.set(*step, Fate::Undone),
+            E::StepStarted { step, .. } if step != "health-check" => self.applying().since = time_of(event),
+            E::StepCompleted { step, .. } | E::StepFailed { step, .. } if step != "health-check" => {
+                let mut applying = self.applying();
+                if let (Some(since), Some(until)) = (applying.since.take(), time_of(event)) {
+                    applying.total += until - since;
+                }
+            }
             _ => {}
         }
     }
 }
 
+fn time_of(event: &DomainEvent) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(&event.metadata.timestamp).ok()
+}
+
 impl OperationTable {
+    /// How many times the lower bound it took to work on the resources; `None` where there is nothing to compare.
+    pub fn ratio(&self, report: &DeploymentReport) -> Option<f64> {
+        let applied = self.applying().total.num_milliseconds();
+        (applied > 0 && report.lower_bound_ms > 0).then(|| applied as f64 / report.lower_bound_ms as f64)
+    }
+
+    fn applying(&self) -> MutexGuard<'_, Applying> {
+        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn rows(&self) -> MutexGuard<'_, BTreeMap<u32, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,7 +229,7 @@ mod tests {
             DeploymentReport { command: "destroy".to_owned(), ..report(DeploymentResult::Succeeded, none) },
         ]
         .iter()
-        .map(|report| summary_line(report, Palette::new(false)))
+        .map(|report| summary_line(report, Some(1.05), Palette::new(false)))
         .collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
@@ -207,8 +239,18 @@ mod tests {
         let table = OperationTable::default();
         assert_eq!(table.render(Palette::new(false)), "");
         // The story is cut off while the replacement of the route is under way.
-        story().iter().take(9).for_each(|event| table.handle(event));
+        story().iter().take(10).for_each(|event| table.handle(event));
         insta::assert_snapshot!(table.render(Palette::new(false)));
+    }
+
+    #[test]
+    fn the_time_of_the_work_on_resources_is_what_is_measured() {
+        let table = OperationTable::default();
+        story().iter().for_each(|event| table.handle(event));
+        // In the story an event happens each second: from `apply` begun to done are eight.
+        let report = report(DeploymentResult::Succeeded, ChangeCounts::default());
+        assert_eq!(table.ratio(&report).map(|ratio| ratio * 4.0), Some(8.0));
+        assert_eq!(OperationTable::default().ratio(&report), None);
     }
 
     #[test]

@@ -160,7 +160,7 @@ pub trait StackStore: Send + Sync {
     /// When they can't be read.
     async fn deployments(&self) -> Result<Vec<String>, StoreError>;
 
-    /// The events of a deployment from a position on, as far as they are durable.
+    /// The events of a deployment from a position on, as far as they are durable; none where there is no such deployment.
     ///
     /// # Errors
     /// When they can't be read.

@@ -157,11 +157,7 @@ impl StackStore for StateStore {
             Some(journal) => Some(journal),
             None => self.store.event_log(&self.id, deployment).await.map_err(|error| store_error(&error))?,
         };
-        let contents = contents.ok_or_else(|| StoreError {
-            kind: StoreErrorKind::Unavailable,
-            message: format!("there are no events of a deployment {deployment}"),
-            hint: Some("`history` lists the deployments".into()),
-        })?;
+        let Some(contents) = contents else { return Ok(Vec::new()) };
         let mut events = events::decode(&contents)?;
         Ok(events.split_off(from.min(events.len())))
     }

@@ -253,7 +253,7 @@ impl<'a> Run<'a> {
         for error in &report.errors {
             output.message(&render_detail(error, palette));
         }
-        let summary = summary_line(report, palette);
+        let summary = summary_line(report, self.table.ratio(report), palette);
         if code == ExitCode::Done {
             output.note(&summary)
         } else {

@@ -6,7 +6,9 @@ use super::format::{bytes, duration, mark, plural};
 use crate::cli::failure::render_warning;
 use crate::cli::output::Output;
 use crate::cli::palette::Palette;
-use crate::domain::deployment::{ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome};
+use crate::domain::deployment::{
+    ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome, is_bookkeeping,
+};
 use crate::domain::event::DomainEvent;
 use crate::ports::{EventHandler, Notice, NoticeHandler};
 
@@ -56,7 +58,8 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
                 DeploymentCommand::Deploy => "to",
                 DeploymentCommand::Destroy => "from",
             };
-            format!("{verb} {} {direction} {}", components.join(", "), palette.strong(stack))
+            let what = if components.is_empty() { "everything".to_owned() } else { components.join(", ") };
+            format!("{verb} {what} {direction} {}", palette.strong(stack))
         }
         E::DeploymentRecovered { interrupted_deployment, last_event_at, finished, settled } => {
             let mut text = format!(
@@ -86,6 +89,10 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
         }
         // It turned out that nothing was to be done.
         E::ResourceOperationSucceeded { operation: Operation::Same, .. } => return None,
+        // They are there for the state's sake.
+        E::ResourceOperationSucceeded { urn, .. } | E::ResourceOperationSkipped { urn, .. } if is_bookkeeping(urn) => {
+            return None;
+        }
         E::ResourceOperationSucceeded { operation, urn, duration_ms, adopted, .. } => {
             let adopted = if *adopted { ", taken over from an earlier try" } else { "" };
             let time = palette.faint(format!("({}{adopted})", duration(*duration_ms)));
@@ -250,6 +257,7 @@ pub mod tests {
                 changes,
                 lower_bound_ms: 900,
             },
+            DeploymentEvent::StepStarted { saga_id: "d1".to_owned(), step: "apply".to_owned(), attempt: 1 },
             DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: role.clone() },
             DeploymentEvent::ResourceOperationStarted {
                 step: 4,
@@ -293,6 +301,7 @@ pub mod tests {
                 adopted: false,
                 resource: None,
             },
+            DeploymentEvent::StepCompleted { saga_id: "d1".to_owned(), step: "apply".to_owned() },
             DeploymentEvent::HealthCheckPassed {
                 component: "rest-api".to_owned(),
                 url: "https://a.example/health".to_owned(),
@@ -309,7 +318,10 @@ pub mod tests {
         let mut deployment = Deployment::new("d1", "corr_1", "alice");
         events
             .into_iter()
-            .map(|event| deployment.record(event, "2026-01-02T03:05:00.000Z".to_owned()).expect("a legal story"))
+            .zip(0..)
+            .map(|(event, second)| {
+                deployment.record(event, format!("2026-01-02T03:05:{second:02}.000Z")).expect("a legal story")
+            })
             .collect()
     }
 

@@ -8,7 +8,7 @@ use resource_graph::Urn;
 
 use super::format::{duration, mark, past, progressive};
 use crate::cli::palette::Palette;
-use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, Operation};
+use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, Operation, is_bookkeeping};
 
 /// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,9 @@ impl ProgressTree {
                 self.components.clone_from(components);
             }
             E::DeploymentPlanned { steps, .. } => {
-                for planned in steps.iter().filter(|planned| planned.operation != Operation::Same) {
+                for planned in
+                    steps.iter().filter(|planned| planned.operation != Operation::Same && !is_bookkeeping(&planned.urn))
+                {
                     let parent = planned.parent.as_ref().filter(|urn| !urn.type_token().is_stack()).map(Urn::name);
                     let by_name = || component_of(&planned.urn, &self.components);
                     let component = parent.or_else(by_name).unwrap_or_default().to_owned();
@@ -285,15 +287,15 @@ mod tests {
 
     #[test]
     fn operations_stand_below_their_components() {
-        insta::assert_snapshot!(lines(&told(8), SIZE));
-        insta::assert_snapshot!(told(13).final_lines(Palette::new(false)).join("\n"));
+        insta::assert_snapshot!(lines(&told(9), SIZE));
+        insta::assert_snapshot!(told(15).final_lines(Palette::new(false)).join("\n"));
     }
 
     #[test]
     fn a_small_window_shows_what_is_under_way() {
-        insta::assert_snapshot!(lines(&told(8), WindowSize { columns: 40, rows: 7 }));
+        insta::assert_snapshot!(lines(&told(9), WindowSize { columns: 40, rows: 7 }));
         for (columns, rows) in [(1, 1), (10, 3), (40, 5)] {
-            let tree = told(8);
+            let tree = told(9);
             let lines = tree.lines(Duration::ZERO, Duration::ZERO, WindowSize { columns, rows }, Palette::new(true));
             assert!(lines.len() <= rows.max(2), "{} lines in {rows} rows", lines.len());
             assert!(lines.iter().all(|line| console::measure_text_width(line) <= columns), "{columns}: {lines:?}");

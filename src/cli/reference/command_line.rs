@@ -31,7 +31,7 @@ pub fn command_line() -> String {
     let mut command = arguments::command();
     command.build();
     let mut text =
-        String::from("<!-- Generated: UPDATE_REFERENCE=1 cargo test --test reference -->\n# Command line\n\n");
+        String::from("<!-- Generated: UPDATE_REFERENCE=1 cargo test --lib references -->\n# Command line\n\n");
     let _ = writeln!(text, "{}\n", about(&command));
     text.push_str("Results go to stdout, everything else to stderr.\n\n## Commands\n\n");
     for child in visible(&command) {

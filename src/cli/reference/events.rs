@@ -9,7 +9,7 @@ use crate::domain::deployment::DeploymentEvent;
 use crate::domain::event::{EVENT_VERSION, EventMetadata};
 
 const INTRODUCTION: &str = "\
-<!-- Generated: UPDATE_REFERENCE=1 cargo test --test reference -->
+<!-- Generated: UPDATE_REFERENCE=1 cargo test --lib references -->
 # Domain events
 
 A deployment is a stream of these events. The stream is its journal; the checkpoint, the audit log, progress, reports and

@@ -2,8 +2,11 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 
+use crate::application::queries::StackStatus;
 use crate::application::{DeploymentReport, Outputs};
-use crate::cli::commands::{LocalCloud, VersionDocument};
+use crate::cli::commands::{
+    EventsDocument, HistoryDocument, InitDocument, LocalCloud, ValidationDocument, VersionDocument,
+};
 use crate::domain::event::DomainEvent;
 
 /// The schemas as text, by the document's name.
@@ -13,9 +16,14 @@ pub fn schemas() -> Vec<(&'static str, String)> {
             "deployment-report",
             "What `deploy`, `destroy` and `preview` print with --json; the document of every command's failure",
         ),
-        document::<DomainEvent>("event", "A line of `--json=events` and of `events --json=events`"),
+        document::<DomainEvent>("event", "A line of `--json=events`"),
+        document::<EventsDocument>("events", "What `events --json` prints"),
+        document::<HistoryDocument>("history", "What `history --json` prints"),
+        document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
+        document::<StackStatus>("status", "What `status --json` prints"),
+        document::<ValidationDocument>("validation", "What `validate --json` prints"),
         document::<VersionDocument>("version", "What `version --json` prints"),
     ]
 }

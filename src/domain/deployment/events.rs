@@ -111,6 +111,15 @@ impl Operation {
     }
 }
 
+/// Whether a resource is there for the state's sake alone: the root, a provider, a component that holds others together.
+pub fn is_bookkeeping(urn: &Urn) -> bool {
+    let token = urn.type_token();
+    token.is_stack() || token.is_provider() || token.as_str().starts_with(COMPONENT_TYPES)
+}
+
+/// How the types of components begin.
+const COMPONENT_TYPES: &str = "semantest:";
+
 /// The intent of one step. It is durable before the first call that changes something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

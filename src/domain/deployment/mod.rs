@@ -8,5 +8,5 @@ mod events;
 pub use aggregate::{Deployment, DeploymentPhase, IllegalTransition, StepPhase};
 pub use events::{
     CallCounts, ChangeCounts, DeploymentCommand, DeploymentEvent, ErrorDetail, Operation, PlannedStep, ResourceImage,
-    SettledOutcome,
+    SettledOutcome, is_bookkeeping,
 };

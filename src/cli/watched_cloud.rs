@@ -1,0 +1,187 @@
+//! A cloud that tells the redactor every secret that goes through it: what resources are made with, what they are now,
+//! and what they give back. Whatever the cloud then quotes in an error or an answer is taken out before it is shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+
+use super::redaction::Redactor;
+use crate::domain::provider::Provider;
+use crate::ports::{
+    Blueprint, BlueprintRequest, Cloud, CloudIdentity, Found, OperationContext, ProviderError, ResourceProvider,
+    ResourceState,
+};
+
+/// A cloud whose secrets are known to the redactor.
+pub struct WatchedCloud {
+    cloud: Arc<dyn Cloud>,
+    redactor: Arc<Redactor>,
+}
+
+impl WatchedCloud {
+    /// Watches a cloud.
+    pub fn new(cloud: Arc<dyn Cloud>, redactor: Arc<Redactor>) -> Self {
+        Self { cloud, redactor }
+    }
+}
+
+/// Tells every secret text and number in a map.
+fn learn(redactor: &Redactor, properties: &PropertyMap) {
+    properties.iter().for_each(|(_, value)| learn_value(redactor, value, false));
+}
+
+fn learn_value(redactor: &Redactor, value: &Value, is_secret: bool) {
+    match value {
+        Value::Secret(secret) => learn_value(redactor, secret.expose(), true),
+        Value::String(text) if is_secret => redactor.add_secret(text),
+        Value::Number(number) if is_secret => redactor.add_secret(&number.to_string()),
+        Value::List(list) => list.iter().for_each(|value| learn_value(redactor, value, is_secret)),
+        Value::Map(map) => map.iter().for_each(|(_, value)| learn_value(redactor, value, is_secret)),
+        _ => {}
+    }
+}
+
+impl ResourceTypes for WatchedCloud {
+    fn info(&self, token: &TypeToken) -> Option<&ResourceTypeInfo> {
+        self.cloud.info(token)
+    }
+}
+
+#[async_trait]
+impl Cloud for WatchedCloud {
+    fn provider(&self) -> Provider {
+        self.cloud.provider()
+    }
+
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        self.cloud.quotas()
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        self.cloud.identity().await
+    }
+
+    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
+        let provider = self.cloud.resource(token)?;
+        Some(Arc::new(WatchedProvider { provider, redactor: Arc::clone(&self.redactor) }))
+    }
+
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        let blueprint = self.cloud.blueprint(request)?;
+        blueprint.resources.iter().for_each(|spec| learn(&self.redactor, &spec.inputs));
+        Ok(blueprint)
+    }
+
+    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
+        let (name, inputs) = self.cloud.provider_resource(identity);
+        learn(&self.redactor, &inputs);
+        (name, inputs)
+    }
+
+    async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        learn(&self.redactor, outputs);
+        self.cloud.recent_output(outputs).await
+    }
+
+    fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
+        self.cloud.health_headers(identity)
+    }
+
+    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
+        self.cloud.component_urn(project, stack, component)
+    }
+}
+
+struct WatchedProvider {
+    provider: Arc<dyn ResourceProvider>,
+    redactor: Arc<Redactor>,
+}
+
+impl WatchedProvider {
+    fn learn_state(&self, state: &ResourceState) {
+        learn(&self.redactor, &state.inputs);
+        learn(&self.redactor, &state.outputs);
+    }
+}
+
+#[async_trait]
+impl ResourceProvider for WatchedProvider {
+    fn info(&self) -> &'static ResourceTypeInfo {
+        self.provider.info()
+    }
+
+    fn has_generated_id(&self) -> bool {
+        self.provider.has_generated_id()
+    }
+
+    fn identifying_inputs(&self) -> &'static [&'static str] {
+        self.provider.identifying_inputs()
+    }
+
+    async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
+        learn(&self.redactor, inputs);
+        let state = self.provider.create(context, inputs).await?;
+        self.learn_state(&state);
+        Ok(state)
+    }
+
+    async fn read(
+        &self,
+        context: &OperationContext,
+        id: &str,
+        inputs: &PropertyMap,
+    ) -> Result<Option<ResourceState>, ProviderError> {
+        learn(&self.redactor, inputs);
+        let state = self.provider.read(context, id, inputs).await?;
+        state.iter().for_each(|state| self.learn_state(state));
+        Ok(state)
+    }
+
+    async fn update(
+        &self,
+        context: &OperationContext,
+        old: &ResourceState,
+        inputs: &PropertyMap,
+    ) -> Result<ResourceState, ProviderError> {
+        self.learn_state(old);
+        learn(&self.redactor, inputs);
+        let state = self.provider.update(context, old, inputs).await?;
+        self.learn_state(&state);
+        Ok(state)
+    }
+
+    async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError> {
+        self.learn_state(old);
+        self.provider.delete(context, old).await
+    }
+
+    async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
+        learn(&self.redactor, inputs);
+        let found = self.provider.find(context, inputs).await?;
+        found.iter().for_each(|found| self.learn_state(&found.state));
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_learned_at_any_depth_and_nothing_else_is() {
+        let redactor = Redactor::default();
+        let nested =
+            Value::secret(Value::Map([("a", Value::from("inner value")), ("b", Value::Number(12345.0))].into()));
+        let inputs = PropertyMap::from([
+            ("plain", "plain text".into()),
+            ("list", Value::List(vec![nested, Value::secret("token-1")])),
+        ]);
+        learn(&redactor, &inputs);
+        assert_eq!(
+            redactor.text("plain text, inner value, 12345, token-1"),
+            "plain text, [secret], [secret], [secret]"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! The command line from outside: the real binary with an environment of the test's own, its texts, documents, exit
+//! codes, and how it behaves on a terminal.
+
+#![allow(clippy::print_stdout, reason = "a test that is skipped, and one that measures, say so")]
+
+mod contract;
+mod program;
+mod setup;
+#[allow(dead_code, reason = "the end-to-end tests need more of it")]
+#[path = "../end_to_end/support.rs"]
+mod support;
+mod terminal;
+mod usage;

@@ -1,0 +1,218 @@
+//! On a terminal: questions, the live tree and its end, and what happens when somebody presses Ctrl-C twice.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use localstack::proxy::{Action, Moment};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::program::Program;
+use crate::support::{Project, Run};
+
+/// A program on a terminal of its own; stdout goes to a pipe where `results` is asked for.
+struct OnTerminal {
+    child: Child,
+    terminal: File,
+    shown: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl OnTerminal {
+    fn start(mut command: Command) -> Self {
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&ours).unwrap();
+        unlockpt(&ours).unwrap();
+        let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+        let name = ptsname(&ours, Vec::new()).unwrap();
+        let theirs: OwnedFd = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap().into();
+        tcsetwinsize(theirs.as_fd(), size).unwrap();
+        command.stdin(theirs.try_clone().unwrap()).stderr(theirs.try_clone().unwrap()).stdout(Stdio::piped());
+        command.env("TERM", "xterm-256color").env_remove("NO_COLOR");
+        let child = command.spawn().unwrap();
+        drop((command, theirs));
+        let terminal = File::from(ours);
+        let (shown, mut source) = (Arc::new(Mutex::new(String::new())), terminal.try_clone().unwrap());
+        let collected = Arc::clone(&shown);
+        let reader = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let mut buffer = [0; 4096];
+            // Reading ends with an error when the other side is closed.
+            while let Ok(count @ 1..) = source.read(&mut buffer) {
+                bytes.extend_from_slice(&buffer[..count]);
+                *collected.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
+            }
+        });
+        Self { child, terminal, shown, reader: Some(reader) }
+    }
+
+    /// Waits until the terminal shows a text.
+    fn wait_for(&self, text: &str) {
+        for _ in 0..6000 {
+            if self.shown.lock().unwrap().contains(text) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{text:?} never came: {}", self.shown.lock().unwrap());
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.terminal.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Exit code, stdout, and all that the terminal was sent.
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let mut stdout = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        let code = self.child.wait().unwrap().code();
+        self.reader.take().unwrap().join().unwrap();
+        let shown = self.shown.lock().unwrap().clone();
+        (code, stdout, shown)
+    }
+}
+
+/// What a terminal shows at the end of this output: lines, with erasures of the last n of them carried out.
+fn screen(sent: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut rest = sent;
+    while let Some(next) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("\u{1b}[") {
+            let end = after.find(|character: char| character.is_ascii_alphabetic()).unwrap();
+            let (number, command) = (after[..end].parse::<usize>().unwrap_or(0), &after[end..=end]);
+            match command {
+                "A" => lines.truncate(lines.len().saturating_sub(number).max(1)),
+                "J" => lines.last_mut().unwrap().clear(),
+                _ => {}
+            }
+            rest = &after[end + 1..];
+            continue;
+        }
+        match next {
+            '\n' => lines.push(String::new()),
+            '\r' => {}
+            other => lines.last_mut().unwrap().push(other),
+        }
+        rest = &rest[next.len_utf8()..];
+    }
+    lines
+}
+
+#[test]
+fn a_project_is_set_up_by_questions() {
+    let program = Program::with(&[("api/package.json", r#"{"main":"server.js"}"#), ("api/server.js", "")]);
+    let mut terminal = OnTerminal::start(program.command(&["init"]));
+    for (question, answer) in [
+        ("Project", "shop\n"),
+        ("Folder of the server", "\n"),
+        ("Name of the component", "rest-api\n"),
+        ("Command that starts it", "\n"),
+        ("Runtime", "nodejs22\n"),
+        ("health check", "-\n"),
+        ("Region", "eu-west-1\n"),
+    ] {
+        terminal.wait_for(question);
+        terminal.type_in(answer);
+    }
+    let (code, stdout, shown) = terminal.end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(stdout.ends_with("semantest-iac.yaml\n"));
+    let text = std::fs::read_to_string(program.path("semantest-iac.yaml")).unwrap();
+    assert!(
+        text.contains("project: shop") && text.contains("  rest-api:") && text.contains("region: eu-west-1"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_is_shown_confirmed_and_drawn() {
+    let project = Project::new(&["web"]).await;
+    let deploy = ["deploy", "--all", "--env", "test"];
+    let declined = tokio::task::spawn_blocking({
+        let command = project.command(&deploy);
+        move || {
+            let mut terminal = OnTerminal::start(command);
+            terminal.wait_for("Deploy this to aws-test? [y/N]");
+            terminal.type_in("n\n");
+            terminal.end()
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(declined.0, Some(1), "{}", declined.2);
+    assert!(declined.2.contains("nothing was done"));
+    assert_eq!(project.proxy.writes(), 0);
+
+    // Slow enough that the tree is drawn while it goes on.
+    project.proxy.set_hook(|exchange, moment| match moment {
+        Moment::Before if exchange.is_write() => Action::Delay(Duration::from_millis(150)),
+        _ => Action::Pass,
+    });
+    let (code, stdout, sent) = tokio::task::spawn_blocking({
+        let command = project.command(&deploy);
+        move || {
+            let mut terminal = OnTerminal::start(command);
+            terminal.wait_for("[y/N]");
+            terminal.type_in("y\n");
+            terminal.wait_for("creating");
+            terminal.end()
+        }
+    })
+    .await
+    .unwrap();
+    project.proxy.remove_hook();
+    assert_eq!(code, Some(0), "{sent}");
+    assert!(stdout.contains("url: http"), "{stdout}");
+    let screen = screen(&sent);
+    let after: Vec<&String> = screen.iter().skip_while(|line| !line.contains("[y/N]")).collect();
+    let text = after.iter().map(|line| format!("{line}\n")).collect::<String>();
+    // Of the drawing nothing is left but the final state: each resource once, and no wheel.
+    assert_eq!(text.matches("web-function").count(), 1, "{text}");
+    assert!(text.contains("created") && !text.contains("creating") && !text.contains("waiting"), "{text}");
+    assert!(!text.contains('⠋') && text.contains("Deployed aws-test"), "{text}");
+    project.all("destroy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interruption_ends_it_at_once() {
+    let project = Project::new(&["web"]).await;
+    let mut command = project.command(&["deploy", "--all", "--env", "test", "--yes", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let asked = Arc::new(AtomicUsize::new(0));
+    project.proxy.set_hook(move |exchange, moment| {
+        // The third write hangs, so that a graceful stop would take for ever.
+        if exchange.is_write() && moment == Moment::Before && asked.fetch_add(1, Ordering::SeqCst) == 2 {
+            let interrupt = || Command::new("kill").args(["-INT", &pid]).status();
+            let _ = interrupt();
+            std::thread::spawn({
+                let pid = pid.clone();
+                move || {
+                    // The two must not fall together, or the system counts them as one.
+                    std::thread::sleep(Duration::from_millis(300));
+                    Command::new("kill").args(["-INT", &pid]).status()
+                }
+            });
+            return Action::Delay(Duration::from_secs(30));
+        }
+        Action::Pass
+    });
+    let started = std::time::Instant::now();
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    project.proxy.remove_hook();
+    let run = Run::of(output);
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(started.elapsed() < Duration::from_secs(25), "it waited for the call");
+    assert_eq!(run.document()["result"], "interrupted");
+    for part in ["Stopping", "Stopping at once", "done", "undone", "unknown"] {
+        assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    }
+    project.all("deploy").await;
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
