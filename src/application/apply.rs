@@ -4,20 +4,21 @@
 //! isn't ours, the turn of an update into a creation when the resource is gone, secrets in outputs.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use resource_graph::{
     DiffRules, OutputReference, PropertyChange, PropertyMap, Reconsidered, Resolved, ResourceRecord, ResourceSpec,
-    ResourceTypes, Step, Urn, Value,
+    ResourceTypes, Step, TypeToken, Urn, Value,
 };
 
 use super::dispatcher::Dispatcher;
-use super::records::record_of;
+use super::gate::WriteCounter;
+use super::records::{like_before, record_of, same_but_for_times};
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::rfc3339;
 use crate::ports::{
-    CallGate, Cloud, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, ResourceTags,
-    WallClock,
+    CallGate, Cloud, OperationContext, ProviderError, ProviderErrorKind, RecordedResource, ResourceProvider,
+    ResourceState, ResourceTags, WallClock,
 };
 
 /// How a step ended.
@@ -43,10 +44,24 @@ pub struct Applier {
     clock: Arc<dyn WallClock>,
     tags: ResourceTags,
     provider_reference: String,
-    /// The stack had no state before, so what has a generated id may be there from a state that was lost.
-    state_is_new: bool,
+    /// What the state held before.
+    records: Vec<RecordedResource>,
+    /// Whose an id is, by type and id: made of `records` when it is first asked for.
+    owners: OnceLock<Owners>,
     known: Mutex<HashMap<Urn, Arc<ResourceRecord>>>,
     made_here: Mutex<HashSet<Urn>>,
+}
+
+/// Who has an id, by type and id; and whether as an old copy.
+type Owners = HashMap<(TypeToken, String), Vec<(Urn, bool)>>;
+
+/// Whose an id is, beside the resource that is being made.
+#[derive(Debug, PartialEq, Eq)]
+enum Owner {
+    Nobody,
+    /// An old copy of the resource itself, which waits to be deleted.
+    OldCopy,
+    Other(Urn),
 }
 
 struct Outcome {
@@ -57,20 +72,21 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn same() -> Self {
-        Self { operation: Operation::Same, adopted: false, record: None, applied: Applied::Same }
+    fn same(record: Option<ResourceRecord>) -> Self {
+        Self { operation: Operation::Same, adopted: false, record, applied: Applied::Same }
     }
 }
 
 impl Applier {
-    /// What the steps of one deployment share. `provider_reference` is the provider resource's `<urn>::<id>`.
+    /// What the steps of one deployment share. `provider_reference` is the provider resource's `<urn>::<id>`; `records` is
+    /// what the state held before.
     pub fn new(
         cloud: Arc<dyn Cloud>,
         dispatcher: Arc<Dispatcher>,
         clock: Arc<dyn WallClock>,
         tags: ResourceTags,
         provider_reference: String,
-        state_is_new: bool,
+        records: Vec<RecordedResource>,
     ) -> Self {
         Self {
             cloud,
@@ -78,7 +94,8 @@ impl Applier {
             clock,
             tags,
             provider_reference,
-            state_is_new,
+            records,
+            owners: OnceLock::new(),
             known: Mutex::default(),
             made_here: Mutex::default(),
         }
@@ -96,6 +113,22 @@ impl Applier {
         }
     }
 
+    /// The record of a resource that this deployment has made or changed.
+    pub fn record_of(&self, urn: &Urn) -> Option<Arc<ResourceRecord>> {
+        self.known().get(urn).cloned()
+    }
+
+    /// Why nothing may be begun any more.
+    pub fn is_cut_off(&self) -> Option<StepFailure> {
+        let error = self.dispatcher.stack().failure()?;
+        Some(StepFailure(ErrorDetail {
+            urn: None,
+            code: error.kind.code().into(),
+            message: error.message,
+            hint: error.hint,
+        }))
+    }
+
     /// Carries out one step and records its start and its end.
     ///
     /// # Errors
@@ -104,8 +137,13 @@ impl Applier {
         let operation = operation_of(step);
         let (number, urn) = (step.id.0, step.urn.clone());
         self.record(DeploymentEvent::ResourceOperationStarted { step: number, operation, urn: urn.clone() })?;
+        let gate = Arc::new(WriteCounter::new(gate));
         let begun = gate.now();
-        let context = OperationContext { urn: urn.clone(), tags: self.tags.clone(), gate: Arc::clone(&gate) };
+        let context = OperationContext {
+            urn: urn.clone(),
+            tags: self.tags.clone(),
+            gate: Arc::clone(&gate) as Arc<dyn CallGate>,
+        };
         let result = match self.carry_out(step, operation, &context).await {
             Ok(outcome) => self.encode(outcome),
             Err(error) => Err(error),
@@ -118,7 +156,7 @@ impl Applier {
                     Some(record) => {
                         self.known().insert(urn.clone(), Arc::new(record));
                     }
-                    None if outcome.applied == Applied::Same => {
+                    None if outcome.operation == Operation::Same && !is_old_copy(step) => {
                         self.known().extend(step.record.clone().map(|record| (urn.clone(), record)));
                     }
                     None => {}
@@ -135,7 +173,7 @@ impl Applier {
                 Ok(outcome.applied)
             }
             Err(error) => {
-                let outcome_unknown = !step.free && may_have_taken_effect(error.kind);
+                let outcome_unknown = !step.free && may_have_taken_effect(error.kind, gate.writes());
                 let detail = detail_of(&error, &urn);
                 self.record(DeploymentEvent::ResourceOperationFailed {
                     step: number,
@@ -208,13 +246,19 @@ impl Applier {
         let done = |record| Outcome { operation, adopted: false, record, applied: Applied::Done };
         if operation.deletes() || operation == Operation::Forget {
             if step.conditional && self.turns_out_unneeded(step)? {
-                return Ok(Outcome::same());
+                return Ok(Outcome::same(None));
             }
             if !step.free
-                && operation != Operation::Forget
+                && step.operation != resource_graph::Operation::Forget
                 && let Some(record) = &step.record
             {
-                self.provider(step)?.delete(context, &state_of(record)).await?;
+                if self.is_taken_back(record) {
+                    return Ok(Outcome::same(None));
+                }
+                match self.provider(step)?.delete(context, &state_of(record)).await {
+                    Err(error) if error.kind == ProviderErrorKind::NotFound => {}
+                    result => result?,
+                }
             }
             return Ok(done(None));
         }
@@ -225,7 +269,7 @@ impl Applier {
         let mut operation = operation;
         if step.conditional {
             match step.reconsider(&inputs, self.types()) {
-                Reconsidered::Same => return Ok(Outcome::same()),
+                Reconsidered::Same => return Ok(Outcome::same(self.with_new_options(spec, step.record.as_deref()))),
                 Reconsidered::Update(_) => operation = Operation::Update,
                 Reconsidered::Replace(_) => {}
                 Reconsidered::Protected(changes) => return Err(protected(&changes)),
@@ -243,12 +287,17 @@ impl Applier {
         let (state, adopted) = match (operation, old) {
             (Operation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
                 Err(error) if error.kind == ProviderErrorKind::NotFound => {
-                    self.create(provider.as_ref(), spec, context, &inputs).await?
+                    self.create(provider.as_ref(), spec, context, &inputs, None).await?
                 }
                 result => (result?, false),
             },
             (Operation::Read, _) => return self.read(step, context).await.map(|record| done(Some(record))),
-            _ => self.create(provider.as_ref(), spec, context, &inputs).await?,
+            _ => {
+                // The copy that is being replaced is no new one.
+                let replaced =
+                    old.filter(|_| operation == Operation::CreateReplacement).and_then(|old| old.id.as_deref());
+                self.create(provider.as_ref(), spec, context, &inputs, replaced).await?
+            }
         };
         let made_new = operation.creates();
         let record = self.new_record(spec, inputs, Some(state), old.filter(|_| !made_new));
@@ -284,6 +333,15 @@ impl Applier {
         record_of(spec, inputs, state, old, provider, &rfc3339(self.clock.now_ms()))
     }
 
+    /// The record of a resource whose inputs turned out to be the same, when its dependencies or options aren't.
+    fn with_new_options(&self, spec: &ResourceSpec, old: Option<&ResourceRecord>) -> Option<ResourceRecord> {
+        let old = old?;
+        let mut record = self.new_record(spec, old.inputs.clone(), None, Some(old));
+        (record.id, record.outputs) = (old.id.clone(), old.outputs.clone());
+        (record.provider, record.modified) = (old.provider.clone(), old.modified.clone());
+        (!same_but_for_times(old, &record)).then_some(record)
+    }
+
     fn provider(&self, step: &Step) -> Result<Arc<dyn ResourceProvider>, ProviderError> {
         self.cloud.resource(&step.type_token).ok_or_else(|| {
             ProviderError::new(ProviderErrorKind::Internal, format!("there is no provider for {}", step.type_token))
@@ -302,20 +360,24 @@ impl Applier {
         let state = self.provider(step)?.read(context, id, &record.inputs).await?;
         let state = state
             .ok_or_else(|| ProviderError::new(ProviderErrorKind::NotFound, format!("{id} is gone from the cloud")))?;
-        Ok(ResourceRecord { outputs: state.outputs, ..record.clone() })
+        Ok(ResourceRecord { outputs: like_before(&record.outputs, state.outputs), ..record.clone() })
     }
 
     /// Makes a resource, or takes over what a cut-off try or a lost state left behind. Says whether it was taken over.
+    /// `replaced` is the id of the copy that this one takes the place of.
     async fn create(
         &self,
         provider: &dyn ResourceProvider,
         spec: &ResourceSpec,
         context: &OperationContext,
         inputs: &PropertyMap,
+        replaced: Option<&str>,
     ) -> Result<(ResourceState, bool), ProviderError> {
         if self.may_exist(provider, spec)
             && let Some(found) = provider.find(context, inputs).await?
             && found.ours
+            && replaced != Some(found.state.id.as_str())
+            && self.owner_of(spec, &found.state.id) == Owner::Nobody
         {
             return self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
         }
@@ -327,33 +389,65 @@ impl Applier {
             Err(error) if error.kind == ProviderErrorKind::AlreadyExists => error,
             Err(error) => return Err(error),
         };
-        match provider.find(context, inputs).await? {
-            Some(found) if found.ours => {
-                self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+        let Some(found) = provider.find(context, inputs).await? else { return Err(refused) };
+        let id = &found.state.id;
+        if let Owner::Other(owner) = self.owner_of(spec, id) {
+            return Err(exists(format!("{id} exists already: it is {owner} of this stack"))
+                .with_hint("choose another name, or first deploy without the one, then with the other"));
+        }
+        if !found.ours {
+            return Err(exists(format!("{id} exists already and wasn't made by this stack")).with_hint(format!(
+                "it isn't ours, so it is left alone: delete or rename it, choose another name, or take it over with \
+                 `semantest-iac import {} {} {id}`",
+                spec.type_token,
+                spec.urn.name(),
+            )));
+        }
+        if replaced == Some(id.as_str()) {
+            return Err(exists(format!("{id} can't be made anew while the one that it replaces is there"))
+                .with_hint("choose another name for it, or let it be deleted before it is replaced"));
+        }
+        // An old copy that waits to be deleted is taken back: what is wanted has become what it was.
+        self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+    }
+
+    /// Whether something with a generated id, which the cloud would happily make twice, may be there already: from a try that
+    /// failed after all, or a state that was lost. Not below something that this deployment has made.
+    fn may_exist(&self, provider: &dyn ResourceProvider, spec: &ResourceSpec) -> bool {
+        let made_here = self.made_here.lock().unwrap_or_else(PoisonError::into_inner);
+        provider.has_generated_id() && !spec.dependencies().iter().any(|urn| made_here.contains(urn))
+    }
+
+    /// Whose the id is, according to the state.
+    fn owner_of(&self, spec: &ResourceSpec, id: &str) -> Owner {
+        let owners = self.owners.get_or_init(|| {
+            let mut owners = Owners::new();
+            for record in &self.records {
+                if let Some(id) = record.id() {
+                    let key = (record.urn().type_token(), id.to_owned());
+                    owners.entry(key).or_default().push((record.urn().clone(), record.marks().pending_deletion));
+                }
             }
-            Some(found) => Err(ProviderError {
-                hint: Some(format!(
-                    "it isn't ours, so it is left alone: delete or rename it, choose another name, or take it over with \
-                     `semantest-iac import {} {} {}`",
-                    spec.type_token,
-                    spec.urn.name(),
-                    found.state.id
-                )),
-                ..ProviderError::new(
-                    ProviderErrorKind::AlreadyExists,
-                    format!("{} exists already and wasn't made by this stack", found.state.id),
-                )
-            }),
-            None => Err(refused),
+            owners
+        });
+        let owners = owners.get(&(spec.type_token.clone(), id.to_owned())).map_or(&[][..], Vec::as_slice);
+        match owners.iter().find(|(urn, _)| *urn != spec.urn) {
+            Some((urn, _)) => Owner::Other(urn.clone()),
+            None if owners.iter().any(|(_, is_old_copy)| *is_old_copy) => Owner::OldCopy,
+            None => Owner::Nobody,
         }
     }
 
-    /// Whether something with a generated id, which the cloud would happily make twice, may be there already.
-    fn may_exist(&self, provider: &dyn ResourceProvider, spec: &ResourceSpec) -> bool {
-        let made_here = self.made_here.lock().unwrap_or_else(PoisonError::into_inner);
-        self.state_is_new
-            && provider.has_generated_id()
-            && !spec.dependencies().iter().any(|urn| made_here.contains(urn))
+    /// Whether an old copy that is to be deleted was taken back: the resource that lives is the same thing in the cloud.
+    fn is_taken_back(&self, copy: &ResourceRecord) -> bool {
+        if !copy.pending_deletion {
+            return false;
+        }
+        if let Some(live) = self.record_of(&copy.urn) {
+            return live.id == copy.id;
+        }
+        let mut live = self.records.iter().filter(|record| *record.urn() == copy.urn);
+        live.any(|record| !record.marks().pending_deletion && record.id() == copy.id.as_deref())
     }
 
     async fn adopt(
@@ -388,12 +482,16 @@ pub fn operation_of(step: &Step) -> Operation {
         Planned::Update => Operation::Update,
         Planned::CreateReplacement => Operation::CreateReplacement,
         Planned::DeleteReplaced => Operation::DeleteReplaced,
-        Planned::Delete if step.record.as_ref().is_some_and(|record| record.pending_deletion) => {
-            Operation::DeleteReplaced
-        }
+        Planned::Delete if is_old_copy(step) => Operation::DeleteReplaced,
         Planned::Delete => Operation::Delete,
+        // A copy that stays in the cloud, but not in the state.
+        Planned::Forget if step.pair.is_some() || is_old_copy(step) => Operation::DeleteReplaced,
         Planned::Forget => Operation::Forget,
     }
+}
+
+fn is_old_copy(step: &Step) -> bool {
+    step.record.as_ref().is_some_and(|record| record.pending_deletion)
 }
 
 /// One output of a record; `["id"]` is its id.
@@ -414,15 +512,22 @@ pub fn state_of(record: &ResourceRecord) -> ResourceState {
     }
 }
 
-fn may_have_taken_effect(kind: ProviderErrorKind) -> bool {
-    matches!(
+/// Whether a failed operation may have changed something. A single call that was refused hasn't; of several, the first ones
+/// have; and of one that got no answer nobody knows.
+fn may_have_taken_effect(kind: ProviderErrorKind, writes: u32) -> bool {
+    let is_refusal = matches!(
         kind,
-        ProviderErrorKind::Unavailable
-            | ProviderErrorKind::Timeout
-            | ProviderErrorKind::Cancelled
-            | ProviderErrorKind::Conflict
-            | ProviderErrorKind::Internal
-    )
+        ProviderErrorKind::NotFound
+            | ProviderErrorKind::AlreadyExists
+            | ProviderErrorKind::Refused
+            | ProviderErrorKind::Denied
+            | ProviderErrorKind::Throttled
+    );
+    writes > 1 || (writes == 1 && !is_refusal)
+}
+
+fn exists(message: String) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::AlreadyExists, message)
 }
 
 /// A provider's error for people and machines.

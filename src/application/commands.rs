@@ -62,13 +62,20 @@ pub async fn preview(
 ) -> Result<DeploymentReport, ApplicationError> {
     let started_ms = ports.clock.now_ms();
     let (wanted, _, snapshot) = want(ports, request).await?;
+    let warn = |message: String, hint: &str| {
+        ports.notices.notice(Notice::Warning { message, hint: Some(hint.to_owned()) });
+    };
     if let Some(deployment) = queries::interrupted_id(&snapshot) {
-        ports.notices.notice(Notice::Warning {
-            message: format!(
-                "the deployment {deployment} is running, or died; what it left open isn't in this preview"
-            ),
-            hint: Some("the next deploy settles it first".into()),
-        });
+        warn(
+            format!("the deployment {deployment} was cut off; what it left open isn't in this preview"),
+            "the next deploy settles it first",
+        );
+    }
+    if let Some(running) = queries::running(&snapshot) {
+        warn(
+            format!("the deployment {} is under way, by {}", running.deployment_id, running.holder),
+            "preview again when it is over",
+        );
     }
     let latencies = ports.latencies.load();
     let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;

@@ -1,6 +1,8 @@
 //! Errors of commands and queries, each with the kind that decides the exit code.
 
-use super::apply::StepFailure;
+use resource_graph::Urn;
+
+use super::apply::{StepFailure, detail_of};
 use crate::domain::deployment::{ErrorDetail, IllegalTransition};
 use crate::ports::{ProviderError, ProviderErrorKind, StoreError, StoreErrorKind};
 
@@ -40,6 +42,11 @@ impl ApplicationError {
         Self { kind, details: vec![detail] }
     }
 
+    /// A resource that couldn't be read or looked for: nothing has changed then.
+    pub(super) fn of_resource(error: &ProviderError, urn: &Urn) -> Self {
+        Self { kind: kind_of(error), details: vec![detail_of(error, urn)] }
+    }
+
     /// Adds what to do next to the last detail.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,12 +71,16 @@ impl From<StoreError> for ApplicationError {
     }
 }
 
+fn kind_of(error: &ProviderError) -> ErrorKind {
+    match error.kind {
+        ProviderErrorKind::Cancelled => ErrorKind::Interrupted,
+        _ => ErrorKind::Failed,
+    }
+}
+
 impl From<ProviderError> for ApplicationError {
     fn from(error: ProviderError) -> Self {
-        let kind = match error.kind {
-            ProviderErrorKind::Cancelled => ErrorKind::Interrupted,
-            _ => ErrorKind::Failed,
-        };
+        let kind = kind_of(&error);
         let detail = ErrorDetail {
             urn: None,
             code: error.code.clone().unwrap_or_else(|| error.kind.code().to_owned()),

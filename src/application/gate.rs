@@ -1,7 +1,7 @@
 //! Gates for calls: one that counts, and one for the few calls outside of a scheduled plan.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -91,6 +91,47 @@ impl CallGate for DirectGate {
 
     fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+/// A gate that knows how many calls that change something went through it.
+pub struct WriteCounter {
+    gate: Arc<dyn CallGate>,
+    writes: AtomicU32,
+}
+
+impl WriteCounter {
+    /// Counts what goes through `gate` from now on.
+    pub fn new(gate: Arc<dyn CallGate>) -> Self {
+        Self { gate, writes: AtomicU32::new(0) }
+    }
+
+    /// The calls so far that change something.
+    pub fn writes(&self) -> u32 {
+        self.writes.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl CallGate for WriteCounter {
+    async fn acquire(&self, quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
+        let permit = self.gate.acquire(quota, kind).await?;
+        if kind == CallKind::Write {
+            self.writes.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(permit)
+    }
+
+    fn throttled(&self, quota: &'static str) {
+        self.gate.throttled(quota);
+    }
+
+    async fn sleep(&self, duration: Duration) -> Result<(), ProviderError> {
+        self.gate.sleep(duration).await
+    }
+
+    fn now(&self) -> Duration {
+        self.gate.now()
     }
 }
 

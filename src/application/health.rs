@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use futures::future::join_all;
-use resource_graph::{Plan, PropertyMap, Urn, Value};
+use resource_graph::{Cancellation, Plan, PropertyMap, ResourceRecord, Urgency, Urn, Value};
 
 use super::dispatcher::Dispatcher;
 use super::error::ApplicationError;
@@ -25,64 +25,111 @@ pub struct Check {
     outputs: PropertyMap,
 }
 
-/// A component that doesn't answer as it should.
-pub struct Unhealthy {
-    /// What is wrong.
-    pub detail: ErrorDetail,
+/// What the components answered.
+#[derive(Default)]
+pub struct Checked {
+    /// Those that are well.
+    pub healthy: Vec<String>,
+    /// Those that aren't, with what is wrong.
+    pub unhealthy: Vec<(String, ErrorDetail)>,
 }
 
-/// The checks that are due: of wanted components that say how to be asked, and of which something changes.
-pub fn due(
+/// The components that are to be asked: wanted ones that say how, and of which the plan changes something, or that weren't
+/// well (or weren't asked) the last time.
+pub fn concerned(
     ports: &Ports,
     options: &Options,
-    identity: &CloudIdentity,
     components: &[domain::component::Component],
     wanted: &Wanted,
     plan: &Plan,
+) -> Vec<String> {
+    let target = &options.target;
+    let mut changed: HashSet<&Urn> = HashSet::new();
+    for step in plan.steps() {
+        let recorded = step.record.as_deref();
+        if !step.free {
+            changed.extend(step.spec.as_ref().and_then(|spec| spec.options.parent.as_ref()));
+            changed.extend(recorded.and_then(|record| record.parent.as_ref()));
+        } else if recorded.is_some_and(|record| !record.init_errors.is_empty()) {
+            changed.insert(&step.urn);
+        }
+    }
+    let shows = |name: &str| wanted.outputs.iter().any(|output| output.component == name && output.name == URL);
+    let concerned = components.iter().filter_map(|component| {
+        let name = component.name().as_str();
+        let group = ports.cloud.component_urn(&target.project, &target.stack, name);
+        (component.health().is_some() && shows(name) && changed.contains(&group)).then(|| name.to_owned())
+    });
+    concerned.collect()
+}
+
+/// How to ask the concerned components, now that their outputs are known.
+pub fn due(
+    ports: &Ports,
+    identity: &CloudIdentity,
+    components: &[domain::component::Component],
+    concerned: &[String],
     outputs: &PropertyMap,
 ) -> Vec<Check> {
-    let target = &options.target;
-    let changed: HashSet<&Urn> = plan
-        .steps()
-        .iter()
-        .filter(|step| !step.free)
-        .filter_map(|step| step.spec.as_ref()?.options.parent.as_ref())
-        .collect();
-    let shows = |name: &str| wanted.outputs.iter().any(|output| output.component == name && output.name == URL);
     let checks = components.iter().filter_map(|component| {
-        let name = component.name().to_string();
-        let health = component.health()?;
-        let group = ports.cloud.component_urn(&target.project, &target.stack, &name);
-        let outputs = outputs.map(&name)?;
+        let name = component.name().as_str();
+        let health = component.health().filter(|_| concerned.iter().any(|concerned| concerned == name))?;
+        let outputs = outputs.map(name)?;
         let url = outputs.get(URL).and_then(Value::as_str)?;
-        (shows(&name) && changed.contains(&group)).then(|| Check {
+        Some(Check {
             probe: HealthProbe {
                 url: format!("{}{}", url.trim_end_matches('/'), health.path),
                 headers: ports.cloud.health_headers(identity),
                 timeout: health.timeout.duration(),
             },
             outputs: outputs.clone(),
-            component: name,
+            component: name.to_owned(),
         })
     });
     checks.collect()
 }
 
-/// Asks all at a time, records each answer and returns those that aren't well.
+/// The components that a deployment was to ask and that didn't answer well, as its events tell.
+pub fn unchecked<'a>(events: impl Iterator<Item = &'a DeploymentEvent>) -> Vec<&'a str> {
+    let mut unchecked: Vec<&str> = Vec::new();
+    for event in events {
+        match event {
+            DeploymentEvent::DeploymentPlanned { health_checks, .. } => {
+                unchecked = health_checks.iter().map(String::as_str).collect();
+            }
+            DeploymentEvent::HealthCheckPassed { component, .. } => unchecked.retain(|name| name != component),
+            _ => {}
+        }
+    }
+    unchecked
+}
+
+/// A component's record with the mark that it has to be asked again.
+pub fn marked(record: &ResourceRecord, why: &str) -> ResourceRecord {
+    ResourceRecord { init_errors: vec![format!("it hasn't answered a health check: {why}")], ..record.clone() }
+}
+
+/// Asks all at a time and records each answer; `None` when the deployment is to stop before all have answered.
 ///
 /// # Errors
 /// As [`Dispatcher::dispatch`].
 pub async fn run(
     ports: &Ports,
+    cancellation: &Cancellation,
     checks: Vec<Check>,
     dispatcher: &Dispatcher,
-) -> Result<Vec<Unhealthy>, ApplicationError> {
-    let reports = join_all(checks.iter().map(|check| ports.health.check(&check.probe))).await;
-    let mut unhealthy = Vec::new();
+) -> Result<Option<Checked>, ApplicationError> {
+    let reports = tokio::select! {
+        biased;
+        reports = join_all(checks.iter().map(|check| ports.health.check(&check.probe))) => reports,
+        () = cancellation.requested(Urgency::Graceful) => return Ok(None),
+    };
+    let mut checked = Checked::default();
     for (check, report) in checks.into_iter().zip(reports) {
         let (component, url, attempts) = (check.component, check.probe.url, report.attempts);
         if report.healthy {
             let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
+            checked.healthy.push(component.clone());
             dispatcher.dispatch(DeploymentEvent::HealthCheckPassed { component, url, attempts, duration_ms })?;
             continue;
         }
@@ -106,8 +153,13 @@ pub async fn run(
                     .into(),
             ),
         };
-        dispatcher.dispatch(DeploymentEvent::HealthCheckFailed { component, url, attempts, error: error.clone() })?;
-        unhealthy.push(Unhealthy { detail: error });
+        dispatcher.dispatch(DeploymentEvent::HealthCheckFailed {
+            component: component.clone(),
+            url,
+            attempts,
+            error: error.clone(),
+        })?;
+        checked.unhealthy.push((component, error));
     }
-    Ok(unhealthy)
+    Ok(Some(checked))
 }

@@ -1,16 +1,102 @@
-//! Identifying inputs within the journal: values with references kept as references, secrets left out.
+//! The intents of a plan, as the journal and the checkpoint hold them before anything is called.
 //!
-//! An intent is written before anything is called, so outputs of resources that are yet to be made stand in it as
-//! references; recovery resolves them against what is recorded by then.
+//! Identifying inputs stand in the journal with references kept as references, since outputs of resources that are yet to be
+//! made aren't known, and with secrets left out; recovery resolves them against what is recorded by then.
 
-use resource_graph::{Interpolation, OutputReference, PropertyMap, Urn, Value};
+use resource_graph::{
+    Interpolation, Operation, OutputReference, Plan, PropertyMap, Resolved, ResourceRecord, Step, Urn, Value,
+};
 use serde_json::{Map, json};
+
+use super::apply::operation_of;
+use super::error::{ApplicationError, ErrorKind};
+use crate::domain::deployment::{PlannedStep, ResourceImage};
+use crate::ports::{Cloud, LockedStack};
 
 const OUTPUT: &str = "$output";
 const JOIN: &str = "$join";
 
+/// The intents of all steps of a plan.
+pub fn of_plan(cloud: &dyn Cloud, plan: &Plan) -> Vec<PlannedStep> {
+    plan.steps().iter().map(|step| of_step(cloud, step)).collect()
+}
+
+fn of_step(cloud: &dyn Cloud, step: &Step) -> PlannedStep {
+    let operation = operation_of(step);
+    let options = step.spec.as_ref().map(|spec| &spec.options).filter(|_| operation.creates());
+    let identity = identity_of(cloud, step);
+    let mut dependencies = Vec::new();
+    if let Some(spec) = step.spec.as_ref().filter(|_| operation.creates() && !step.free) {
+        dependencies = spec.dependencies();
+        let mut elsewhere: Vec<&Urn> = spec.options.parent.iter().collect();
+        if let Some(identity) = &identity {
+            identity.for_each_reference(&mut |reference| elsewhere.push(&reference.urn));
+        }
+        dependencies.retain(|urn| !elsewhere.contains(&urn));
+    }
+    let secret_inputs = match &identity {
+        Some(_) => {
+            let secret = step.inputs.iter().filter(|(_, value)| value.contains_secret());
+            secret.map(|(name, _)| name.to_owned()).collect()
+        }
+        None => Vec::new(),
+    };
+    PlannedStep {
+        step: step.id.0,
+        operation,
+        urn: step.urn.clone(),
+        id: step.record.as_ref().and_then(|record| record.id.clone()),
+        parent: options.and_then(|options| options.parent.clone()),
+        identity: identity.as_ref().map_or(serde_json::Value::Null, encode),
+        dependencies,
+        secret_inputs,
+        state_only: step.free,
+        changes: step.changes.iter().map(|change| change.path.to_string()).collect(),
+    }
+}
+
+/// What it takes to find again what a step makes. An update makes something only when it finds nothing to change; by its id
+/// that is found unless the cloud makes up another one.
+fn identity_of(cloud: &dyn Cloud, step: &Step) -> Option<PropertyMap> {
+    let provider = cloud.resource(&step.type_token).filter(|_| !step.free)?;
+    let makes = match step.operation {
+        Operation::Create | Operation::CreateReplacement => true,
+        Operation::Update => provider.has_generated_id(),
+        _ => false,
+    };
+    if !makes {
+        return None;
+    }
+    let names = provider.identifying_inputs();
+    let named = step.inputs.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
+    // References are kept even where their values are known: they also say what the resource depends on.
+    let wanted = |name: &str| step.spec.as_ref()?.inputs.get(name).filter(|value| value.contains_reference());
+    Some(named.map(|(name, value)| (name, wanted(name).unwrap_or(value).clone())).collect())
+}
+
+/// What will be created, for readers of the checkpoint that don't know the journal: inputs as far as they are known.
+///
+/// # Errors
+/// When a secret can't be encrypted.
+pub fn pending(plan: &Plan, stack: &dyn LockedStack) -> Result<Vec<ResourceImage>, ApplicationError> {
+    let creates = plan.steps().iter().filter(|step| operation_of(step).creates() && !step.free);
+    let mut images = Vec::new();
+    for step in creates {
+        let Some(spec) = &step.spec else { continue };
+        let inputs = step
+            .inputs
+            .resolve(&mut |_| Resolved::Unknown)
+            .map_err(|error| ApplicationError::new(ErrorKind::Failed, "inputs", error.to_string()))?;
+        let mut record = ResourceRecord::new(spec.urn.clone(), spec.custom);
+        record.inputs = inputs;
+        record.parent = spec.options.parent.clone();
+        images.push(stack.encode(&record)?);
+    }
+    Ok(images)
+}
+
 /// Inputs as they are written into an intent. Secrets, assets and the like don't identify anything and are left out.
-pub fn encode(inputs: &PropertyMap) -> serde_json::Value {
+fn encode(inputs: &PropertyMap) -> serde_json::Value {
     serde_json::Value::Object(encode_map(inputs))
 }
 

@@ -9,21 +9,28 @@ use crate::ports::OutputDeclaration;
 /// Shown in the place of a secret.
 pub const HIDDEN: &str = "[secret]";
 
-/// The stack's outputs: those of other components as they were, those of the declared ones anew.
+/// The stack's outputs: those of other components as they were, those of the declared ones anew. `partly`: not all that is
+/// declared was deployed, so what isn't there stays as it was.
 ///
 /// # Errors
 /// When a declaration refers to an output that isn't there.
 pub fn resolve(
     before: &PropertyMap,
     declarations: &[OutputDeclaration],
+    partly: bool,
     lookup: &mut impl FnMut(&OutputReference) -> Resolved,
 ) -> Result<PropertyMap, ResolveError> {
     let mut all = before.clone();
-    for declaration in declarations {
-        all.remove(&declaration.component);
+    if !partly {
+        for declaration in declarations {
+            all.remove(&declaration.component);
+        }
     }
     for declaration in declarations {
-        let value = declaration.value.resolve(lookup)?;
+        let value = match declaration.value.resolve(lookup) {
+            Err(ResolveError::MissingOutput { .. }) if partly => continue,
+            value => value?,
+        };
         match all.get_mut(&declaration.component) {
             Some(Value::Map(component)) => {
                 component.insert(declaration.name.as_str(), value);
@@ -88,14 +95,26 @@ mod tests {
             name: name.into(),
             value: value.into(),
         };
-        let all = resolve(&before, &[declaration("a", "address", "new"), declaration("c", "url", "x")], &mut |_| {
-            Resolved::Missing
-        })
-        .unwrap();
+        let declarations = [declaration("a", "address", "new"), declaration("c", "url", "x")];
+        let all = resolve(&before, &declarations, false, &mut |_| Resolved::Missing).unwrap();
         let shown = serde_json::to_value(shown(&all)).unwrap();
         assert_eq!(
             shown,
             serde_json::json!({ "a": { "address": "new" }, "b": { "token": HIDDEN }, "c": { "url": "x" } })
         );
+    }
+
+    #[test]
+    fn what_was_not_deployed_is_shown_as_before() {
+        let before = PropertyMap::from([("a", PropertyMap::from([("url", "old")]))]);
+        let urn = resource_graph::Urn::root("dev", "shop");
+        let missing = |component: &str| OutputDeclaration {
+            component: component.into(),
+            name: "url".into(),
+            value: OutputReference::new(urn.clone(), "url").into(),
+        };
+        let declarations = [missing("a"), missing("b")];
+        assert_eq!(resolve(&before, &declarations, true, &mut |_| Resolved::Missing), Ok(before.clone()));
+        assert!(resolve(&before, &declarations, false, &mut |_| Resolved::Missing).is_err());
     }
 }

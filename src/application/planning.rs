@@ -1,11 +1,11 @@
 //! From what is wanted and what is recorded to a plan: the graph, the refresh of what the plan is about to touch, the plan.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use resource_graph::{
-    Latencies, OutputReference, Plan, PlanOptions, PropertyMap, Resolved, ResourceGraph, ResourceRecord, ResourceSpec,
-    Selection, Urn,
+    Latencies, OutputReference, Plan, PlanOptions, PropertyMap, ResolveError, Resolved, ResourceGraph, ResourceRecord,
+    ResourceSpec, Selection, Urn,
 };
 
 use super::error::{ApplicationError, ErrorKind};
@@ -99,11 +99,9 @@ pub async fn plan(
             touched.as_ref().is_none_or(|touched| touched.contains(urn))
         })
         .await?;
+        let places = places(&records);
         for Refreshed { urn, record } in found {
-            let Some(index) = records.iter().position(|known| *known.urn() == urn && !known.marks().pending_deletion)
-            else {
-                continue;
-            };
+            let Some(index) = places.get(&urn).copied() else { continue };
             match record {
                 None => {
                     plan_options.gone.insert(urn.clone());
@@ -128,6 +126,17 @@ pub async fn plan(
     // A resource that is gone stays in the records for the planner's sake, which is told that it is gone.
     let outputs = known_outputs(wanted, options, snapshot, &plan, &records)?;
     Ok(Planned { plan, drifts, records, outputs })
+}
+
+/// Places of the live records, by name.
+fn places(records: &[RecordedResource]) -> HashMap<Urn, usize> {
+    let all = records.iter().enumerate().filter(|(_, record)| !record.marks().pending_deletion);
+    all.map(|(index, record)| (record.urn().clone(), index)).collect()
+}
+
+/// The live records, by name.
+pub fn live(records: &[RecordedResource]) -> HashMap<&Urn, &RecordedResource> {
+    records.iter().filter(|record| !record.marks().pending_deletion).map(|record| (record.urn(), record)).collect()
 }
 
 fn touches(step: &resource_graph::Step) -> bool {
@@ -180,20 +189,38 @@ fn known_outputs(
         return Ok(Some(outputs_after_destroy(options, snapshot)));
     }
     let changing: HashSet<&Urn> = plan.steps().iter().map(|step| &step.urn).collect();
-    let by_urn: std::collections::HashMap<&Urn, &RecordedResource> =
-        records.iter().filter(|record| !record.marks().pending_deletion).map(|record| (record.urn(), record)).collect();
+    let live = live(records);
     let mut all_known = true;
-    let mut lookup = |reference: &OutputReference| match by_urn.get(&reference.urn) {
+    let mut lookup = |reference: &OutputReference| match live.get(&reference.urn) {
         Some(record) if !changing.contains(&reference.urn) => recorded_output(record, &reference.path),
+        // Only some resources were chosen, and this one isn't among them.
+        None if is_partial(options) && !changing.contains(&reference.urn) => Resolved::Missing,
         _ => {
             all_known = false;
             Resolved::Unknown
         }
     };
-    let before = outputs_before(wanted, options, snapshot);
-    let outputs = super::outputs::resolve(&before, &wanted.outputs, &mut lookup)
+    let outputs = outputs_after_deploy(wanted, options, snapshot, &mut lookup)
         .map_err(|error| ApplicationError::new(ErrorKind::Failed, "outputs", error.to_string()))?;
     Ok(all_known.then_some(outputs))
+}
+
+fn is_partial(options: &Options) -> bool {
+    !options.targets.is_empty()
+}
+
+/// The outputs when everything that was chosen is deployed.
+///
+/// # Errors
+/// When a component shows an output that isn't there.
+pub fn outputs_after_deploy(
+    wanted: &Wanted,
+    options: &Options,
+    snapshot: &StackSnapshot,
+    lookup: &mut impl FnMut(&OutputReference) -> Resolved,
+) -> Result<PropertyMap, ResolveError> {
+    let before = outputs_before(wanted, options, snapshot);
+    super::outputs::resolve(&before, &wanted.outputs, is_partial(options), lookup)
 }
 
 /// An output of a recorded resource; `["id"]` is its id.
@@ -210,7 +237,7 @@ pub fn recorded_output(record: &RecordedResource, path: &[String]) -> Resolved {
 }
 
 /// The outputs to start from: when everything is deployed, those of components that are no longer wanted go.
-pub fn outputs_before(wanted: &Wanted, options: &Options, snapshot: &StackSnapshot) -> PropertyMap {
+fn outputs_before(wanted: &Wanted, options: &Options, snapshot: &StackSnapshot) -> PropertyMap {
     let mut before = snapshot.outputs.clone();
     if wanted.command == DeploymentCommand::Deploy && options.components.is_empty() && options.targets.is_empty() {
         let declared: HashSet<&str> = wanted.outputs.iter().map(|output| output.component.as_str()).collect();

@@ -57,6 +57,16 @@ pub struct DeploymentSummary {
     pub environment: BTreeMap<String, String>,
 }
 
+/// A deployment that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningDeployment {
+    /// Its id.
+    pub deployment_id: String,
+    /// Who carries it out, from where, since when.
+    pub holder: String,
+}
+
 /// What a stack holds.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -71,9 +81,12 @@ pub struct StackStatus {
     pub location: String,
     /// Whether it has ever been deployed.
     pub exists: bool,
-    /// A deployment that died and that the next command settles.
+    /// A deployment that died, or left something open, and that the next command settles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<String>,
+    /// A deployment that is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningDeployment>,
     /// The latest deployment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_deployment: Option<DeploymentSummary>,
@@ -106,6 +119,7 @@ pub async fn status(store: &dyn StackStore, project: &str, stack: &str) -> Resul
         location: store.location(),
         exists: snapshot.exists,
         interrupted: interrupted_id(&snapshot),
+        running: running(&snapshot),
         last_deployment: history.first().map(summary_of),
         counts,
         resources,
@@ -113,10 +127,17 @@ pub async fn status(store: &dyn StackStore, project: &str, stack: &str) -> Resul
     })
 }
 
-/// Id of the deployment that died and isn't settled.
+/// Id of the deployment that died, or left something open, and isn't settled.
 pub fn interrupted_id(snapshot: &StackSnapshot) -> Option<String> {
-    let interrupted = snapshot.interrupted.as_ref()?;
+    let interrupted = snapshot.interrupted.as_ref().filter(|interrupted| interrupted.runner.is_none())?;
     Some(interrupted.events.first()?.aggregate_id.clone())
+}
+
+/// The deployment that is under way.
+pub fn running(snapshot: &StackSnapshot) -> Option<RunningDeployment> {
+    let interrupted = snapshot.interrupted.as_ref()?;
+    let (holder, first) = (interrupted.runner.clone()?, interrupted.events.first()?);
+    Some(RunningDeployment { deployment_id: first.aggregate_id.clone(), holder })
 }
 
 fn status_of(resource: &RecordedResource) -> ResourceStatus {

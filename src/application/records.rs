@@ -38,7 +38,8 @@ pub fn record_of(
     record
 }
 
-fn references_of(value: &Value) -> Vec<Urn> {
+/// The resources that a value refers to, each once.
+pub fn references_of(value: &Value) -> Vec<Urn> {
     let mut urns = Vec::new();
     value.for_each_reference(&mut |reference| {
         if !urns.contains(&reference.urn) {
@@ -58,6 +59,33 @@ fn hide_secrets(inputs: &PropertyMap, additional: &[String], outputs: &mut Prope
     }
 }
 
+/// Properties that were just read, with as secret what is secret in the properties before: clouds answer in the clear.
+pub fn like_before(before: &PropertyMap, now: PropertyMap) -> PropertyMap {
+    now.iter()
+        .map(|(name, value)| (name, before.get(name).map_or_else(|| value.clone(), |old| hide_like(old, value))))
+        .collect()
+}
+
+fn hide_like(before: &Value, now: &Value) -> Value {
+    match (before, now) {
+        (Value::Secret(_), now) => Value::secret(now.clone()),
+        (Value::Map(before), Value::Map(now)) => like_before(before, now.clone()).into(),
+        // Elements may have moved, so one secret makes them all so.
+        (Value::List(_), Value::List(_)) if before.contains_secret() => Value::secret(now.clone()),
+        _ => now.clone(),
+    }
+}
+
+/// Properties with those of the given names made secret.
+pub fn hide_named(names: &[String], mut properties: PropertyMap) -> PropertyMap {
+    for (name, value) in properties.iter_mut() {
+        if names.iter().any(|secret| secret == name) && !matches!(value, Value::Secret(_)) {
+            *value = Value::secret(std::mem::replace(value, Value::Null));
+        }
+    }
+    properties
+}
+
 /// Whether two records say the same, times apart.
 pub fn same_but_for_times(a: &ResourceRecord, b: &ResourceRecord) -> bool {
     let timeless = |record: &ResourceRecord| ResourceRecord { created: None, modified: None, ..record.clone() };
@@ -69,6 +97,26 @@ mod tests {
     use resource_graph::{OutputReference, TypeToken};
 
     use super::*;
+
+    #[test]
+    fn what_was_secret_stays_secret_when_it_is_read_again() {
+        let before = PropertyMap::from([
+            ("key", Value::secret("old")),
+            ("environment", PropertyMap::from([("A", Value::secret("old")), ("B", "open".into())]).into()),
+            ("list", Value::List(vec![Value::secret("old")])),
+        ]);
+        let now = PropertyMap::from([
+            ("key", Value::from("hunter2")),
+            ("environment", PropertyMap::from([("A", "hunter2"), ("B", "changed")]).into()),
+            ("list", Value::List(vec!["first".into(), "hunter2".into()])),
+            ("new", "open".into()),
+        ]);
+        let kept = like_before(&before, now.clone());
+        assert!(!format!("{kept:?}").contains("hunter2"), "{kept:?}");
+        assert_eq!(kept.get("environment").and_then(Value::as_map).and_then(|map| map.string("B")), Some("changed"));
+        assert!(resource_graph::diff::same(&kept.into(), &now.clone().into()));
+        assert!(!format!("{:?}", hide_named(&["key".into()], now)).contains("key: \"hunter2"));
+    }
 
     #[test]
     fn what_is_secret_in_an_input_is_secret_in_the_output_of_that_name() {

@@ -1,40 +1,38 @@
 //! Settling a deployment that died: its events are in the state already, as far as they were durable; what it left open is
 //! looked up in the cloud.
 //!
-//! A creation is looked for by the identifying inputs that its intent holds; an update is read, and planned again in any
-//! case; a deletion is read. Nothing is changed in the cloud here: the next plan does what is left.
+//! A creation is looked for by the identifying inputs that its intent holds; updates and deletions are read. Nothing is
+//! changed in the cloud here: the next plan does what is left. What was found half done is recorded as it is, and marked so
+//! that the next plan looks after it whatever is wanted by then.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use resource_graph::{PropertyMap, Resolved, ResourceRecord, Urn, Value};
+use resource_graph::{PropertyMap, Resolved, ResourceRecord, TypeToken, Urn, Value};
 
-use super::apply::{detail_of, output_of};
+use super::apply::output_of;
 use super::error::{ApplicationError, ErrorKind};
 use super::gate::DirectGate;
-use super::intent;
+use super::records::{hide_named, like_before};
 use super::refresh::tags;
 use super::request::{Options, Ports};
-use crate::domain::deployment::{Deployment, DeploymentEvent, Operation, PlannedStep, SettledOutcome, StepPhase};
+use super::{health, intent, records};
+use crate::domain::deployment::{
+    Deployment, DeploymentEvent, DeploymentPhase, Operation, PlannedStep, SettledOutcome, StepPhase,
+};
 use crate::ports::clock::rfc3339;
 use crate::ports::{
-    CallGate, CheckpointChange, InterruptedDeployment, LockedStack, OperationContext, ResourceState, StackSnapshot,
+    CallGate, CheckpointChange, InterruptedDeployment, LockedStack, OperationContext, ProviderError, ResourceProvider,
+    ResourceState, StackSnapshot,
 };
 
 /// What was found out: the event to record, and what changes in the state.
 pub struct Settled {
-    /// [`DeploymentEvent::DeploymentRecovered`].
-    pub event: DeploymentEvent,
+    /// [`DeploymentEvent::DeploymentRecovered`]; `None` when the deployment had come to its end and left nothing open.
+    pub event: Option<DeploymentEvent>,
     /// Changes of the checkpoint.
     pub changes: Vec<CheckpointChange>,
-}
-
-/// Where the records of the state and of what has been found are looked up.
-struct Records {
-    live: HashMap<Urn, Arc<ResourceRecord>>,
-    old_copies: HashMap<Urn, Arc<ResourceRecord>>,
-    provider: Option<String>,
 }
 
 /// Settles what a died deployment left open.
@@ -48,199 +46,449 @@ pub async fn settle(
     snapshot: &StackSnapshot,
     interrupted: &InterruptedDeployment,
 ) -> Result<Settled, ApplicationError> {
-    let corrupt = |message: String| ApplicationError::new(ErrorKind::NeedsAttention, "journal", message);
+    let corrupt = |message: String| {
+        ApplicationError::new(ErrorKind::NeedsAttention, "journal", message).with_hint(
+            "its events are shown by the command `events`; restore the state from a backup if they are damaged",
+        )
+    };
     let deployment = Deployment::replay(&interrupted.events)
         .map_err(|error| corrupt(format!("the journal of the interrupted deployment doesn't hang together: {error}")))?
         .ok_or_else(|| corrupt("the journal of the interrupted deployment is empty".into()))?;
-    let mut records = Records::of(snapshot)?;
-    let context = Context { ports, options, stack, deployment: deployment.id() };
-    let gate: Arc<dyn CallGate> = Arc::new(DirectGate::new(ports, options));
-    let mut open: Vec<PlannedStep> = deployment.open_steps().cloned().collect();
-    let mut settled = BTreeMap::new();
-    let mut changes = Vec::new();
-    // In rounds, since a route can be looked for only once the API that it belongs to is known.
-    while !open.is_empty() {
-        let (ready, waiting): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|step| !step.operation.creates() || resolve_identity(step, &records).is_some());
-        if ready.is_empty() {
-            // Their inputs were never known, so they can't have been made.
-            settled.extend(waiting.iter().map(|step| (step.urn.to_string(), SettledOutcome::Undone)));
-            break;
-        }
-        let results =
-            try_join_all(ready.iter().map(|step| context.settle_step(step, &records, Arc::clone(&gate)))).await?;
-        for (step, result) in ready.iter().zip(results) {
-            settled.insert(step.urn.to_string(), result.outcome);
-            changes.extend(result.change);
-            if let Some(record) = result.record {
-                records.live.insert(step.urn.clone(), Arc::new(record));
-            }
-        }
-        open = waiting;
-    }
+    let mut settlement = Settlement {
+        ports,
+        options,
+        stack,
+        deployment: deployment.id(),
+        gate: Arc::new(DirectGate::new(ports, options)),
+        records: Records::of(snapshot)?,
+        groups: groups(&deployment),
+        changes: Vec::new(),
+        settled: BTreeMap::new(),
+        removed: HashSet::new(),
+    };
+    settlement.settle_all(&deployment).await?;
+    settlement.remove_deleted()?;
+    settlement.mark_unchecked(&interrupted.events)?;
+    let Settlement { changes, settled, .. } = settlement;
     let finished = deployment.steps().filter(|(_, phase)| *phase == StepPhase::Succeeded).count();
     let last_event_at = interrupted.events.last().map(|event| event.metadata.timestamp.clone()).unwrap_or_default();
-    let event = DeploymentEvent::DeploymentRecovered {
+    let is_over = deployment.phase() == DeploymentPhase::Ended && settled.is_empty() && changes.is_empty();
+    let event = (!is_over).then(|| DeploymentEvent::DeploymentRecovered {
         interrupted_deployment: deployment.id().to_owned(),
         last_event_at,
         finished,
-        settled,
-    };
+        settled: settled.into_iter().map(|(urn, outcome)| (urn.to_string(), outcome)).collect(),
+    });
     Ok(Settled { event, changes })
+}
+
+/// Where the records of the state and of what has been found are looked up.
+struct Records {
+    live: HashMap<Urn, Arc<ResourceRecord>>,
+    /// Old copies that wait to be deleted; there may be several of one resource.
+    old_copies: Vec<Arc<ResourceRecord>>,
+    /// Who has an id already, by type and id.
+    by_id: HashMap<(TypeToken, String), Urn>,
+    provider: Option<String>,
 }
 
 impl Records {
     fn of(snapshot: &StackSnapshot) -> Result<Self, ApplicationError> {
-        let mut records = Self { live: HashMap::new(), old_copies: HashMap::new(), provider: None };
+        let mut records = Self { live: HashMap::new(), old_copies: Vec::new(), by_id: HashMap::new(), provider: None };
         for resource in &snapshot.resources {
             let record = resource.to_record().map_err(|error| {
                 let message = format!("the record of {} can't be read: {error}", resource.urn());
                 ApplicationError::new(ErrorKind::Failed, "state-unreadable", message)
             })?;
-            if record.provider.is_some() && records.provider.is_none() {
-                records.provider.clone_from(&record.provider);
+            if record.type_token.is_provider() && records.provider.is_none() {
+                records.provider = record.id.as_ref().map(|id| format!("{}::{id}", record.urn));
             }
-            let map = if record.pending_deletion { &mut records.old_copies } else { &mut records.live };
-            map.insert(record.urn.clone(), record);
+            if let Some(id) = &record.id {
+                records.by_id.insert((record.type_token.clone(), id.clone()), record.urn.clone());
+            }
+            if record.pending_deletion {
+                records.old_copies.push(record);
+            } else {
+                records.live.insert(record.urn.clone(), record);
+            }
         }
+        // The provider of what is there is that of what is found.
+        let used = records.live.values().find_map(|record| record.provider.clone());
+        records.provider = used.or(records.provider);
         Ok(records)
+    }
+
+    /// The copy that a deletion is about.
+    fn deleted_by(&self, step: &PlannedStep) -> Option<&Arc<ResourceRecord>> {
+        let is_it = |record: &&Arc<ResourceRecord>| record.urn == step.urn && record.id == step.id;
+        let live = || self.live.get(&step.urn).filter(|record| !record.pending_replacement);
+        match step.operation {
+            Operation::DeleteReplaced => self.old_copies.iter().find(is_it).or_else(|| live().filter(is_it)),
+            _ => live(),
+        }
+    }
+
+    /// Whether an id belongs to another resource of the state, or to an old copy of this one.
+    fn is_taken(&self, urn: &Urn, id: &str) -> bool {
+        let token = urn.type_token();
+        self.by_id.get(&(token, id.to_owned())).is_some_and(|owner| owner != urn)
+            || self.old_copies.iter().any(|copy| copy.urn == *urn && copy.id.as_deref() == Some(id))
     }
 }
 
-/// The identifying inputs of a step, when all that they refer to is known.
-fn resolve_identity(step: &PlannedStep, records: &Records) -> Option<PropertyMap> {
-    let inputs = intent::decode(&step.identity)?;
-    let resolved = inputs.resolve(&mut |reference| match records.live.get(&reference.urn) {
-        Some(record) => output_of(record, &reference.path),
-        None => Resolved::Unknown,
-    });
-    resolved.ok().filter(|inputs| !inputs.values().any(Value::contains_unknown))
+/// The groups (components, the root) that the deployment was to make, which are nothing in the cloud.
+fn groups(deployment: &Deployment) -> HashMap<Urn, PlannedStep> {
+    let groups = deployment.steps().filter(|(step, _)| step.state_only && step.operation.creates());
+    groups.map(|(step, _)| (step.urn.clone(), step.clone())).collect()
 }
 
-struct Context<'a> {
+/// The other resources that a step's identifying inputs refer to.
+fn needed_by(step: &PlannedStep) -> Vec<Urn> {
+    let mut urns = Vec::new();
+    if let Some(inputs) = intent::decode(&step.identity) {
+        inputs.for_each_reference(&mut |reference| {
+            if !urns.contains(&reference.urn) {
+                urns.push(reference.urn.clone());
+            }
+        });
+    }
+    urns
+}
+
+struct Settlement<'a> {
     ports: &'a Ports,
     options: &'a Options,
     stack: &'a dyn LockedStack,
     deployment: &'a str,
+    gate: Arc<dyn CallGate>,
+    records: Records,
+    groups: HashMap<Urn, PlannedStep>,
+    changes: Vec<CheckpointChange>,
+    settled: BTreeMap<Urn, SettledOutcome>,
+    /// What turned out to be deleted.
+    removed: HashSet<Urn>,
 }
 
-struct SettledStep {
-    outcome: SettledOutcome,
-    record: Option<ResourceRecord>,
-    change: Option<CheckpointChange>,
+/// What the cloud says of an open step.
+enum Answer {
+    /// Nothing has happened, or nothing is left to be recorded.
+    Nothing(SettledOutcome),
+    /// The creation took effect.
+    Made(ResourceState),
+    /// It is there, but not as recorded: the step, or another program, got half way.
+    Changed(Arc<ResourceRecord>, ResourceState),
+    /// It isn't there any more, though it wasn't to be deleted.
+    Gone(Arc<ResourceRecord>),
+    /// The deletion took effect.
+    Deleted,
 }
 
-impl SettledStep {
-    fn unchanged(outcome: SettledOutcome) -> Self {
-        Self { outcome, record: None, change: None }
+impl Settlement<'_> {
+    async fn settle_all(&mut self, deployment: &Deployment) -> Result<(), ApplicationError> {
+        let phases: HashMap<u32, StepPhase> = deployment.steps().map(|(step, phase)| (step.step, phase)).collect();
+        let is_started = |step: &PlannedStep| phases.get(&step.step) != Some(&StepPhase::Planned);
+        let asks = |step: &&PlannedStep| {
+            let is_for_the_state_alone =
+                matches!(step.operation, Operation::Same | Operation::Read | Operation::Forget);
+            !step.state_only && !is_for_the_state_alone || self.is_to_be_forgotten(step)
+        };
+        let mut open: Vec<&PlannedStep> = deployment.open_steps().filter(asks).collect();
+        // Resources of which it is known that they weren't made, so that nothing that refers to them was either.
+        let mut unmade: HashSet<Urn> = HashSet::new();
+        // In rounds, since a route can be looked for only once it is known which API it belongs to.
+        while !open.is_empty() {
+            let making: HashSet<&Urn> =
+                open.iter().filter(|step| !step.operation.deletes()).map(|step| &step.urn).collect();
+            let must_wait = |step: &PlannedStep| {
+                step.operation.creates() && needed_by(step).iter().any(|urn| *urn != step.urn && making.contains(urn))
+            };
+            let (mut waiting, mut ready): (Vec<&PlannedStep>, Vec<&PlannedStep>) =
+                open.iter().partition(|step| must_wait(step));
+            if ready.is_empty() {
+                // Only a damaged journal holds intents that wait for each other.
+                std::mem::swap(&mut waiting, &mut ready);
+            }
+            let answers = try_join_all(ready.iter().map(|step| self.ask(step, is_started(step), &unmade))).await?;
+            for (step, answer) in ready.iter().zip(answers) {
+                if step.operation.creates() && matches!(answer, Answer::Nothing(SettledOutcome::Undone)) {
+                    unmade.insert(step.urn.clone());
+                }
+                let outcome = self.take(step, answer)?;
+                self.settled.insert(step.urn.clone(), outcome);
+            }
+            open = waiting;
+        }
+        Ok(())
     }
-}
 
-impl Context<'_> {
-    async fn settle_step(
+    /// Whether a step was to forget what isn't in the cloud any more: that needs no asking, and what it refers to may be gone.
+    fn is_to_be_forgotten(&self, step: &PlannedStep) -> bool {
+        let is_absent = |record: &Arc<ResourceRecord>| record.pending_replacement;
+        step.operation == Operation::Forget && self.records.live.get(&step.urn).is_some_and(is_absent)
+    }
+
+    /// Asks the cloud about an open step.
+    async fn ask(
         &self,
         step: &PlannedStep,
-        records: &Records,
-        gate: Arc<dyn CallGate>,
-    ) -> Result<SettledStep, ApplicationError> {
-        let Some(provider) = self.ports.cloud.resource(&step.urn.type_token()) else {
-            // Groups and the root are nothing in the cloud: the next plan records them.
-            return Ok(SettledStep::unchanged(SettledOutcome::Undone));
-        };
-        let context = OperationContext { urn: step.urn.clone(), tags: tags(self.options, self.deployment), gate };
-        let failed = |error: crate::ports::ProviderError| ApplicationError {
-            kind: ErrorKind::NeedsAttention,
-            details: vec![detail_of(&error, &step.urn)],
-        };
-        if step.operation.creates() {
-            let Some(inputs) = resolve_identity(step, records) else {
-                return Ok(SettledStep::unchanged(SettledOutcome::Undone));
-            };
-            let found = provider.find(&context, &inputs).await.map_err(failed)?;
-            let replaced = records.live.get(&step.urn).filter(|_| step.operation != Operation::Create);
-            return match found.filter(|found| found.ours) {
-                // A replacement is looked for under the new name; what is found may still be the old one.
-                Some(found) if replaced.is_none_or(|old| old.id.as_deref() != Some(&found.state.id)) => {
-                    self.made(step, found.state, records)
-                }
-                _ => Ok(SettledStep::unchanged(SettledOutcome::Undone)),
-            };
+        is_started: bool,
+        unmade: &HashSet<Urn>,
+    ) -> Result<Answer, ApplicationError> {
+        if self.is_to_be_forgotten(step) {
+            return Ok(Answer::Deleted);
         }
-        let record = match step.operation {
-            Operation::DeleteReplaced => records.old_copies.get(&step.urn).or_else(|| records.live.get(&step.urn)),
-            _ => records.live.get(&step.urn),
+        let Some(provider) = self.ports.cloud.resource(&step.urn.type_token()) else {
+            return Ok(Answer::Nothing(SettledOutcome::Undone));
         };
-        let Some(record) = record else { return Ok(SettledStep::unchanged(SettledOutcome::Done)) };
+        let tags = tags(self.options, self.deployment);
+        let context = OperationContext { urn: step.urn.clone(), tags, gate: Arc::clone(&self.gate) };
+        let answer = if step.operation.creates() {
+            if needed_by(step).iter().any(|urn| unmade.contains(urn)) {
+                return Ok(Answer::Nothing(SettledOutcome::Undone));
+            }
+            let found = self.find(step, provider.as_ref(), &context).await;
+            found.map(|found| found.map_or(Answer::Nothing(SettledOutcome::Undone), Answer::Made))
+        } else {
+            self.read(step, is_started, provider.as_ref(), &context).await
+        };
+        answer.map_err(|error| ApplicationError::of_resource(&error, &step.urn))
+    }
+
+    /// What an open creation has made.
+    async fn find(
+        &self,
+        step: &PlannedStep,
+        provider: &dyn ResourceProvider,
+        context: &OperationContext,
+    ) -> Result<Option<ResourceState>, ProviderError> {
+        // An intent whose references lead nowhere can't have been carried out.
+        let Some(inputs) = self.resolve_identity(step) else { return Ok(None) };
+        let found = provider.find(context, &inputs).await?;
+        Ok(found.filter(|found| found.ours).map(|found| found.state).filter(|state| {
+            // A replacement is looked for under the new inputs; what is found may still be the old one.
+            let live = self.records.live.get(&step.urn).filter(|record| !record.pending_replacement);
+            let is_known = live.is_some_and(|record| record.id.as_ref() == Some(&state.id));
+            !is_known && !self.records.is_taken(&step.urn, &state.id)
+        }))
+    }
+
+    async fn read(
+        &self,
+        step: &PlannedStep,
+        is_started: bool,
+        provider: &dyn ResourceProvider,
+        context: &OperationContext,
+    ) -> Result<Answer, ProviderError> {
+        let record = match step.operation {
+            Operation::Update => self.records.live.get(&step.urn),
+            _ => self.records.deleted_by(step),
+        };
+        // A deletion that was recorded after all, or an earlier try at settling it got this far.
+        let Some(record) = record else { return Ok(Answer::Nothing(SettledOutcome::Done)) };
         let id = record.id.as_deref().unwrap_or_default();
-        let state = provider.read(&context, id, &record.inputs).await.map_err(failed)?;
-        match (state, step.operation.deletes()) {
-            (None, true) => Ok(SettledStep {
-                outcome: SettledOutcome::Done,
-                record: None,
-                change: Some(match step.operation {
-                    Operation::DeleteReplaced => {
-                        CheckpointChange::RemoveReplaced { urn: step.urn.clone(), id: step.id.clone() }
-                    }
-                    _ => CheckpointChange::Remove { urn: step.urn.clone() },
-                }),
-            }),
-            (Some(_), true) => Ok(SettledStep::unchanged(SettledOutcome::Undone)),
-            (None, false) => Ok(SettledStep {
-                outcome: SettledOutcome::Undone,
-                record: None,
-                change: Some(CheckpointChange::Gone { urn: step.urn.clone() }),
-            }),
-            (Some(state), false) => {
+        let state = provider.read(context, id, &record.inputs).await?;
+        let is_deletion = step.operation.deletes();
+        Ok(match state {
+            None if is_deletion => Answer::Deleted,
+            // An update that finds nothing to change makes it anew.
+            None => match self.find(step, provider, context).await? {
+                Some(state) => Answer::Changed(Arc::clone(record), state),
+                None => Answer::Gone(Arc::clone(record)),
+            },
+            Some(state) if (is_deletion || !is_started) && is_as_recorded(record, &state) => {
+                Answer::Nothing(SettledOutcome::Undone)
+            }
+            Some(_) if record.pending_deletion => Answer::Nothing(SettledOutcome::Undone),
+            Some(state) => Answer::Changed(Arc::clone(record), state),
+        })
+    }
+
+    /// The identifying inputs of a step, when all that they refer to is known.
+    fn resolve_identity(&self, step: &PlannedStep) -> Option<PropertyMap> {
+        let inputs = intent::decode(&step.identity)?;
+        let resolved = inputs.resolve(&mut |reference| match self.records.live.get(&reference.urn) {
+            Some(record) => output_of(record, &reference.path),
+            None => Resolved::Unknown,
+        });
+        resolved.ok().filter(|inputs| !inputs.values().any(Value::contains_unknown))
+    }
+
+    /// Records what the cloud said.
+    fn take(&mut self, step: &PlannedStep, answer: Answer) -> Result<SettledOutcome, ApplicationError> {
+        let urn = step.urn.clone();
+        match answer {
+            Answer::Nothing(outcome) => Ok(outcome),
+            Answer::Made(state) => {
+                self.made(step, state)?;
+                Ok(SettledOutcome::Done)
+            }
+            Answer::Changed(record, state) => {
                 let record = ResourceRecord {
-                    inputs: state.inputs,
-                    outputs: state.outputs,
-                    init_errors: vec![format!("the update by {} was cut off", self.deployment)],
-                    ..ResourceRecord::clone(record)
+                    id: Some(state.id),
+                    inputs: like_before(&record.inputs, state.inputs),
+                    outputs: like_before(&record.outputs, state.outputs),
+                    init_errors: vec![format!("the {} by {} was cut off", step.operation.as_str(), self.deployment)],
+                    ..ResourceRecord::clone(&record)
                 };
-                self.put(step, record, SettledOutcome::Partial)
+                self.put(record)?;
+                Ok(SettledOutcome::Partial)
+            }
+            Answer::Gone(record) => {
+                self.gone(&record);
+                Ok(SettledOutcome::Undone)
+            }
+            Answer::Deleted => {
+                if step.operation == Operation::DeleteReplaced {
+                    self.deleted_copy(step);
+                    self.changes.push(CheckpointChange::RemoveReplaced { urn, id: step.id.clone() });
+                } else {
+                    self.removed.insert(urn);
+                }
+                Ok(SettledOutcome::Done)
             }
         }
     }
 
-    fn made(
-        &self,
-        step: &PlannedStep,
-        state: ResourceState,
-        records: &Records,
-    ) -> Result<SettledStep, ApplicationError> {
+    fn deleted_copy(&mut self, step: &PlannedStep) {
+        let records = &mut self.records;
+        match records.old_copies.iter().position(|copy| copy.urn == step.urn && copy.id == step.id) {
+            Some(copy) => drop(records.old_copies.remove(copy)),
+            None => {
+                if let Some(record) = records.live.get_mut(&step.urn) {
+                    *record = Arc::new(ResourceRecord { pending_replacement: true, ..ResourceRecord::clone(record) });
+                }
+            }
+        }
+    }
+
+    /// Takes what was deleted out of the state. What others still refer to stays there until they are gone, marked as absent:
+    /// a state in which references lead nowhere isn't sound.
+    fn remove_deleted(&mut self) -> Result<(), ApplicationError> {
+        let mut removed = std::mem::take(&mut self.removed);
+        loop {
+            let records = self.records.live.values().filter(|record| !removed.contains(&record.urn));
+            let stays: HashSet<Urn> = records
+                .chain(&self.records.old_copies)
+                .flat_map(|record| record.parent.iter().chain(&record.dependencies))
+                .filter(|urn| removed.contains(urn))
+                .cloned()
+                .collect();
+            if stays.is_empty() {
+                break;
+            }
+            for urn in stays {
+                removed.remove(&urn);
+                if let Some(record) = self.records.live.get(&urn).filter(|record| !record.pending_replacement).cloned()
+                {
+                    self.gone(&record);
+                }
+            }
+        }
+        let mut removed: Vec<Urn> = removed.into_iter().collect();
+        removed.sort_unstable();
+        for urn in removed {
+            self.records.live.remove(&urn);
+            self.changes.push(CheckpointChange::Remove { urn });
+        }
+        Ok(())
+    }
+
+    fn made(&mut self, step: &PlannedStep, state: ResourceState) -> Result<(), ApplicationError> {
+        if let Some(parent) = &step.parent {
+            self.record_group(parent)?;
+        }
         let now = rfc3339(self.ports.clock.now_ms());
         let mut record = ResourceRecord::new(step.urn.clone(), true);
         record.id = Some(state.id);
-        record.inputs = state.inputs;
-        record.outputs = state.outputs;
-        record.provider.clone_from(&records.provider);
+        record.inputs = hide_named(&step.secret_inputs, state.inputs);
+        record.outputs = hide_named(&step.secret_inputs, state.outputs);
+        record.provider.clone_from(&self.records.provider);
         record.created = Some(now.clone());
         record.modified = Some(now);
-        // What it depends on is known from its intent; the next deployment writes the rest.
-        if let Some(inputs) = intent::decode(&step.identity) {
-            inputs.for_each_reference(&mut |reference| {
-                if !record.dependencies.contains(&reference.urn) {
-                    record.dependencies.push(reference.urn.clone());
-                }
-            });
+        record.parent = step.parent.clone().filter(|parent| self.records.live.contains_key(parent));
+        record.property_dependencies = self.recorded_references(step);
+        for urn in record.property_dependencies.iter().flat_map(|(_, urns)| urns).chain(&step.dependencies) {
+            if self.records.live.contains_key(urn) && !record.dependencies.contains(urn) {
+                record.dependencies.push(urn.clone());
+            }
         }
-        record.parent = step.parent.clone().filter(|parent| records.live.contains_key(parent));
         record.init_errors = vec![format!("its creation by {} was cut off", self.deployment)];
-        self.put(step, record, SettledOutcome::Done)
+        let replaces = self.records.live.get(&step.urn).filter(|record| !record.pending_replacement).cloned();
+        let image = self.stack.encode(&record)?;
+        let urn = step.urn.clone();
+        self.changes.push(match (step.operation, replaces) {
+            (Operation::CreateReplacement, Some(old)) => {
+                let old = ResourceRecord { pending_deletion: true, ..ResourceRecord::clone(&old) };
+                self.records.old_copies.push(Arc::new(old));
+                CheckpointChange::PutReplacement { urn, image }
+            }
+            _ => CheckpointChange::Put { urn, image },
+        });
+        self.records.live.insert(step.urn.clone(), Arc::new(record));
+        Ok(())
     }
 
-    fn put(
-        &self,
-        step: &PlannedStep,
-        record: ResourceRecord,
-        outcome: SettledOutcome,
-    ) -> Result<SettledStep, ApplicationError> {
-        let image = self.stack.encode(&record).map_err(ApplicationError::from)?;
-        let urn = step.urn.clone();
-        let change = match step.operation {
-            Operation::CreateReplacement => CheckpointChange::PutReplacement { urn, image },
-            _ => CheckpointChange::Put { urn, image },
-        };
-        Ok(SettledStep { outcome, record: Some(record), change: Some(change) })
+    /// The resources that each identifying input refers to.
+    fn recorded_references(&self, step: &PlannedStep) -> Vec<(String, Vec<Urn>)> {
+        let inputs = intent::decode(&step.identity).unwrap_or_default();
+        let references = inputs.iter().map(|(name, value)| {
+            let mut urns = records::references_of(value);
+            urns.retain(|urn| self.records.live.contains_key(urn));
+            (name.to_owned(), urns)
+        });
+        references.collect()
     }
+
+    fn put(&mut self, record: ResourceRecord) -> Result<(), ApplicationError> {
+        let (urn, image) = (record.urn.clone(), self.stack.encode(&record)?);
+        self.records.live.insert(urn.clone(), Arc::new(record));
+        self.changes.push(CheckpointChange::Put { urn, image });
+        Ok(())
+    }
+
+    /// What isn't there any more stays in the state, since others may refer to it, and waits to be made again.
+    fn gone(&mut self, record: &ResourceRecord) {
+        let urn = record.urn.clone();
+        let record = ResourceRecord { pending_replacement: true, ..record.clone() };
+        self.records.live.insert(urn.clone(), Arc::new(record));
+        self.changes.push(CheckpointChange::Gone { urn });
+    }
+
+    /// Records a group, and what it belongs to, before something that belongs to it: a part must not be without its whole.
+    fn record_group(&mut self, urn: &Urn) -> Result<(), ApplicationError> {
+        if self.records.live.contains_key(urn) {
+            return Ok(());
+        }
+        let Some(step) = self.groups.remove(urn) else { return Ok(()) };
+        if let Some(parent) = &step.parent {
+            self.record_group(parent)?;
+        }
+        let mut record = ResourceRecord::new(urn.clone(), false);
+        record.parent = step.parent.filter(|parent| self.records.live.contains_key(parent));
+        let now = rfc3339(self.ports.clock.now_ms());
+        (record.created, record.modified) = (Some(now.clone()), Some(now));
+        self.put(record)
+    }
+
+    /// Marks the components that were to be asked for their health and weren't, so that the next deployment asks them.
+    fn mark_unchecked(&mut self, events: &[crate::domain::event::DomainEvent]) -> Result<(), ApplicationError> {
+        let target = &self.options.target;
+        for component in health::unchecked(events.iter().map(|event| &event.event)) {
+            let urn = self.ports.cloud.component_urn(&target.project, &target.stack, component);
+            let Some(record) = self.records.live.get(&urn).filter(|record| record.init_errors.is_empty()) else {
+                continue;
+            };
+            let record = health::marked(record, &format!("{} was cut off before", self.deployment));
+            self.put(record)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the cloud shows a resource as the state records it.
+fn is_as_recorded(record: &ResourceRecord, state: &ResourceState) -> bool {
+    let same = |recorded: &PropertyMap, now: &PropertyMap| {
+        resource_graph::diff::same(&Value::Map(recorded.clone()), &Value::Map(now.clone()))
+    };
+    same(&record.inputs, &state.inputs) && same(&record.outputs, &state.outputs)
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use resource_graph::{DiffRules, Latencies, ResourceOptions, ResourceRecord, Urn};
 
-use super::apply::detail_of;
 use super::error::{ApplicationError, ErrorKind};
 use super::gate::DirectGate;
+use super::records::like_before;
 use super::request::{Options, Ports};
-use crate::ports::{CallGate, OperationContext, ProviderError, RecordedResource, ResourceTags};
+use crate::ports::{CallGate, OperationContext, RecordedResource, ResourceTags};
 
 /// Reads that may be under way at a time.
 const PARALLEL_READS: usize = 32;
@@ -69,8 +69,6 @@ async fn read_one(
     context: OperationContext,
 ) -> Result<Refreshed, ApplicationError> {
     let urn = record.urn().clone();
-    let failed =
-        |error: &ProviderError| ApplicationError { kind: ErrorKind::Failed, details: vec![detail_of(error, &urn)] };
     let before = record.to_record().map_err(|error| {
         ApplicationError::new(
             ErrorKind::Failed,
@@ -82,10 +80,11 @@ async fn read_one(
         return Ok(Refreshed { urn, record: Some(ResourceRecord::clone(&before)) });
     };
     let id = before.id.as_deref().unwrap_or_default();
-    let state = provider.read(&context, id, &before.inputs).await.map_err(|error| failed(&error))?;
+    let state = provider.read(&context, id, &before.inputs).await;
+    let state = state.map_err(|error| ApplicationError::of_resource(&error, &urn))?;
     let record = state.map(|state| ResourceRecord {
-        inputs: state.inputs,
-        outputs: state.outputs,
+        inputs: like_before(&before.inputs, state.inputs),
+        outputs: like_before(&before.outputs, state.outputs),
         ..ResourceRecord::clone(&before)
     });
     Ok(Refreshed { urn, record })

@@ -14,11 +14,13 @@ use crate::domain::event::DomainEvent;
 /// A resource of the state, decoded when it is asked for.
 pub type RecordedResource = Arc<dyn Recorded + Send + Sync>;
 
-/// A deployment that died: its events, as far as they were durable.
+/// A deployment that hasn't come to its end, or whose end left something open: its events, as far as they were durable.
 #[derive(Clone, Debug)]
 pub struct InterruptedDeployment {
     /// The events in order; at least the request.
     pub events: Vec<DomainEvent>,
+    /// Who is carrying it out, from where, since when; `None` when nobody is known to: it died, or left something open.
+    pub runner: Option<String>,
 }
 
 /// What the state says of a stack at one moment.
@@ -53,7 +55,8 @@ pub enum CheckpointChange {
         /// What it is.
         image: ResourceImage,
     },
-    /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted.
+    /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted. An old copy with the new
+    /// one's id was taken back, and is none any more.
     PutReplacement {
         /// Its name.
         urn: Urn,
@@ -196,6 +199,12 @@ pub trait LockedStack: Send + Sync {
     /// # Errors
     /// When one couldn't be written, or the lock was lost.
     async fn flush(&self) -> Result<(), StoreError>;
+
+    /// Why nothing that is appended will become durable any more, as soon as it is known: the lock is lost, or the journal
+    /// can't be written. Asked before each step, so that no more is begun. Never waits.
+    fn failure(&self) -> Option<StoreError> {
+        None
+    }
 
     /// Writes the checkpoint: the state as it was read, with `changes` applied and `creating` listed as pending operations.
     /// The lock is checked first.

@@ -1,4 +1,5 @@
-//! The fold of checkpoint changes over a state.
+//! The fold of checkpoint changes over a state. Folding the same changes again, over a state that holds them already, leaves
+//! it as it is: a process may die between the last checkpoint and the end of its journal.
 
 use resource_graph::Urn;
 use state::{Deployment, Editor, Json, Resource};
@@ -19,11 +20,14 @@ pub fn apply(deployment: &mut Deployment, changes: &[CheckpointChange]) -> Resul
         match change {
             CheckpointChange::Put { urn, image } => put(&mut editor, urn, resource_of(image)?),
             CheckpointChange::PutReplacement { urn, image } => {
-                let lives = editor.resource(urn).is_some_and(|resource| !resource.pending_replacement);
-                if lives {
+                let new = resource_of(image)?;
+                // An old copy of the same id was taken back; a live one of it is the new one already.
+                editor.remove_leftover(urn, new.id.as_deref());
+                let lives = |old: &Resource| !old.pending_replacement && old.id != new.id;
+                if editor.resource(urn).is_some_and(lives) {
                     editor.mark_for_deletion(urn);
                 }
-                put(&mut editor, urn, resource_of(image)?);
+                put(&mut editor, urn, new);
             }
             CheckpointChange::RemoveReplaced { urn, id } => {
                 // Delete first, then create: what lives waits for its replacement.
@@ -67,4 +71,85 @@ pub fn resource_of(image: &ResourceImage) -> Result<Resource, StoreError> {
     };
     let json = Json::new(image.0.get()).map_err(|error| corrupt(error.to_string()))?;
     Resource::from_json(json).map_err(|error| corrupt(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use resource_graph::TypeToken;
+
+    use super::*;
+
+    fn urn() -> Urn {
+        Urn::new("dev", "shop", None, &TypeToken::new("a:b:C"), "x")
+    }
+
+    fn image(id: &str) -> ResourceImage {
+        let text = serde_json::json!({ "urn": urn(), "custom": true, "type": "a:b:C", "id": id }).to_string();
+        ResourceImage(serde_json::value::RawValue::from_string(text).unwrap().into())
+    }
+
+    fn put(id: &str) -> CheckpointChange {
+        CheckpointChange::Put { urn: urn(), image: image(id) }
+    }
+
+    fn replaced_by(id: &str) -> CheckpointChange {
+        CheckpointChange::PutReplacement { urn: urn(), image: image(id) }
+    }
+
+    fn without(id: &str) -> CheckpointChange {
+        CheckpointChange::RemoveReplaced { urn: urn(), id: Some(id.into()) }
+    }
+
+    /// Ids with their marks: `-` waits to be deleted, `?` waits for its replacement.
+    fn shown(deployment: &Deployment) -> Vec<String> {
+        let resources = deployment.resources.iter();
+        let shown = resources.map(|resource| {
+            let mark = if resource.delete {
+                "-"
+            } else if resource.pending_replacement {
+                "?"
+            } else {
+                ""
+            };
+            format!("{mark}{}", resource.id.as_deref().unwrap_or_default())
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn every_beginning_of_a_replacement_is_a_state_and_folds_twice_to_the_same() {
+        let sequences = [
+            // The new one first, also beside a copy that an earlier replacement left.
+            (vec![put("old")], vec![replaced_by("new"), without("old")], vec!["new -old", "new"]),
+            (
+                vec![put("older"), replaced_by("old")],
+                vec![replaced_by("new"), without("older"), without("old")],
+                vec!["new -old -older", "new -old", "new"],
+            ),
+            // An old copy that is taken back.
+            (
+                vec![put("first"), replaced_by("second")],
+                vec![replaced_by("first"), without("second")],
+                vec!["first -second", "first"],
+            ),
+            // The old one first, with another id and with the same.
+            (vec![put("old")], vec![without("old"), replaced_by("new")], vec!["?old", "new"]),
+            (vec![put("name")], vec![without("name"), replaced_by("name")], vec!["?name", "name"]),
+            (
+                vec![put("left"), replaced_by("old")],
+                vec![without("old"), replaced_by("new"), without("left")],
+                vec!["?old -left", "new -left", "new"],
+            ),
+        ];
+        for (before, changes, expected) in sequences {
+            for (count, expected) in (1..=changes.len()).zip(expected) {
+                let mut deployment = Deployment::default();
+                apply(&mut deployment, &before).unwrap();
+                apply(&mut deployment, &changes[..count]).unwrap();
+                assert_eq!(shown(&deployment).join(" "), expected, "{count} of {changes:?}");
+                apply(&mut deployment, &changes[..count]).unwrap();
+                assert_eq!(shown(&deployment).join(" "), expected, "{count} of {changes:?}, twice");
+            }
+        }
+    }
 }

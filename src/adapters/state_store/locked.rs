@@ -131,6 +131,13 @@ impl LockedStack for OpenStack {
         }
     }
 
+    fn failure(&self) -> Option<StoreError> {
+        let journal = self.writer().and_then(|journal| journal.failure());
+        // A lock that is in use at this moment is asked next time.
+        let lock = || self.lock.try_lock().ok()?.as_ref()?.known_loss();
+        journal.or_else(|| lock().map(Into::into)).map(|error| store_error(&error))
+    }
+
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {
         let (mut deployment, secrets, revision) = self.with_base(|base| {
             (Deployment::clone(&base.deployment), Arc::clone(&base.secrets), base.revision.clone())

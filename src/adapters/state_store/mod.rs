@@ -100,7 +100,7 @@ impl StateStore {
                 .events
                 .clone()
                 .filter(|events| !events.is_empty())
-                .map(|events| InterruptedDeployment { events }),
+                .map(|events| InterruptedDeployment { events, runner: None }),
         })
     }
 }
@@ -113,7 +113,13 @@ impl StackStore for StateStore {
 
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
         // The checkpoint and the journal are two files: a deployment that ends in between has moved the one into the other.
-        self.snapshot(&self.load().await?)
+        let mut snapshot = self.snapshot(&self.load().await?)?;
+        if let Some(interrupted) = &mut snapshot.interrupted {
+            let holder = self.store.live_holder(&self.id, &self.owner, &self.lock).await;
+            let holder = holder.map_err(|error| store_error(&error))?;
+            interrupted.runner = holder.map(|holder| holders(&[holder]));
+        }
+        Ok(snapshot)
     }
 
     async fn lock(
@@ -125,7 +131,7 @@ impl StackStore for StateStore {
         let at_once = LockOptions { timeout: None, ..self.lock.clone() };
         let lock = match self.store.lock(&self.id, &self.owner, &at_once).await {
             Err(state::Error::Locked(locked)) if !request.timeout.is_zero() => {
-                notices.notice(Notice::WaitingForLock { holder: holders(&locked) });
+                notices.notice(Notice::WaitingForLock { holder: holders(&locked.holders) });
                 let options = LockOptions { timeout: Some(request.timeout), ..self.lock.clone() };
                 self.store.lock(&self.id, &self.owner, &options).await
             }
@@ -188,8 +194,8 @@ fn history_entry(entry: &StateHistory) -> HistoryEntry {
     }
 }
 
-fn holders(locked: &state::Locked) -> String {
-    let holders = locked.holders.iter().map(|holder| {
+fn holders(holders: &[state::Holder]) -> String {
+    let holders = holders.iter().map(|holder| {
         let since = DateTime::to_rfc3339_opts(&holder.since, chrono::SecondsFormat::Secs, true);
         format!("{}@{} (pid {}) since {since}", holder.user, holder.host, holder.pid)
     });

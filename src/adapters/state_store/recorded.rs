@@ -58,8 +58,7 @@ impl Recorded for StateResource {
     }
 
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
-        let resource = self.resource();
-        resource.dependencies.iter().for_each(|urn| visit(urn.as_str()));
+        self.resource().dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 
     fn deleted_with(&self) -> Option<&str> {

@@ -97,8 +97,17 @@ fn status_text(status: &StackStatus, palette: Palette, verbose: bool) -> String 
     if let Some(deployment) = &status.interrupted {
         let _ = writeln!(
             text,
-            "{}: deployment {deployment} is running, or was cut off; `deploy` or `destroy` goes on from there",
+            "{}: deployment {deployment} was cut off; `deploy` or `destroy` goes on from there",
             palette.warning("open")
+        );
+    }
+    if let Some(running) = &status.running {
+        let _ = writeln!(
+            text,
+            "{}: deployment {} is under way, by {}",
+            palette.warning("running"),
+            running.deployment_id,
+            running.holder
         );
     }
     if let Some(last) = &status.last_deployment {

@@ -213,6 +213,8 @@ pub mod tests {
             parent: None,
             state_only: false,
             identity: serde_json::Value::Null,
+            dependencies: vec![],
+            secret_inputs: vec![],
             changes: vec![],
         }
     }
@@ -256,6 +258,7 @@ pub mod tests {
                 ],
                 changes,
                 lower_bound_ms: 900,
+                health_checks: vec![],
             },
             DeploymentEvent::StepStarted { saga_id: "d1".to_owned(), step: "apply".to_owned(), attempt: 1 },
             DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: role.clone() },

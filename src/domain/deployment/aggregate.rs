@@ -102,7 +102,7 @@ impl Deployment {
         self.phase
     }
 
-    /// What has been done so far.
+    /// What has been done so far; as the same count the resources that nothing was planned for, too.
     pub fn done(&self) -> ChangeCounts {
         self.done
     }
@@ -193,7 +193,8 @@ impl Deployment {
             }
             DeploymentEvent::ResourceOperationSucceeded { step, operation, .. } => {
                 self.advance(event, *step, *operation, StepPhase::Succeeded)?;
-                if self.steps.get(step).is_some_and(|(planned, _)| !planned.state_only) {
+                // What only the state knows isn't counted, as in plans.
+                if self.steps.get(step).is_some_and(|(step, _)| !step.state_only) {
                     self.done.count(*operation);
                 }
             }
@@ -279,9 +280,16 @@ mod tests {
             parent: None,
             state_only: false,
             identity: serde_json::Value::Null,
+            dependencies: vec![],
+            secret_inputs: vec![],
             changes: vec![],
         };
-        DeploymentEvent::DeploymentPlanned { steps: vec![step], changes: ChangeCounts::default(), lower_bound_ms: 0 }
+        DeploymentEvent::DeploymentPlanned {
+            steps: vec![step],
+            changes: ChangeCounts::default(),
+            lower_bound_ms: 0,
+            health_checks: vec![],
+        }
     }
 
     fn started() -> DeploymentEvent {

@@ -145,6 +145,14 @@ pub struct PlannedStep {
     /// `{"$output": {"urn", "path"}}` stands for an output of another resource and `{"$join": […]}` for a joined text.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub identity: serde_json::Value,
+    /// What it depends on beside its parent and what its identity refers to: so that it is recorded in full if the call that
+    /// makes it is cut off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub dependencies: Vec<Urn>,
+    /// The names of the inputs that are secret, which the cloud would show in the clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secret_inputs: Vec<String>,
     /// The names of the inputs that change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<String>,
@@ -271,6 +279,9 @@ pub enum DeploymentEvent {
         changes: ChangeCounts,
         /// The shortest time that quotas and dependencies allow, in milliseconds.
         lower_bound_ms: u64,
+        /// The components that are to be asked for their health before anything is removed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        health_checks: Vec<String>,
     },
     /// A step of the deployment's saga began.
     StepStarted {
@@ -310,7 +321,8 @@ pub enum DeploymentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resource: Option<ResourceImage>,
     },
-    /// A resource that needs no call was recorded: the root of the stack, the provider.
+    /// A resource was recorded without an operation on it: the root of the stack, the provider, a component that has to be
+    /// asked for its health again.
     ResourceRecorded {
         /// The resource.
         #[schemars(with = "String")]

@@ -95,6 +95,11 @@ impl JournalWriter {
         }
     }
 
+    /// Why nothing more becomes durable, when a write has failed.
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.get().map(|message| self.broken(message))
+    }
+
     fn broken(&self, message: &str) -> Error {
         JournalError::Broken { file: self.place.clone(), message: message.to_owned() }.into()
     }

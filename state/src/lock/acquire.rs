@@ -132,6 +132,17 @@ impl StackStore {
         pulumi::holders(&self.objects, id, &names).await
     }
 
+    /// Who holds a stack's lease at the moment, unless that is known to be dead. Takes nothing.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn live_holder(&self, id: &StackId, observer: &Owner, options: &LockOptions) -> Result<Option<Holder>> {
+        let Some((Lease { held: Some(held), .. }, _)) = read_lease(&self.objects, id).await? else { return Ok(None) };
+        let is_dead = held.dead(observer, &*options.processes, self.now()).is_some();
+        let url = self.objects.show_url(&pulumi::key(id, &held.lock));
+        Ok((!is_dead).then(|| held.holder(url)))
+    }
+
     /// Removes every lock of a stack, as `pulumi cancel` does, and frees the lease. A process that still runs notices
     /// before its next write and stops.
     ///

@@ -89,6 +89,11 @@ impl StackLock {
         self.shared.look().await
     }
 
+    /// Why the lock is lost, as far as it was noticed. Reads nothing.
+    pub fn known_loss(&self) -> Option<LockLost> {
+        self.shared.lost.borrow().clone()
+    }
+
     /// Waits until the lock is lost: a cancellation or takeover is noticed at the next heartbeat.
     pub async fn lost(&self) -> LockLost {
         let mut changes = self.shared.lost.subscribe();

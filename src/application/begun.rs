@@ -1,0 +1,453 @@
+//! A deployment that has begun: from its request in the journal to its end, whatever comes in between.
+//!
+//! From here on nothing is an error of the command: what goes wrong stands in the report, what was done stands in the state,
+//! and where the state can't be written, the journal stays open for the next command.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use resource_graph::{
+    Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, Scheduler, StepId,
+    StepResult, SystemClock, TypeToken, Urn,
+};
+
+use super::apply::{Applier, StepFailure};
+use super::dispatcher::Dispatcher;
+use super::error::{ApplicationError, ErrorKind};
+use super::execution::{StepExecutor, record_rest, unneeded};
+use super::health::{self, Checked};
+use super::planning::{self, Planned};
+use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
+use super::saga::{Saga, counts_of};
+use super::{intent, outputs, records};
+use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
+use crate::ports::clock::rfc3339;
+use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
+
+/// A deployment whose request is durable.
+pub(super) struct Begun<'a> {
+    pub saga: &'a Saga<'a>,
+    pub planned: Planned,
+    pub snapshot: &'a StackSnapshot,
+    pub dispatcher: Arc<Dispatcher>,
+    pub lower_bound_ms: u64,
+    /// The components that are to be asked for their health.
+    pub health_checks: Vec<String>,
+}
+
+/// What came of the plan.
+#[derive(Default)]
+struct Applied {
+    errors: Vec<ErrorDetail>,
+    stopped: bool,
+    /// What the stack shows now; only when everything that is wanted was made.
+    outputs: Option<PropertyMap>,
+    /// The components that answered well.
+    healthy: Vec<String>,
+    /// Why others didn't.
+    unhealthy: BTreeMap<String, String>,
+}
+
+impl Begun<'_> {
+    /// Carries the plan out.
+    pub async fn run(&self, recovered: Option<DeploymentEvent>, creating: &[ResourceImage]) -> DeploymentReport {
+        match self.carry_out(recovered, creating).await {
+            Ok(report) => report,
+            Err(error) => self.abort(error).await,
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        recovered: Option<DeploymentEvent>,
+        creating: &[ResourceImage],
+    ) -> Result<DeploymentReport, ApplicationError> {
+        let (ports, options, dispatcher) = (self.saga.ports, self.saga.options, &self.dispatcher);
+        let plan = &self.planned.plan;
+        let provider_reference = self.record_provider()?;
+        if let Some(event) = recovered {
+            dispatcher.dispatch(event)?;
+        }
+        self.record_drifts()?;
+        dispatcher.dispatch(DeploymentEvent::DeploymentPlanned {
+            steps: intent::of_plan(ports.cloud.as_ref(), plan),
+            changes: counts_of(plan),
+            lower_bound_ms: self.lower_bound_ms,
+            health_checks: self.health_checks.clone(),
+        })?;
+        // The intents are durable, in the journal and for other readers of the state, before anything is called.
+        dispatcher.flush().await?;
+        if !plan.is_empty() {
+            dispatcher.stack().checkpoint(&dispatcher.changes(), creating).await?;
+        }
+        let applier = Applier::new(
+            Arc::clone(&ports.cloud),
+            Arc::clone(dispatcher),
+            Arc::clone(&ports.clock),
+            ResourceTags {
+                project: options.target.project.clone(),
+                stack: options.target.stack.clone(),
+                deployment: dispatcher.deployment_id(),
+            },
+            provider_reference,
+            self.planned.records.clone(),
+        );
+        match self.apply(&applier).await? {
+            Some(applied) => self.conclude(applied).await,
+            None => Ok(self.stopped_at_once().await?),
+        }
+    }
+
+    /// Applies the plan and checks health before removals. `None`: stopped at once.
+    async fn apply(&self, applier: &Applier) -> Result<Option<Applied>, ApplicationError> {
+        let (ports, plan) = (self.saga.ports, &self.planned.plan);
+        let scheduler = Scheduler::new(Arc::new(SystemClock::new()), ports.cloud.quotas().into_iter().collect());
+        let executor = StepExecutor::new(applier, Arc::clone(&ports.calls));
+        let mut options = RunOptions {
+            parallelism: self.saga.options.parallelism,
+            phases: Phases::Make,
+            cancellation: self.saga.options.cancellation.clone(),
+            ..RunOptions::default()
+        };
+        self.begin("apply")?;
+        let made = scheduler.run(plan, &executor, &options).await;
+        let Some(mut applied) = taken(&made) else { return Ok(None) };
+        self.end("apply", &applied.errors)?;
+        if applied.errors.is_empty() && !applied.stopped {
+            match self.outputs(applier) {
+                Ok(outputs) => {
+                    self.check_health(&outputs, &mut applied).await?;
+                    applied.outputs = Some(outputs);
+                }
+                Err(error) => applied.errors.push(error),
+            }
+        }
+        let unneeded = unneeded(plan, &made);
+        let mut runs = vec![&made];
+        let removed;
+        let removals = plan.steps().iter().any(|step| step.phase == Phase::Remove);
+        if removals && applied.errors.is_empty() && !applied.stopped {
+            self.begin("clean-up")?;
+            options.phases = Phases::Remove;
+            options.done = done_steps(plan, &made);
+            options.done.extend(&unneeded);
+            removed = scheduler.run(plan, &executor, &options).await;
+            let Some(cleaned) = taken(&removed) else { return Ok(None) };
+            self.end("clean-up", &cleaned.errors)?;
+            applied.errors.extend(cleaned.errors);
+            applied.stopped |= cleaned.stopped;
+            runs.push(&removed);
+        }
+        record_rest(plan, &runs, &unneeded, applier)?;
+        self.mark_unchecked(&applied, &made, applier)?;
+        Ok(Some(applied))
+    }
+
+    async fn check_health(&self, outputs: &PropertyMap, applied: &mut Applied) -> Result<(), ApplicationError> {
+        let (ports, identity) = (self.saga.ports, &self.saga.identity);
+        let checks = health::due(ports, identity, self.saga.components, &self.health_checks, outputs);
+        if checks.is_empty() {
+            return Ok(());
+        }
+        self.begin("health-check")?;
+        match health::run(self.saga.ports, &self.saga.options.cancellation, checks, &self.dispatcher).await? {
+            None => applied.stopped = true,
+            Some(Checked { healthy, unhealthy }) => {
+                let errors: Vec<ErrorDetail> = unhealthy.iter().map(|(_, detail)| detail.clone()).collect();
+                self.end("health-check", &errors)?;
+                applied.errors.extend(errors);
+                applied.healthy = healthy;
+                applied.unhealthy = unhealthy.into_iter().map(|(name, detail)| (name, detail.message)).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks the components that changed and didn't answer well, or weren't asked: the next deployment asks them.
+    fn mark_unchecked(
+        &self,
+        applied: &Applied,
+        made: &RunReport<StepFailure>,
+        applier: &Applier,
+    ) -> Result<(), ApplicationError> {
+        let target = &self.saga.options.target;
+        for component in self.health_checks.iter().filter(|name| !applied.healthy.contains(name)) {
+            let group = self.saga.ports.cloud.component_urn(&target.project, &target.stack, component);
+            let before = self.live_record(&group)?;
+            let was_marked = before.as_ref().is_some_and(|record| !record.init_errors.is_empty());
+            let changed = self.planned.plan.steps().iter().any(|step| {
+                let parent = step.spec.as_ref().and_then(|spec| spec.options.parent.as_ref());
+                let outcome = made.outcome(step.id);
+                let is_done = matches!(outcome, Outcome::Succeeded(result) if *result != StepResult::BecameSame);
+                !step.free && parent == Some(&group) && is_done
+            });
+            let Some(record) = applier.record_of(&group).or(before).filter(|_| changed || was_marked) else { continue };
+            let otherwise = || format!("the deployment {} didn't get that far", self.dispatcher.deployment_id());
+            let why = applied.unhealthy.get(component).and_then(|message| message.lines().next());
+            let marked = health::marked(&record, &why.map_or_else(otherwise, str::to_owned));
+            self.record(&marked)?;
+        }
+        Ok(())
+    }
+
+    fn outputs(&self, applier: &Applier) -> Result<PropertyMap, ErrorDetail> {
+        let (wanted, options, snapshot) = (&self.saga.wanted, self.saga.options, self.snapshot);
+        if wanted.command == DeploymentCommand::Destroy {
+            return Ok(planning::outputs_after_destroy(options, snapshot));
+        }
+        let live = planning::live(&self.planned.records);
+        planning::outputs_after_deploy(wanted, options, snapshot, &mut |reference| match applier.lookup(reference) {
+            Resolved::Unknown => live
+                .get(&reference.urn)
+                .map_or(Resolved::Missing, |record| planning::recorded_output(record, &reference.path)),
+            known => known,
+        })
+        .map_err(|error| ErrorDetail {
+            code: "outputs".into(),
+            message: error.to_string(),
+            ..ErrorDetail::default()
+        })
+    }
+
+    /// All steps have ended: the deployment does, too.
+    async fn conclude(&self, mut applied: Applied) -> Result<DeploymentReport, ApplicationError> {
+        let dispatcher = &self.dispatcher;
+        let succeeded = applied.errors.is_empty() && !applied.stopped;
+        let mut shown = self.snapshot.outputs.clone();
+        // What is shown follows what is made, though something may be left to be removed.
+        let is_deploy = self.saga.wanted.command == DeploymentCommand::Deploy;
+        if let Some(outputs) = applied.outputs.take().filter(|_| is_deploy || succeeded) {
+            self.record_root(&outputs)?;
+            shown = outputs;
+        }
+        let (changes, calls) = (dispatcher.done(), self.saga.ports.calls.counts());
+        let duration_ms = self.saga.elapsed_ms();
+        let unknown = dispatcher.unknown();
+        let (result, event) = if succeeded {
+            let outputs = outputs::shown(&shown);
+            (DeploymentResult::Succeeded, DeploymentEvent::DeploymentCompleted { changes, calls, duration_ms, outputs })
+        } else if applied.stopped {
+            applied.errors.extend(stop_errors(&unknown));
+            let unknown = unknown.clone();
+            let event = DeploymentEvent::DeploymentInterrupted { changes, calls, duration_ms, unknown };
+            (DeploymentResult::Interrupted, event)
+        } else {
+            let errors = applied.errors.clone();
+            let is_well = applied.unhealthy.is_empty();
+            let result = if is_well { self.failure() } else { DeploymentResult::NeedsAttention };
+            (result, DeploymentEvent::DeploymentFailed { changes, calls, duration_ms, errors })
+        };
+        dispatcher.dispatch(event)?;
+        self.close(succeeded).await?;
+        Ok(self.report(result, &shown, applied.errors))
+    }
+
+    /// Makes the end durable. Each part comes only after the one before: a journal is put away only when all that it says is
+    /// in the checkpoint.
+    async fn close(&self, succeeded: bool) -> Result<(), ApplicationError> {
+        let (dispatcher, stack) = (&self.dispatcher, self.dispatcher.stack());
+        dispatcher.flush().await?;
+        stack.checkpoint(&dispatcher.changes(), &[]).await?;
+        let keep_open = !dispatcher.unknown().is_empty();
+        stack.finish(&self.history_entry(succeeded), keep_open).await?;
+        Ok(())
+    }
+
+    /// Steps were dropped while they ran: the journal stays open, and the next command settles what was under way.
+    async fn stopped_at_once(&self) -> Result<DeploymentReport, ApplicationError> {
+        let unknown = self.dispatcher.unknown();
+        self.dispatcher.dispatch(DeploymentEvent::DeploymentInterrupted {
+            changes: self.dispatcher.done(),
+            calls: self.saga.ports.calls.counts(),
+            duration_ms: self.saga.elapsed_ms(),
+            unknown: unknown.clone(),
+        })?;
+        let mut errors = stop_errors(&unknown);
+        if let Err(error) = self.dispatcher.flush().await {
+            errors.extend(ApplicationError::from(error).details);
+        }
+        Ok(self.report(DeploymentResult::Interrupted, &self.snapshot.outputs, errors))
+    }
+
+    /// Something of ours went wrong: the state can't be written, mostly. Ends the deployment as well as that allows.
+    async fn abort(&self, error: ApplicationError) -> DeploymentReport {
+        let result = self.failure();
+        let mut errors = error.details;
+        let event = DeploymentEvent::DeploymentFailed {
+            changes: self.dispatcher.done(),
+            calls: self.saga.ports.calls.counts(),
+            duration_ms: self.saga.elapsed_ms(),
+            errors: errors.clone(),
+        };
+        // One that has ended can't end again; only its end couldn't be written.
+        if self.dispatcher.dispatch(event).is_ok()
+            && let Err(error) = self.close(false).await
+        {
+            errors.extend(error.details.into_iter().filter(|detail| !errors.contains(detail)).collect::<Vec<_>>());
+        }
+        self.report(result, &self.snapshot.outputs, errors)
+    }
+
+    fn failure(&self) -> DeploymentResult {
+        if self.dispatcher.done().is_empty() && self.dispatcher.unknown().is_empty() {
+            DeploymentResult::Failed
+        } else {
+            DeploymentResult::NeedsAttention
+        }
+    }
+
+    fn record(&self, record: &ResourceRecord) -> Result<(), ApplicationError> {
+        let (urn, resource) = (record.urn.clone(), self.dispatcher.stack().encode(record)?);
+        Ok(self.dispatcher.dispatch(DeploymentEvent::ResourceRecorded { urn, resource })?)
+    }
+
+    fn live_record(&self, urn: &Urn) -> Result<Option<Arc<ResourceRecord>>, ApplicationError> {
+        let is_it = |record: &&RecordedResource| record.urn() == urn && !record.marks().pending_deletion;
+        let record = self.planned.records.iter().find(is_it).map(|record| record.to_record()).transpose();
+        record.map_err(|error| ApplicationError::new(ErrorKind::Failed, "state-unreadable", error.to_string()))
+    }
+
+    /// What was found otherwise than recorded.
+    fn record_drifts(&self) -> Result<(), ApplicationError> {
+        for drift in &self.planned.drifts {
+            let resource = drift.record.as_ref().map(|record| self.dispatcher.stack().encode(record)).transpose()?;
+            let (urn, properties) = (drift.urn.clone(), drift.properties.clone());
+            self.dispatcher.dispatch(DeploymentEvent::ResourceDrifted { urn, properties, resource })?;
+        }
+        Ok(())
+    }
+
+    /// The provider resource's reference; records the resource when the state lacks it.
+    fn record_provider(&self) -> Result<String, ApplicationError> {
+        let (ports, target) = (self.saga.ports, &self.saga.options.target);
+        let token = TypeToken::provider(&ports.cloud.provider().to_string());
+        let (name, inputs) = ports.cloud.provider_resource(&self.saga.identity);
+        // One that another program recorded, of another version perhaps, serves as well.
+        let known = self.planned.records.iter().find(|record| {
+            record.urn().type_token() == token && record.urn().name().starts_with("default") && record.id().is_some()
+        });
+        if let Some(known) = known {
+            return Ok(format!("{}::{}", known.urn(), known.id().unwrap_or_default()));
+        }
+        let urn = Urn::new(&target.stack, &target.project, None, &token, &name);
+        let id = ports.clock.fresh_uuid();
+        let reference = format!("{urn}::{id}");
+        if self.saga.wanted.command == DeploymentCommand::Deploy {
+            let mut record = ResourceRecord::new(urn, true);
+            record.outputs = inputs.clone();
+            record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
+            record.inputs = inputs;
+            record.id = Some(id);
+            let now = rfc3339(ports.clock.now_ms());
+            (record.created, record.modified) = (Some(now.clone()), Some(now));
+            self.record(&record)?;
+        }
+        Ok(reference)
+    }
+
+    /// The root resource carries what the stack shows. A destroyed stack has none any more.
+    fn record_root(&self, outputs: &PropertyMap) -> Result<(), ApplicationError> {
+        let target = &self.saga.options.target;
+        let urn = Urn::root(&target.stack, &target.project);
+        let is_destroy = self.saga.wanted.command == DeploymentCommand::Destroy;
+        let old = self.live_record(&urn)?;
+        let goes = self.planned.plan.steps_of(&urn).any(|step| step.operation == resource_graph::Operation::Delete);
+        if goes || is_destroy && old.is_none() {
+            return Ok(());
+        }
+        let now = rfc3339(self.saga.ports.clock.now_ms());
+        let mut record = old.as_deref().cloned().unwrap_or_else(|| ResourceRecord {
+            created: Some(now.clone()),
+            modified: Some(now.clone()),
+            ..ResourceRecord::new(urn, false)
+        });
+        record.outputs = outputs.clone();
+        if old.as_deref().is_some_and(|old| records::same_but_for_times(old, &record)) {
+            return Ok(());
+        }
+        record.modified = Some(now);
+        self.record(&record)
+    }
+
+    fn begin(&self, step: &str) -> Result<(), ApplicationError> {
+        let (saga_id, step) = (self.dispatcher.deployment_id(), step.to_owned());
+        Ok(self.dispatcher.dispatch(DeploymentEvent::StepStarted { saga_id, step, attempt: 1 })?)
+    }
+
+    fn end(&self, step: &str, errors: &[ErrorDetail]) -> Result<(), ApplicationError> {
+        let (saga_id, step) = (self.dispatcher.deployment_id(), step.to_owned());
+        Ok(self.dispatcher.dispatch(match errors.first() {
+            None => DeploymentEvent::StepCompleted { saga_id, step },
+            Some(first) => DeploymentEvent::StepFailed { saga_id, step, attempt: 1, error: first.message.clone() },
+        })?)
+    }
+
+    fn report(&self, result: DeploymentResult, shown: &PropertyMap, errors: Vec<ErrorDetail>) -> DeploymentReport {
+        DeploymentReport {
+            schema_version: SCHEMA_VERSION,
+            command: self.saga.wanted.command.as_str().to_owned(),
+            project: self.saga.options.target.project.clone(),
+            stack: self.saga.options.target.stack.clone(),
+            result,
+            deployment_id: Some(self.dispatcher.deployment_id()),
+            changes: self.dispatcher.done(),
+            calls: self.saga.ports.calls.counts(),
+            duration_ms: self.saga.elapsed_ms(),
+            lower_bound_ms: self.lower_bound_ms,
+            outputs: outputs::shown(shown),
+            errors,
+        }
+    }
+
+    fn history_entry(&self, succeeded: bool) -> HistoryEntry {
+        let kind = match self.saga.wanted.command {
+            DeploymentCommand::Deploy => "update",
+            DeploymentCommand::Destroy => "destroy",
+        };
+        HistoryEntry {
+            deployment_id: self.dispatcher.deployment_id(),
+            kind: kind.to_owned(),
+            succeeded,
+            started: self.saga.started_ms / 1000,
+            ended: self.saga.ports.clock.now_ms() / 1000,
+            message: self.saga.options.message.clone(),
+            environment: self.saga.options.source.clone(),
+            changes: self.dispatcher.done(),
+        }
+    }
+}
+
+/// What a run came to; `None` when steps were dropped while they ran. What fails many steps alike is told once.
+fn taken(run: &RunReport<StepFailure>) -> Option<Applied> {
+    if run.steps.iter().any(|step| matches!(step.outcome, Outcome::Interrupted)) {
+        return None;
+    }
+    let mut applied = Applied { stopped: run.cancelled, ..Applied::default() };
+    for (_, failure) in run.failures() {
+        if !applied.errors.contains(&failure.0) {
+            applied.errors.push(failure.0.clone());
+        }
+    }
+    Some(applied)
+}
+
+fn done_steps(plan: &Plan, run: &RunReport<StepFailure>) -> HashSet<StepId> {
+    let steps = plan.steps().iter().map(|step| step.id);
+    steps.filter(|id| plan.step(*id).phase == Phase::Make && run.outcome(*id).is_done()).collect()
+}
+
+fn stop_errors(unknown: &[String]) -> Vec<ErrorDetail> {
+    let mut errors = vec![ErrorDetail {
+        code: "interrupted".into(),
+        message: "the deployment was stopped before it was done".into(),
+        hint: Some("run the command again: it goes on from here".into()),
+        ..ErrorDetail::default()
+    }];
+    errors.extend(unknown.iter().map(|urn| ErrorDetail {
+        urn: Some(urn.clone()),
+        code: "outcome-unknown".into(),
+        message: "its operation was cut off; whether it took effect isn't known".into(),
+        hint: Some("the next command on this stack looks it up".into()),
+    }));
+    errors
+}

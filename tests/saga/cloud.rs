@@ -1,0 +1,475 @@
+//! The simulated cloud: what is in it, how its calls behave, and the port on top of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+use semantest_iac::domain::provider::Provider;
+use semantest_iac::ports::{
+    Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, OperationContext, ProviderError,
+    ProviderErrorKind, ResourceProvider, ResourceState,
+};
+
+use crate::faults::{Act, Kind, Moment, Script};
+use crate::kinds::{self, Identity, SimulatedType};
+use crate::program::{self, Program};
+use crate::store::MemoryStore;
+
+/// Whose a resource is, as its tags say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tags {
+    pub stack: String,
+    pub urn: Urn,
+    pub deployment: String,
+}
+
+/// A resource in the cloud.
+#[derive(Clone, Debug)]
+pub struct Object {
+    pub kind: &'static SimulatedType,
+    pub id: String,
+    pub inputs: PropertyMap,
+    pub tags: Option<Tags>,
+    pub version: u32,
+    pub published: bool,
+    /// Counts creations, so that the newest is known.
+    pub number: u64,
+}
+
+impl Object {
+    /// Inputs as a reading shows them. One whose change wasn't published shows it.
+    pub fn shown_inputs(&self) -> PropertyMap {
+        let mut inputs = self.inputs.clone();
+        if self.kind.publishes && !self.published {
+            inputs.insert("published", false);
+        }
+        inputs
+    }
+
+    pub fn outputs(&self) -> PropertyMap {
+        let mut outputs = self.inputs.clone();
+        let short = self.kind.info.token.rsplit(':').next().unwrap_or_default().to_lowercase();
+        outputs.insert("arn", format!("arn:sim:{short}/{}", self.id));
+        if self.kind.publishes {
+            outputs.insert("version", self.version.to_string());
+        }
+        if self.kind.info.token == kinds::API {
+            outputs.insert("endpoint", format!("https://{}.sim.test", self.id));
+        }
+        outputs
+    }
+
+    fn state(&self) -> ResourceState {
+        ResourceState { id: self.id.clone(), inputs: self.shown_inputs(), outputs: self.outputs() }
+    }
+
+    fn text(&self, input: &str) -> &str {
+        self.inputs.string(input).unwrap_or_default()
+    }
+}
+
+#[derive(Default)]
+struct World {
+    objects: BTreeMap<(&'static str, String), Object>,
+    created: u64,
+}
+
+impl World {
+    fn of(&self, token: &'static str, id: &str) -> Option<&Object> {
+        self.objects.get(&(token, id.to_owned()))
+    }
+
+    /// What belongs to an object.
+    fn parts(&self, whole: &Object) -> Vec<(&'static str, String)> {
+        let parts = self.objects.iter().filter(|(_, part)| {
+            part.kind
+                .belongs
+                .is_some_and(|(input, token)| token == whole.kind.info.token && part.text(input) == whole.id)
+        });
+        parts.map(|(key, _)| key.clone()).collect()
+    }
+
+    fn whole_of(&self, kind: &SimulatedType, inputs: &PropertyMap) -> Option<&Object> {
+        let (input, token) = kind.belongs?;
+        self.of(token, inputs.string(input)?)
+    }
+
+    fn remove(&mut self, key: &(&'static str, String)) {
+        if let Some(object) = self.objects.remove(key) {
+            for part in self.parts(&object) {
+                self.remove(&part);
+            }
+        }
+    }
+}
+
+/// The simulated cloud.
+pub struct SimulatedCloud {
+    world: Mutex<World>,
+    program: Mutex<Program>,
+    pub script: Arc<Script>,
+    /// Where intents are looked up; `None` when the state is on a disk.
+    store: Option<Arc<MemoryStore>>,
+    broken_laws: Mutex<Vec<String>>,
+}
+
+impl SimulatedCloud {
+    pub fn new(script: Arc<Script>, store: Option<Arc<MemoryStore>>) -> Self {
+        Self { world: Mutex::default(), program: Mutex::default(), script, store, broken_laws: Mutex::default() }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets what the configuration asks for from now on.
+    pub fn wants(&self, program: &Program) {
+        *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program.clone();
+    }
+
+    /// Everything that is there, in order.
+    pub fn objects(&self) -> Vec<Object> {
+        self.world().objects.values().cloned().collect()
+    }
+
+    /// Rules of conduct that were broken.
+    pub fn broken_laws(&self) -> Vec<String> {
+        self.broken_laws.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes a property behind everybody's back.
+    pub fn meddle(&self, token: &'static str, input: &str, value: impl Into<Value>) {
+        let mut world = self.world();
+        let object = world.objects.values_mut().find(|object| object.kind.info.token == token).expect("an object");
+        object.inputs.insert(input, value);
+    }
+
+    /// Deletes one of a type, and what belongs to it, behind everybody's back.
+    pub fn lose(&self, token: &'static str) {
+        let mut world = self.world();
+        let key = world.objects.keys().find(|(kind, _)| *kind == token).cloned().expect("an object");
+        world.remove(&key);
+    }
+
+    /// Puts something there that isn't ours.
+    pub fn plant(&self, token: &'static str, id: &str, inputs: PropertyMap) {
+        let kind = kinds::of_token(token).expect("a known type");
+        let object = Object { kind, id: id.to_owned(), inputs, tags: None, version: 1, published: true, number: 0 };
+        self.world().objects.insert((token, id.to_owned()), object);
+    }
+
+    /// One call: waits for its turn and a little while, passes the script, takes effect, passes the script again.
+    async fn call<T>(
+        &self,
+        context: &OperationContext,
+        kind: CallKind,
+        what: &str,
+        effect: impl FnOnce(&mut World) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let permit = context.gate.acquire("sim", kind).await?;
+        let label = format!("{what} {}", context.urn.name());
+        let at = self.script.enter(if kind == CallKind::Write { Kind::Write } else { Kind::Read }, label.clone());
+        // Calls take different times, so that they overlap.
+        for _ in 0..(context.urn.as_str().len() * 7 + at) % 5 {
+            tokio::task::yield_now().await;
+        }
+        let is_intended = || self.store.as_ref().is_none_or(|store| store.has_durable_intent(&context.urn));
+        if kind == CallKind::Write && !is_intended() {
+            self.broken_laws
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(format!("{label} was called before its intent was durable"));
+        }
+        let failed = |act: Option<Act>| match act {
+            Some(Act::Fail(kind)) => Some(ProviderError::new(kind, format!("{label} failed by the script"))),
+            Some(Act::LoseLock) => {
+                self.store.iter().for_each(|store| store.lock_by_another());
+                None
+            }
+            _ => None,
+        };
+        if let Some(error) = failed(self.script.meet(at, Moment::Before).await) {
+            return Err(error);
+        }
+        let result = effect(&mut self.world());
+        tokio::task::yield_now().await;
+        if let Some(error) = failed(self.script.meet(at, Moment::After).await) {
+            return Err(error);
+        }
+        drop(permit);
+        result
+    }
+}
+
+fn error(kind: ProviderErrorKind, message: String) -> ProviderError {
+    ProviderError::new(kind, message)
+}
+
+/// Values as the cloud keeps them: it knows no secrets.
+fn exposed(inputs: &PropertyMap) -> PropertyMap {
+    inputs.iter().map(|(name, value)| (name, expose(value))).collect()
+}
+
+fn expose(value: &Value) -> Value {
+    match value.exposed() {
+        Value::List(list) => Value::List(list.iter().map(expose).collect()),
+        Value::Map(map) => Value::Map(exposed(map)),
+        value => value.clone(),
+    }
+}
+
+impl ResourceTypes for SimulatedCloud {
+    fn info(&self, token: &TypeToken) -> Option<&ResourceTypeInfo> {
+        kinds::of_token(token.as_str()).map(|kind| &kind.info)
+    }
+}
+
+/// The port; a type of its own, since providers hold the cloud.
+pub struct CloudPort(pub Arc<SimulatedCloud>);
+
+impl ResourceTypes for CloudPort {
+    fn info(&self, token: &TypeToken) -> Option<&ResourceTypeInfo> {
+        self.0.info(token)
+    }
+}
+
+#[async_trait]
+impl Cloud for CloudPort {
+    fn provider(&self) -> Provider {
+        Provider::Aws
+    }
+
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        BTreeMap::new()
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        let at = self.0.script.enter(Kind::Read, "identity".into());
+        for moment in [Moment::Before, Moment::After] {
+            if let Some(Act::Fail(kind)) = self.0.script.meet(at, moment).await {
+                return Err(error(kind, "identity failed by the script".into()));
+            }
+        }
+        Ok(CloudIdentity { account: "1".into(), principal: "arn:sim:user".into(), region: "here".into() })
+    }
+
+    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
+        let kind = kinds::of_token(token.as_str())?;
+        Some(Arc::new(SimulatedProvider { cloud: Arc::clone(&self.0), kind }))
+    }
+
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        let names: Vec<&str> =
+            request.components.iter().map(|deployment| deployment.component.name().as_str()).collect();
+        let program = self.0.program.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(program.blueprint(&names))
+    }
+
+    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
+        ("default_1".into(), [("region", identity.region.as_str())].into())
+    }
+
+    fn component_urn(&self, _project: &str, _stack: &str, component: &str) -> Urn {
+        program::component_urn(component)
+    }
+}
+
+struct SimulatedProvider {
+    cloud: Arc<SimulatedCloud>,
+    kind: &'static SimulatedType,
+}
+
+impl SimulatedProvider {
+    fn token(&self) -> &'static str {
+        self.kind.info.token
+    }
+
+    fn composed(inputs: &PropertyMap, names: &[&str]) -> String {
+        names.iter().map(|name| inputs.string(name).unwrap_or_default()).collect::<Vec<_>>().join("/")
+    }
+
+    /// What has the same natural key or name, of this type.
+    fn same<'w>(&self, world: &'w World, inputs: &PropertyMap) -> Option<&'w Object> {
+        let mut all = world.objects.values().filter(|object| object.kind.info.token == self.token());
+        match self.kind.identity {
+            Identity::Generated => None,
+            Identity::Named => all.find(|object| object.text("name") == inputs.string("name").unwrap_or_default()),
+            Identity::Keyed { inputs: names, .. } | Identity::Composed(names) | Identity::Put(names) => {
+                all.find(|object| Self::composed(&object.inputs, names) == Self::composed(inputs, names))
+            }
+        }
+    }
+
+    fn refuse_without_whole(&self, world: &World, inputs: &PropertyMap) -> Result<(), ProviderError> {
+        if self.kind.belongs.is_some() && world.whole_of(self.kind, inputs).is_none() {
+            let message = format!("what the {} would belong to isn't there: {inputs:?}", self.token());
+            return Err(error(ProviderErrorKind::NotFound, message));
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, context: &OperationContext, id: &str) -> Result<(), ProviderError> {
+        let key = (self.token(), id.to_owned());
+        self.cloud
+            .call(context, CallKind::Write, "publish", |world| {
+                let object = world
+                    .objects
+                    .get_mut(&key)
+                    .ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{id} is gone")))?;
+                if !object.published {
+                    object.published = true;
+                    object.version += 1;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn state(&self, id: &str) -> Result<ResourceState, ProviderError> {
+        let world = self.cloud.world();
+        let object =
+            world.of(self.token(), id).ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{id} is gone")))?;
+        Ok(object.state())
+    }
+}
+
+#[async_trait]
+impl ResourceProvider for SimulatedProvider {
+    fn info(&self) -> &'static ResourceTypeInfo {
+        &self.kind.info
+    }
+
+    fn has_generated_id(&self) -> bool {
+        self.kind.has_generated_id()
+    }
+
+    fn identifying_inputs(&self) -> &'static [&'static str] {
+        self.kind.identifying()
+    }
+
+    async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
+        let id = self
+            .cloud
+            .call(context, CallKind::Write, "create", |world| {
+                self.refuse_without_whole(world, inputs)?;
+                let same = self.same(world, inputs).map(|object| object.id.clone());
+                let is_put = matches!(self.kind.identity, Identity::Put(_));
+                if let Some(id) = &same
+                    && !is_put
+                    && !matches!(self.kind.identity, Identity::Keyed { unique: false, .. })
+                {
+                    return Err(error(ProviderErrorKind::AlreadyExists, format!("{id} exists already")));
+                }
+                world.created += 1;
+                let id = match self.kind.identity {
+                    Identity::Named => inputs.string("name").unwrap_or_default().to_owned(),
+                    Identity::Generated | Identity::Keyed { .. } => format!("{:x}", 0xa000 + world.created),
+                    Identity::Composed(names) | Identity::Put(names) => Self::composed(inputs, names),
+                };
+                let tags = Tags {
+                    stack: context.tags.stack.clone(),
+                    urn: context.urn.clone(),
+                    deployment: context.tags.deployment.clone(),
+                };
+                let object = Object {
+                    kind: self.kind,
+                    id: id.clone(),
+                    inputs: exposed(inputs),
+                    tags: self.kind.is_tagged().then_some(tags),
+                    version: 0,
+                    published: false,
+                    number: world.created,
+                };
+                world.objects.insert((self.token(), id.clone()), object);
+                Ok(id)
+            })
+            .await?;
+        if self.kind.publishes {
+            self.publish(context, &id).await?;
+        }
+        self.state(&id)
+    }
+
+    async fn read(
+        &self,
+        context: &OperationContext,
+        id: &str,
+        _inputs: &PropertyMap,
+    ) -> Result<Option<ResourceState>, ProviderError> {
+        self.cloud
+            .call(context, CallKind::Read, "read", |world| Ok(world.of(self.token(), id).map(Object::state)))
+            .await
+    }
+
+    async fn update(
+        &self,
+        context: &OperationContext,
+        old: &ResourceState,
+        inputs: &PropertyMap,
+    ) -> Result<ResourceState, ProviderError> {
+        let key = (self.token(), old.id.clone());
+        self.cloud
+            .call(context, CallKind::Write, "update", |world| {
+                let object = world
+                    .objects
+                    .get_mut(&key)
+                    .ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{} is gone", key.1)))?;
+                let inputs = exposed(inputs);
+                object.published &= object.inputs == inputs;
+                object.inputs = inputs;
+                Ok(())
+            })
+            .await?;
+        if self.kind.publishes {
+            self.publish(context, &old.id).await?;
+        }
+        self.state(&old.id)
+    }
+
+    async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError> {
+        let key = (self.token(), old.id.clone());
+        self.cloud
+            .call(context, CallKind::Write, "delete", |world| {
+                let Some(object) = world.objects.get(&key) else { return Ok(()) };
+                let parts = world.parts(object);
+                if !self.kind.takes_along && !parts.is_empty() {
+                    let message = format!("{} is still used by {parts:?}", key.1);
+                    return Err(error(ProviderErrorKind::Refused, message));
+                }
+                world.remove(&key);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
+        self.cloud
+            .call(context, CallKind::Read, "find", |world| {
+                let is_ours = |tags: &Option<Tags>, whole: bool| {
+                    tags.as_ref()
+                        .is_some_and(|tags| tags.stack == context.tags.stack && (whole || tags.urn == context.urn))
+                };
+                let found = match self.kind.identity {
+                    Identity::Generated => world
+                        .objects
+                        .values()
+                        .filter(|object| object.kind.info.token == self.token() && is_ours(&object.tags, false))
+                        .max_by_key(|object| {
+                            let tags = object.tags.as_ref();
+                            (tags.is_some_and(|tags| tags.deployment == context.tags.deployment), object.number)
+                        }),
+                    _ => self.same(world, inputs),
+                };
+                Ok(found.map(|object| {
+                    let whole = world.whole_of(self.kind, &object.inputs);
+                    let ours = match whole {
+                        Some(whole) => is_ours(&whole.tags, true),
+                        None => is_ours(&object.tags, false),
+                    };
+                    Found { ours, state: object.state() }
+                }))
+            })
+            .await
+    }
+}

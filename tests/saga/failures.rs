@@ -1,0 +1,127 @@
+//! Every call to the cloud fails once, before and after its effect, in every way; one more command gets to the wanted state.
+
+use semantest_iac::application::DeploymentResult;
+use semantest_iac::ports::ProviderErrorKind;
+
+use crate::faults::{Act, Fault, Kind, Moment};
+use crate::kills::{finish, lab_with};
+use crate::lab::{Command, How};
+use crate::program::{Program, REST, RestApi};
+
+const KINDS: [ProviderErrorKind; 10] = [
+    ProviderErrorKind::NotFound,
+    ProviderErrorKind::AlreadyExists,
+    ProviderErrorKind::Refused,
+    ProviderErrorKind::Denied,
+    ProviderErrorKind::Conflict,
+    ProviderErrorKind::Throttled,
+    ProviderErrorKind::Unavailable,
+    ProviderErrorKind::Timeout,
+    ProviderErrorKind::Cancelled,
+    ProviderErrorKind::Internal,
+];
+
+/// Whether a cloud may answer so after it did what it was asked for: a refusal has no effect.
+fn may_follow_effect(kind: ProviderErrorKind) -> bool {
+    use ProviderErrorKind::{Cancelled, Conflict, Internal, Timeout, Unavailable};
+    matches!(kind, Conflict | Unavailable | Timeout | Cancelled | Internal)
+}
+
+/// Lets `command` fail at every call, then runs `next`.
+fn fail_everywhere(before: &[Program], command: &Command, next: &Command) {
+    let lab = lab_with(before);
+    lab.run(command, &How::default(), &[]).expect("it lives").expect("a report");
+    let points = lab.points();
+    let wants_other = format!("{command:?}") != format!("{next:?}");
+    let mut wrong = Vec::new();
+    for at in (0..points.len()).filter(|at| points[*at].kind != Kind::Store) {
+        for kind in KINDS {
+            for moment in [Moment::Before, Moment::After] {
+                // A cloud that refuses what it has done, or calls gone what it hasn't deleted, can only be got over by
+                // wanting the same again.
+                let lies = match moment {
+                    Moment::After => !may_follow_effect(kind),
+                    Moment::Before => kind == ProviderErrorKind::NotFound && points[at].label.starts_with("delete"),
+                };
+                if lies && (wants_other || moment == Moment::Before) {
+                    continue;
+                }
+                let lab = lab_with(before);
+                let what = format!("{kind:?} {moment:?} {at} ({})", points[at].label);
+                let fault = Fault { at, moment, act: Act::Fail(kind) };
+                let ended = lab.run(command, &How::default(), &[fault]).expect("it lives");
+                assert_eq!(lab.script.met(), 1, "{what}");
+                if let Ok(report) = &ended
+                    && report.result != DeploymentResult::Succeeded
+                {
+                    let is_open = lab.store.has_journal();
+                    // Nothing is left open but what nobody knows.
+                    if is_open && report.result == DeploymentResult::Failed {
+                        wrong.push(format!("{what}: the journal is open, but nothing is said to be changed"));
+                    }
+                    if report.errors.is_empty() {
+                        wrong.push(format!("{what}: no error is told"));
+                    }
+                }
+                wrong.extend(finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+}
+
+fn changed() -> RestApi {
+    RestApi {
+        memory: 512,
+        code: "c3",
+        role: "third-role",
+        architecture: "x86",
+        protocol: "websocket",
+        integration: "mock",
+        routes: &["PUT /", "$default"],
+        ..REST
+    }
+}
+
+/// A change without replacements.
+fn updated() -> RestApi {
+    RestApi { memory: 512, code: "c3", policy: "more", throttle: 99, routes: &["GET /", "PUT /", "$default"], ..REST }
+}
+
+#[test]
+fn a_first_deployment_that_failed_anywhere_is_finished_by_the_next() {
+    let command = Command::Deploy(REST.program());
+    fail_everywhere(&[], &command, &command);
+}
+
+#[test]
+fn a_first_deployment_that_failed_anywhere_can_be_destroyed() {
+    fail_everywhere(&[], &Command::Deploy(REST.program()), &Command::Destroy);
+}
+
+#[test]
+fn replacements_that_failed_anywhere_are_finished_by_the_next() {
+    let command = Command::Deploy(changed().program());
+    fail_everywhere(&[REST.program()], &command, &command);
+}
+
+#[test]
+fn replacements_that_failed_anywhere_can_be_taken_back() {
+    fail_everywhere(&[REST.program()], &Command::Deploy(changed().program()), &Command::Deploy(REST.program()));
+}
+
+#[test]
+fn updates_that_failed_anywhere_are_finished_by_the_next() {
+    let command = Command::Deploy(updated().program());
+    fail_everywhere(&[REST.program()], &command, &command);
+}
+
+#[test]
+fn updates_that_failed_anywhere_can_be_taken_back() {
+    fail_everywhere(&[REST.program()], &Command::Deploy(updated().program()), &Command::Deploy(REST.program()));
+}
+
+#[test]
+fn a_destruction_that_failed_anywhere_is_finished_by_the_next() {
+    fail_everywhere(&[REST.program()], &Command::Destroy, &Command::Destroy);
+}

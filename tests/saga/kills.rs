@@ -1,0 +1,164 @@
+//! The process dies at every call to the cloud and every access to the state; one more command gets to the wanted state.
+
+use semantest_iac::application::DeploymentResult;
+
+use crate::faults::{Act, Fault, Kind, Moment};
+use crate::lab::{Command, How, Lab};
+use crate::program::{Program, REST, RestApi};
+use crate::store::Tail;
+
+const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
+const TAILS: [Tail; 3] = [Tail::Lost, Tail::Kept(usize::MAX), Tail::Kept(3)];
+
+/// A lab after some deployments.
+pub fn lab_with(before: &[Program]) -> Lab {
+    let lab = Lab::default();
+    for program in before {
+        let report = lab.deploy(program);
+        assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
+    }
+    lab
+}
+
+/// Kills `command` at every point, then runs `next`, and collects what is wrong.
+fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
+    let lab = lab_with(before);
+    lab.run(command, &How::default(), &[]).expect("it lives").expect("a report");
+    let points = lab.points();
+    assert!(points.len() > 10);
+    let mut wrong = Vec::new();
+    for (at, point) in points.iter().enumerate() {
+        for moment in MOMENTS {
+            for tail in TAILS {
+                let lab = lab_with(before);
+                let died = lab.kill(command, &[Fault { at, moment, act: Act::Die }], tail).is_none();
+                assert!(died, "the run goes the same way each time");
+                let what = format!("killed {moment:?} {at} ({}), events {tail:?}", point.label);
+                wrong.extend(finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+}
+
+/// Runs a last command; what is wrong afterwards.
+pub fn finish(lab: &Lab, next: &Command) -> Vec<String> {
+    let report = match lab.run(next, &How::default(), &[]).expect("it lives") {
+        Ok(report) => report,
+        Err(error) => return vec![format!("the next command failed: {error}")],
+    };
+    if report.result != DeploymentResult::Succeeded {
+        return vec![format!("the next command ended as {:?}: {:?}", report.result, report.errors)];
+    }
+    match next {
+        Command::Deploy(program) => lab.faults_of(program),
+        Command::Destroy => {
+            let mut wrong = lab.differences();
+            wrong.extend(lab.records().iter().map(|record| format!("{} is still recorded", record.urn)));
+            wrong
+        }
+    }
+}
+
+fn changed() -> Program {
+    RestApi {
+        memory: 512,
+        code: "c3",
+        role: "third-role",
+        architecture: "x86",
+        protocol: "websocket",
+        integration: "mock",
+        routes: &["PUT /", "$default"],
+        ..REST
+    }
+    .program()
+}
+
+#[test]
+fn a_first_deployment_killed_anywhere_is_finished_by_the_next() {
+    let command = Command::Deploy(REST.program());
+    kill_everywhere(&[], &command, &command);
+}
+
+#[test]
+fn a_first_deployment_killed_anywhere_can_be_destroyed() {
+    kill_everywhere(&[], &Command::Deploy(REST.program()), &Command::Destroy);
+}
+
+#[test]
+fn a_change_killed_anywhere_is_finished_by_the_next() {
+    let command = Command::Deploy(changed());
+    kill_everywhere(&[REST.program()], &command, &command);
+}
+
+#[test]
+fn a_change_killed_anywhere_can_be_taken_back() {
+    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Deploy(REST.program()));
+}
+
+#[test]
+fn a_change_killed_anywhere_can_be_destroyed() {
+    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Destroy);
+}
+
+#[test]
+fn a_destruction_killed_anywhere_is_finished_by_the_next() {
+    kill_everywhere(&[REST.program()], &Command::Destroy, &Command::Destroy);
+}
+
+#[test]
+fn a_destruction_killed_anywhere_can_be_taken_back() {
+    kill_everywhere(&[REST.program()], &Command::Destroy, &Command::Deploy(REST.program()));
+}
+
+#[test]
+fn a_change_killed_anywhere_may_be_followed_by_another_one() {
+    // The component is gone from the configuration, and another one is there, when the next deployment runs.
+    let other = RestApi { name: "other", role: "other-role", ..REST };
+    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Deploy(other.program()));
+}
+
+/// Kills `command` at a point, then each next try of `next` at each of its points, then lets one live.
+fn kill_twice(before: &[Program], command: &Command, next: &Command) {
+    let probe = lab_with(before);
+    probe.run(command, &How::default(), &[]).expect("it lives").expect("a report");
+    let points = probe.points();
+    let mut wrong = Vec::new();
+    // Deaths right after something happened are those that leave the most open.
+    for at in (0..points.len()).filter(|at| points[*at].kind != Kind::Read) {
+        let first = || {
+            let lab = lab_with(before);
+            lab.kill(command, &[Fault { at, moment: Moment::After, act: Act::Die }], Tail::Lost);
+            lab
+        };
+        let probe = first();
+        let _ = probe.run(next, &How::default(), &[]).expect("it lives");
+        let again = probe.points();
+        // A third of the points of the second run each time: together they are all of them, many times over.
+        for at_again in (at % 3..again.len()).step_by(3) {
+            let lab = first();
+            lab.kill(next, &[Fault { at: at_again, moment: Moment::After, act: Act::Die }], Tail::Lost);
+            let what =
+                format!("killed after {at} ({}), then after {at_again} ({})", points[at].label, again[at_again].label);
+            wrong.extend(finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+}
+
+#[test]
+fn a_first_deployment_may_be_killed_twice() {
+    let command = Command::Deploy(REST.program());
+    kill_twice(&[], &command, &command);
+}
+
+#[test]
+fn a_change_may_be_killed_twice() {
+    let command = Command::Deploy(changed());
+    kill_twice(&[REST.program()], &command, &command);
+}
+
+#[test]
+fn a_destruction_may_be_killed_twice() {
+    kill_twice(&[REST.program()], &Command::Deploy(changed()), &Command::Destroy);
+}

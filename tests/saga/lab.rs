@@ -1,0 +1,438 @@
+//! A laboratory: one stack, one simulated cloud, and the commands on them, with faults where a test wants them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use resource_graph::{Archive, ArchiveSource, Cancellation, Latencies, PropertyMap, ResourceRecord, Urn};
+use semantest_iac::application::gate::CallCounter;
+use semantest_iac::application::planning::Drift;
+use semantest_iac::application::{
+    ApplicationError, Confirmation, DeployRequest, DeploymentReport, DestroyRequest, Options, Ports, Preview, Refresh,
+    StackTarget, deploy, destroy, preview,
+};
+use semantest_iac::domain::authentication::Authentication;
+use semantest_iac::domain::component::Component;
+use semantest_iac::domain::deployment::{DeploymentEvent, ErrorDetail};
+use semantest_iac::domain::environment::Environment;
+use semantest_iac::domain::event::DomainEvent;
+use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
+use semantest_iac::domain::gateway::ApiGateway;
+use semantest_iac::domain::health::HealthCheck;
+use semantest_iac::domain::logs::LogRetention;
+use semantest_iac::domain::names::ComponentName;
+use semantest_iac::domain::quantity::{Memory, Timeout};
+use semantest_iac::domain::runtime::Runtime;
+use semantest_iac::ports::latencies::LatencyStore;
+use semantest_iac::ports::{
+    EventHandler, HealthChecker, HealthProbe, HealthReport, Notice, NoticeHandler, PackagedCode, Packager, StackStore,
+    WallClock,
+};
+
+use crate::cloud::{CloudPort, SimulatedCloud};
+use crate::disk::{Disk, records};
+use crate::faults::{Fault, Point, Script};
+use crate::program::{self, Program};
+use crate::store::{MemoryStore, StorePort, Tail};
+
+#[derive(Default)]
+struct TestClock(AtomicU64);
+
+impl WallClock for TestClock {
+    fn now_ms(&self) -> i64 {
+        1_750_000_000_000 + i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
+    }
+
+    fn fresh_id(&self) -> String {
+        format!("{:09}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn fresh_uuid(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+struct TestPackager;
+
+#[async_trait]
+impl Packager for TestPackager {
+    async fn package(&self, component: &Component, _: &dyn NoticeHandler) -> Result<PackagedCode, ErrorDetail> {
+        let archive =
+            Archive { hash: Some("0".repeat(64)), source: ArchiveSource::Path(format!("{}.zip", component.name())) };
+        Ok(PackagedCode { archive, zipped_size: 1, handler: "index.handler".into(), environment: PropertyMap::new() })
+    }
+}
+
+/// Answers well but for the URLs in `ill`.
+#[derive(Default)]
+pub struct TestHealth {
+    pub is_ill: Mutex<bool>,
+    pub asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl HealthChecker for TestHealth {
+    async fn check(&self, probe: &HealthProbe) -> HealthReport {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(probe.url.clone());
+        let healthy = !*self.is_ill.lock().unwrap_or_else(PoisonError::into_inner);
+        HealthReport { healthy, attempts: 1, last_answer: "503".into(), duration: Duration::ZERO }
+    }
+}
+
+#[derive(Default)]
+pub struct Collected {
+    pub notices: Mutex<Vec<Notice>>,
+    pub events: Mutex<Vec<DomainEvent>>,
+}
+
+impl NoticeHandler for Collected {
+    fn notice(&self, notice: Notice) {
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+    }
+}
+
+impl EventHandler for Collected {
+    fn handle(&self, event: &DomainEvent) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
+    }
+}
+
+struct NoLatencies;
+
+impl LatencyStore for NoLatencies {
+    fn load(&self) -> Latencies {
+        Latencies::new()
+    }
+
+    fn save(&self, _: &Latencies) {}
+}
+
+struct Yes;
+
+#[async_trait]
+impl Confirmation for Yes {
+    async fn confirm(&self, _: &Preview<'_>) -> Result<bool, ApplicationError> {
+        Ok(true)
+    }
+}
+
+/// How a command ended.
+pub type Ended = Result<DeploymentReport, ApplicationError>;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Deploy(Program),
+    Destroy,
+}
+
+/// How to do it.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    pub components: Vec<String>,
+    pub targets: Vec<Urn>,
+    pub refresh: Refresh,
+}
+
+/// One stack and its cloud.
+pub struct Lab {
+    pub script: Arc<Script>,
+    pub store: Arc<MemoryStore>,
+    pub cloud: Arc<SimulatedCloud>,
+    pub health: Arc<TestHealth>,
+    pub collected: Arc<Collected>,
+    clock: Arc<TestClock>,
+    /// The state, where it isn't in memory.
+    disk: Option<Disk>,
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        let script = Arc::new(Script::default());
+        let store = Arc::new(MemoryStore::new(Arc::clone(&script)));
+        let cloud = Arc::new(SimulatedCloud::new(Arc::clone(&script), Some(Arc::clone(&store))));
+        Self {
+            script,
+            store,
+            cloud,
+            health: Arc::default(),
+            collected: Arc::default(),
+            clock: Arc::default(),
+            disk: None,
+        }
+    }
+}
+
+/// The runtime of one process.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
+}
+
+pub fn component(name: &str, checked: bool) -> Component {
+    let function = ServerlessFunction {
+        component: ComponentName::new(name).expect("a name"),
+        source: SourceFolder::new(std::path::Path::new("/nowhere"), name).expect("a folder"),
+        build: None,
+        start: Start::Handler("index.handler".parse().expect("a handler")),
+        runtime: Runtime::node_js(22),
+        memory: Memory::from_megabytes(128).expect("an amount"),
+        timeout: Timeout::from_seconds(3).expect("a time"),
+        environment: Environment::default(),
+    };
+    let gateway = ApiGateway::new(Vec::new(), true, Authentication::None, None, None).expect("a gateway");
+    let health = checked.then(|| HealthCheck {
+        path: "/health".parse().expect("a path"),
+        timeout: Timeout::from_seconds(3).expect("a time"),
+    });
+    Component::rest_api(function, gateway, health, LogRetention::Days(14)).expect("a component")
+}
+
+impl Lab {
+    /// A lab whose state is in a folder.
+    pub fn on_disk(disk: Disk) -> Self {
+        let mut lab = Self::default();
+        lab.cloud = Arc::new(SimulatedCloud::new(Arc::clone(&lab.script), None));
+        lab.disk = Some(disk);
+        lab
+    }
+
+    fn state(&self) -> Arc<dyn StackStore> {
+        match &self.disk {
+            Some(disk) => disk.store(),
+            None => Arc::new(StorePort(Arc::clone(&self.store))),
+        }
+    }
+
+    /// The resources that the state holds, journal included.
+    pub fn records(&self) -> Vec<ResourceRecord> {
+        match &self.disk {
+            Some(disk) => records(&self.wait(disk.store().read()).expect("a sound state")),
+            None => self.store.resources(),
+        }
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            cloud: Arc::new(CloudPort(Arc::clone(&self.cloud))),
+            store: self.state(),
+            packager: Arc::new(TestPackager),
+            health: Arc::clone(&self.health) as _,
+            clock: Arc::clone(&self.clock) as _,
+            latencies: Arc::new(NoLatencies),
+            notices: Arc::clone(&self.collected) as _,
+            calls: Arc::new(CallCounter::default()),
+            handlers: vec![Arc::clone(&self.collected) as _],
+        }
+    }
+
+    pub fn options(&self, how: &How) -> Options {
+        Options {
+            target: StackTarget {
+                project: program::PROJECT.into(),
+                environment: "test".into(),
+                stack: program::STACK.into(),
+            },
+            components: how.components.clone(),
+            targets: how.targets.clone(),
+            refresh: how.refresh,
+            parallelism: None,
+            lock_timeout: Duration::ZERO,
+            user: "tester".into(),
+            message: String::new(),
+            source: BTreeMap::new(),
+            correlation_id: None,
+            cancellation: Cancellation::new(),
+        }
+    }
+
+    fn components(program: &Program) -> Vec<Component> {
+        program.components.keys().map(|name| component(name, program.checked.contains(name))).collect()
+    }
+
+    /// Waits for a query.
+    pub fn wait<F: std::future::Future>(&self, query: F) -> F::Output {
+        runtime().block_on(query)
+    }
+
+    /// Runs a command; `None` when the process died.
+    pub fn run(&self, command: &Command, how: &How, faults: &[Fault]) -> Option<Ended> {
+        let options = self.options(how);
+        self.script.begin(faults, options.cancellation.clone());
+        self.collected.events.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let ports = self.ports();
+        let command = async {
+            match command {
+                Command::Deploy(program) => {
+                    self.cloud.wants(program);
+                    let request = DeployRequest { options, components: Self::components(program) };
+                    deploy(&ports, &request, &Yes).await
+                }
+                Command::Destroy => destroy(&ports, &DestroyRequest { options }, &Yes).await,
+            }
+        };
+        let runtime = runtime();
+        let ended = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                ended = command => Some(ended),
+                () = self.script.death() => None,
+            }
+        });
+        // Nothing of a dead process goes on.
+        drop(runtime);
+        if let (None, Some(disk)) = (&ended, &self.disk) {
+            disk.die();
+        }
+        ended
+    }
+
+    /// Runs a command that dies by its faults (if it gets that far), and loses what wasn't durable.
+    pub fn kill(&self, command: &Command, faults: &[Fault], tail: Tail) -> Option<Ended> {
+        let ended = self.run(command, &How::default(), faults);
+        if ended.is_none() {
+            self.store.crash(tail);
+        }
+        ended
+    }
+
+    pub fn deploy(&self, program: &Program) -> DeploymentReport {
+        self.deploy_with(program, &How::default())
+    }
+
+    pub fn deploy_with(&self, program: &Program, how: &How) -> DeploymentReport {
+        self.run(&Command::Deploy(program.clone()), how, &[]).expect("it lives").expect("a report")
+    }
+
+    pub fn destroy(&self) -> DeploymentReport {
+        self.run(&Command::Destroy, &How::default(), &[]).expect("it lives").expect("a report")
+    }
+
+    /// What would be done, with everything read: number of steps, and what differs from the state.
+    pub fn preview(&self, program: &Program, refresh: Refresh) -> (DeploymentReport, usize, Vec<Drift>) {
+        let options = self.options(&How { refresh, ..How::default() });
+        self.script.begin(&[], options.cancellation.clone());
+        self.cloud.wants(program);
+        let request = DeployRequest { options, components: Self::components(program) };
+        let seen = Mutex::new((0, Vec::new()));
+        let show = |preview: &Preview<'_>| {
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) =
+                (preview.plan.steps().len(), preview.drifts.to_vec());
+        };
+        let report = runtime().block_on(preview(&self.ports(), &request, &show)).expect("a preview");
+        let (steps, drifts) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (report, steps, drifts)
+    }
+
+    /// The points that a command passes, on this lab.
+    pub fn points(&self) -> Vec<Point> {
+        self.script.points()
+    }
+
+    /// The events of the latest command.
+    pub fn events(&self) -> Vec<DeploymentEvent> {
+        let events = self.collected.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.iter().map(|event| event.event.clone()).collect()
+    }
+
+    /// What is wrong when the stack should be as `program` wants it: nothing, if all is well.
+    pub fn faults_of(&self, program: &Program) -> Vec<String> {
+        let mut wrong = self.differences();
+        let expected: BTreeSet<Urn> =
+            program.components.values().flatten().map(|want| program::urn(want.token, &want.name)).collect();
+        let recorded: BTreeSet<Urn> =
+            self.records().iter().filter(|record| is_real(record)).map(|record| record.urn.clone()).collect();
+        wrong.extend(expected.difference(&recorded).map(|urn| format!("{urn} is missing")));
+        wrong.extend(recorded.difference(&expected).map(|urn| format!("{urn} is left over")));
+        if self.cloud.objects().len() != program.size() {
+            wrong.push(format!("{} objects in the cloud, not {}", self.cloud.objects().len(), program.size()));
+        }
+        let (_, steps, drifts) = self.preview(program, Refresh::All);
+        if steps > 0 || !drifts.is_empty() {
+            wrong.push(format!("a preview still has {steps} steps and these drifts: {drifts:?}"));
+        }
+        wrong
+    }
+
+    /// How state and cloud differ, and what isn't settled: no orphan, no phantom, no duplicate, nothing pending.
+    pub fn differences(&self) -> Vec<String> {
+        let mut wrong = self.cloud.broken_laws();
+        wrong.extend(self.store.unsound());
+        if self.store.is_locked() {
+            wrong.push("the lock is held".into());
+        }
+        let interrupted = self.wait(self.state().read()).map(|snapshot| snapshot.interrupted.is_some());
+        if interrupted.expect("a sound state") {
+            wrong.push("the journal is open".into());
+        }
+        if self.store.pending() > 0 {
+            wrong.push(format!("{} operations are pending", self.store.pending()));
+        }
+        let records = self.records();
+        let objects = self.cloud.objects();
+        let real: Vec<_> = records.iter().filter(|record| is_real(record)).collect();
+        for record in &real {
+            let urn = &record.urn;
+            if record.pending_deletion || record.pending_replacement || !record.init_errors.is_empty() {
+                wrong.push(format!("{urn} isn't settled: {:?}", record.init_errors));
+            }
+            let object = objects.iter().find(|object| {
+                object.kind.info.token == record.type_token.as_str() && Some(&object.id) == record.id.as_ref()
+            });
+            match object {
+                None => wrong.push(format!("phantom: {urn} ({:?}) isn't in the cloud", record.id)),
+                Some(object) => {
+                    let shown = object.shown_inputs();
+                    if !same(&record.inputs, &shown) {
+                        wrong.push(format!("{urn} is recorded as {:?}, but is {shown:?}", record.inputs));
+                    }
+                    if !same(&record.outputs, &object.outputs()) {
+                        wrong.push(format!(
+                            "the outputs of {urn} are recorded as {:?}, but are {:?}",
+                            record.outputs,
+                            object.outputs()
+                        ));
+                    }
+                }
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for record in &real {
+            if !seen.insert((record.type_token.as_str(), record.id.as_deref())) {
+                wrong.push(format!("{:?} of {} is recorded twice", record.id, record.type_token));
+            }
+        }
+        for object in &objects {
+            let is_recorded = real.iter().any(|record| {
+                object.kind.info.token == record.type_token.as_str() && Some(&object.id) == record.id.as_ref()
+            });
+            if !is_recorded {
+                wrong.push(format!("orphan: {} {} isn't recorded", object.kind.info.token, object.id));
+            }
+        }
+        wrong
+    }
+
+    /// Asserts that the stack is as `program` wants it.
+    pub fn assert_is(&self, program: &Program, what: &str) {
+        let wrong = self.faults_of(program);
+        assert!(wrong.is_empty(), "{what}:\n  {}", wrong.join("\n  "));
+    }
+
+    /// Asserts that nothing is left.
+    pub fn assert_nothing_left(&self, what: &str) {
+        let mut wrong = self.differences();
+        wrong.extend(self.records().iter().map(|record| format!("{} is still recorded", record.urn)));
+        assert!(wrong.is_empty(), "{what}:\n  {}", wrong.join("\n  "));
+    }
+}
+
+/// Whether a record stands for something in the cloud.
+pub fn is_real(record: &resource_graph::ResourceRecord) -> bool {
+    record.custom && !record.type_token.is_provider()
+}
+
+fn same(a: &PropertyMap, b: &PropertyMap) -> bool {
+    resource_graph::diff::same(&a.clone().into(), &b.clone().into())
+}

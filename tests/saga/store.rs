@@ -1,0 +1,494 @@
+//! The state of one stack in memory, by the port's rules: a checkpoint, a journal of which a part is durable, a lock that a
+//! dead process leaves behind, a history.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use resource_graph::{PropertyMap, ResourceRecord, Urn, Value};
+use semantest_iac::domain::deployment::{DeploymentEvent, ResourceImage};
+use semantest_iac::domain::event::DomainEvent;
+use semantest_iac::ports::{
+    CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, Notice, NoticeHandler,
+    RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
+};
+
+use crate::faults::{Act, Kind, Moment, Script};
+
+/// What is left of the events that weren't durable when the process died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    Lost,
+    /// So many of them got through.
+    Kept(usize),
+}
+
+#[derive(Default)]
+struct Journal {
+    events: Vec<DomainEvent>,
+    durable: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    Free,
+    Held(u64),
+    /// Its process is dead.
+    Left,
+}
+
+struct State {
+    exists: bool,
+    writes: u64,
+    version: u64,
+    resources: Vec<ResourceRecord>,
+    pending: usize,
+    journal: Option<Journal>,
+    archive: Vec<(String, Vec<DomainEvent>)>,
+    history: Vec<HistoryEntry>,
+    lock: Lock,
+    locks: u64,
+    images: Vec<ResourceRecord>,
+    unsound: Vec<String>,
+}
+
+/// One stack's state.
+pub struct MemoryStore {
+    state: Mutex<State>,
+    script: Arc<Script>,
+}
+
+fn failed(kind: StoreErrorKind, message: &str) -> StoreError {
+    StoreError { kind, message: message.to_owned(), hint: None }
+}
+
+impl MemoryStore {
+    pub fn new(script: Arc<Script>) -> Self {
+        let state = State {
+            exists: false,
+            writes: 0,
+            version: 0,
+            resources: Vec::new(),
+            pending: 0,
+            journal: None,
+            archive: Vec::new(),
+            history: Vec::new(),
+            lock: Lock::Free,
+            locks: 0,
+            images: Vec::new(),
+            unsound: Vec::new(),
+        };
+        Self { state: Mutex::new(state), script }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The process is dead: what wasn't durable is lost, but for a part of it.
+    pub fn crash(&self, tail: Tail) {
+        let mut state = self.state();
+        if let Some(journal) = &mut state.journal {
+            let kept = match tail {
+                Tail::Lost => journal.durable,
+                Tail::Kept(more) => journal.events.len().min(journal.durable.saturating_add(more)),
+            };
+            journal.events.truncate(kept);
+            journal.durable = kept;
+        }
+        if let Lock::Held(_) = state.lock {
+            state.lock = Lock::Left;
+        }
+    }
+
+    /// Somebody else holds the lock.
+    pub fn lock_by_another(&self) {
+        self.state().lock = Lock::Held(u64::MAX);
+    }
+
+    /// The state is lost.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        (state.exists, state.resources, state.journal) = (false, Vec::new(), None);
+    }
+
+    pub fn is_locked(&self) -> bool {
+        matches!(self.state().lock, Lock::Held(_))
+    }
+
+    pub fn has_journal(&self) -> bool {
+        self.state().journal.is_some()
+    }
+
+    /// The events of the open journal, or else of the latest deployment.
+    pub fn latest_events(&self) -> Vec<DomainEvent> {
+        let state = self.state();
+        match &state.journal {
+            Some(journal) => journal.events.clone(),
+            None => state.archive.last().map(|(_, events)| events.clone()).unwrap_or_default(),
+        }
+    }
+
+    pub fn history_entries(&self) -> Vec<HistoryEntry> {
+        self.state().history.clone()
+    }
+
+    /// How often anything was written.
+    pub fn writes(&self) -> u64 {
+        self.state().writes
+    }
+
+    /// Ways in which a written checkpoint wasn't a sound state.
+    pub fn unsound(&self) -> Vec<String> {
+        self.state().unsound.clone()
+    }
+
+    /// The resources, journal included.
+    pub fn resources(&self) -> Vec<ResourceRecord> {
+        self.state().folded()
+    }
+
+    /// The number of pending operations in the checkpoint.
+    pub fn pending(&self) -> usize {
+        self.state().pending
+    }
+
+    /// Changes the recorded state, as another program might.
+    pub fn edit(&self, change: impl FnOnce(&mut Vec<ResourceRecord>)) {
+        let mut state = self.state();
+        change(&mut state.resources);
+        state.version += 1;
+    }
+
+    /// Whether the durable journal says that something may happen to the resource.
+    pub fn has_durable_intent(&self, urn: &Urn) -> bool {
+        let state = self.state();
+        let Some(journal) = &state.journal else { return false };
+        journal.events[..journal.durable].iter().any(|event| match &event.event {
+            DeploymentEvent::DeploymentPlanned { steps, .. } => steps.iter().any(|step| step.urn == *urn),
+            _ => false,
+        })
+    }
+
+    /// Passes the script before and after an access; `work` is what it does.
+    async fn access<T>(
+        &self,
+        label: &str,
+        work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let at = self.script.enter(Kind::Store, label.to_owned());
+        self.meet(at, Moment::Before, label).await?;
+        let result = work(&mut self.state());
+        self.meet(at, Moment::After, label).await?;
+        result
+    }
+
+    async fn meet(&self, at: usize, moment: Moment, label: &str) -> Result<(), StoreError> {
+        match self.script.meet(at, moment).await {
+            Some(Act::FailStore) => {
+                Err(failed(StoreErrorKind::Unavailable, &format!("{label} failed: no space left on device")))
+            }
+            Some(Act::LoseLock) => {
+                self.state().lock = Lock::Held(u64::MAX);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn snapshot(&self) -> Result<StackSnapshot, StoreError> {
+        let state = self.state();
+        let resources = state.folded();
+        let outputs = resources.iter().find(|record| record.type_token.is_stack()).map(|root| root.outputs.clone());
+        let interrupted = state.journal.as_ref().map(|journal| {
+            // Through their text, as from a disk.
+            let events = journal.events.iter().map(|event| {
+                let text = serde_json::to_string(event).expect("an event is JSON");
+                DomainEvent::from_json(&text).expect("what was written can be read")
+            });
+            let is_held = matches!(state.lock, Lock::Held(_));
+            InterruptedDeployment {
+                events: events.collect(),
+                runner: is_held.then(|| "somebody@elsewhere (pid 7)".to_owned()),
+            }
+        });
+        Ok(StackSnapshot {
+            exists: state.exists,
+            version: format!("{}", state.version),
+            resources: resources.into_iter().map(|record| Arc::new(record) as RecordedResource).collect(),
+            outputs: outputs.unwrap_or_else(PropertyMap::new),
+            interrupted,
+        })
+    }
+}
+
+impl State {
+    fn image(&self, image: &ResourceImage) -> ResourceRecord {
+        let number: usize = image.0.get().parse().expect("an image of this store");
+        self.images[number].clone()
+    }
+
+    fn folded(&self) -> Vec<ResourceRecord> {
+        let mut resources = self.resources.clone();
+        let changes: Vec<CheckpointChange> = self
+            .journal
+            .iter()
+            .flat_map(|journal| &journal.events)
+            .filter_map(|event| CheckpointChange::of(&event.event))
+            .collect();
+        self.fold(&mut resources, &changes);
+        resources
+    }
+
+    fn fold(&self, resources: &mut Vec<ResourceRecord>, changes: &[CheckpointChange]) {
+        fn live<'a>(resources: &'a mut [ResourceRecord], urn: &Urn) -> Option<&'a mut ResourceRecord> {
+            resources.iter_mut().find(|record| record.urn == *urn && !record.pending_deletion)
+        }
+        for change in changes {
+            match change {
+                CheckpointChange::Put { urn, image } => match live(resources, urn) {
+                    Some(record) => *record = self.image(image),
+                    None => resources.push(self.image(image)),
+                },
+                CheckpointChange::PutReplacement { urn, image } => {
+                    let new = self.image(image);
+                    resources.retain(|record| record.urn != *urn || !record.pending_deletion || record.id != new.id);
+                    match live(resources, urn) {
+                        Some(record) if record.pending_replacement || record.id == new.id => *record = new,
+                        Some(record) => {
+                            record.pending_deletion = true;
+                            resources.push(new);
+                        }
+                        None => resources.push(new),
+                    }
+                }
+                CheckpointChange::RemoveReplaced { urn, id } => {
+                    let left = resources
+                        .iter()
+                        .position(|record| record.urn == *urn && record.pending_deletion && record.id == *id);
+                    match left {
+                        Some(index) => {
+                            resources.remove(index);
+                        }
+                        None => {
+                            if let Some(record) = live(resources, urn).filter(|record| record.id == *id) {
+                                record.pending_replacement = true;
+                            }
+                        }
+                    }
+                }
+                CheckpointChange::Gone { urn } => {
+                    live(resources, urn).into_iter().for_each(|record| record.pending_replacement = true);
+                }
+                CheckpointChange::Remove { urn } => {
+                    resources.retain(|record| record.urn != *urn || record.pending_deletion);
+                }
+            }
+        }
+    }
+
+    /// Whether a state is one that other programs take: everything that is referred to is there.
+    fn verify(&mut self, resources: &[ResourceRecord], label: &str) {
+        let known = |urn: &Urn| resources.iter().any(|record| record.urn == *urn && !record.pending_deletion);
+        for record in resources {
+            let urn = &record.urn;
+            let alike = resources.iter().filter(|other| other.urn == *urn && !other.pending_deletion).count();
+            if alike > 1 {
+                self.unsound.push(format!("{label}: {urn} stands there {alike} times"));
+            }
+            for needed in record.parent.iter().chain(&record.dependencies) {
+                if !known(needed) {
+                    self.unsound.push(format!("{label}: {urn} refers to {needed}, which isn't there"));
+                }
+            }
+            let provider = record.provider.as_deref().and_then(|reference| reference.rsplit_once("::"));
+            let has_provider = provider.is_some_and(|(urn, _)| resources.iter().any(|other| other.urn.as_str() == urn));
+            if record.custom && !record.type_token.is_provider() && (!has_provider || record.id.is_none()) {
+                self.unsound.push(format!("{label}: {urn} has no provider or no id"));
+            }
+            if record.inputs.values().chain(record.outputs.values()).any(Value::contains_unknown) {
+                self.unsound.push(format!("{label}: {urn} holds what isn't known"));
+            }
+        }
+    }
+}
+
+/// The port; a type of its own, since locked stacks hold the store.
+pub struct StorePort(pub Arc<MemoryStore>);
+
+#[async_trait]
+impl StackStore for StorePort {
+    fn location(&self) -> String {
+        "memory".into()
+    }
+
+    async fn read(&self) -> Result<StackSnapshot, StoreError> {
+        self.0.access("read", |_| Ok(())).await?;
+        self.0.snapshot()
+    }
+
+    async fn lock(
+        &self,
+        _request: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<Arc<dyn LockedStack>, StoreError> {
+        let number = self
+            .0
+            .access("lock", |state| {
+                if let Lock::Held(_) = state.lock {
+                    return Err(failed(StoreErrorKind::Locked, "held by somebody@elsewhere (pid 7)"));
+                }
+                if state.lock == Lock::Left {
+                    notices.notice(Notice::LockTakenOver { report: "its process is dead".into() });
+                }
+                state.locks += 1;
+                state.writes += 1;
+                state.lock = Lock::Held(state.locks);
+                Ok(state.locks)
+            })
+            .await?;
+        Ok(Arc::new(Held { store: Arc::clone(&self.0), number, base: Mutex::default() }))
+    }
+
+    async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
+        Ok(self.0.state().history.iter().rev().take(limit).cloned().collect())
+    }
+
+    async fn deployments(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.0.state().archive.iter().map(|(id, _)| id.clone()).collect())
+    }
+
+    async fn events(&self, deployment: &str, from: usize) -> Result<Vec<DomainEvent>, StoreError> {
+        let state = self.0.state();
+        let found = state.archive.iter().find(|(id, _)| id == deployment);
+        Ok(found.map(|(_, events)| events[from..].to_vec()).unwrap_or_default())
+    }
+}
+
+struct Held {
+    store: Arc<MemoryStore>,
+    number: u64,
+    base: Mutex<Vec<ResourceRecord>>,
+}
+
+impl Held {
+    async fn write<T>(
+        &self,
+        label: &str,
+        work: impl FnOnce(&mut State) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        let number = self.number;
+        self.store
+            .access(label, move |state| {
+                if state.lock != Lock::Held(number) {
+                    return Err(failed(StoreErrorKind::LockLost, "somebody broke the lock"));
+                }
+                state.writes += 1;
+                state.version += 1;
+                work(state)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl LockedStack for Held {
+    async fn read(&self) -> Result<StackSnapshot, StoreError> {
+        self.store.access("read under the lock", |_| Ok(())).await?;
+        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = self.store.state().folded();
+        self.store.snapshot()
+    }
+
+    fn encode(&self, record: &ResourceRecord) -> Result<ResourceImage, StoreError> {
+        let mut state = self.store.state();
+        state.images.push(record.clone());
+        let text = (state.images.len() - 1).to_string();
+        let raw = serde_json::value::RawValue::from_string(text).expect("a number is JSON");
+        Ok(ResourceImage(raw.into()))
+    }
+
+    async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError> {
+        self.write("begin", |state| {
+            if state.journal.is_some() {
+                state.unsound.push("a journal was begun before the one before was settled".into());
+            }
+            state.journal = Some(Journal { events: vec![first.clone()], durable: 1 });
+            Ok(())
+        })
+        .await
+    }
+
+    fn append(&self, event: &DomainEvent) {
+        let mut state = self.store.state();
+        if state.lock == Lock::Held(self.number)
+            && let Some(journal) = &mut state.journal
+        {
+            journal.events.push(event.clone());
+        }
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.write("flush", |state| {
+            if let Some(journal) = &mut state.journal {
+                journal.durable = journal.events.len();
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    fn failure(&self) -> Option<StoreError> {
+        let is_ours = self.store.state().lock == Lock::Held(self.number);
+        (!is_ours).then(|| failed(StoreErrorKind::LockLost, "somebody broke the lock"))
+    }
+
+    async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {
+        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.write("checkpoint", |state| {
+            let mut resources = base;
+            state.fold(&mut resources, changes);
+            state.verify(&resources, "checkpoint");
+            (state.resources, state.pending, state.exists) = (resources, creating.len(), true);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        self.write("settle", |state| {
+            if let Some(journal) = state.journal.take() {
+                let id = journal.events.first().map(|event| event.aggregate_id.clone()).unwrap_or_default();
+                state.archive.push((id, journal.events));
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn finish(&self, entry: &HistoryEntry, keep_open: bool) -> Result<(), StoreError> {
+        self.write("finish", |state| {
+            state.history.push(entry.clone());
+            match state.journal.take() {
+                Some(mut journal) if keep_open => {
+                    journal.durable = journal.events.len();
+                    state.journal = Some(journal);
+                }
+                Some(journal) => state.archive.push((entry.deployment_id.clone(), journal.events)),
+                None => {}
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn release(&self) -> Result<(), StoreError> {
+        let number = self.number;
+        self.store
+            .access("release", move |state| {
+                if state.lock == Lock::Held(number) {
+                    state.lock = Lock::Free;
+                }
+                Ok(())
+            })
+            .await
+    }
+}
