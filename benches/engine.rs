@@ -17,7 +17,7 @@ use resource_graph::{
 };
 use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::adapters::state_store::StateStore;
-use semantest_iac::application::gate::CallCounter;
+use semantest_iac::application::gate::Calls;
 use semantest_iac::application::{
     self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh,
     StackTarget,
@@ -210,6 +210,7 @@ fn bench(folder: &std::path::Path, count: usize) -> Bench {
     let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), Arc::new(passphrase))
         .expect("names");
     let ports = Ports {
+        calls: Arc::new(Calls::new(&Things(count))),
         cloud: Arc::new(Things(count)),
         store: Arc::new(stack),
         packager: Arc::new(Nothing),
@@ -217,7 +218,6 @@ fn bench(folder: &std::path::Path, count: usize) -> Bench {
         clock: Arc::new(MachineClock),
         latencies: Arc::new(Nothing),
         notices: Arc::new(Nothing),
-        calls: Arc::new(CallCounter::default()),
         handlers: Vec::new(),
     };
     let options = Options {

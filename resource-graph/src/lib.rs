@@ -30,7 +30,7 @@ pub use diff::{ChangeKind, DiffRules, PropertyChange};
 pub use graph::{GraphError, ResourceGraph};
 pub use lower_bound::{Bound, LowerBound, lower_bound, lower_bound_of};
 pub use plan::{ConflictKey, Counts, Latencies, Operation, Phase, Plan, Reason, Step, StepId, UntouchedReason};
-pub use planner::{PlanError, PlanOptions, Reconsidered, Selection, plan, plan_refresh};
+pub use planner::{PlanError, PlanOptions, Reconsidered, Selection, plan};
 pub use property_map::PropertyMap;
 pub use property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
 pub use quota::Quotas;

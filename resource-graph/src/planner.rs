@@ -174,20 +174,6 @@ pub fn plan<R: Recorded>(
     planner.build()
 }
 
-/// A plan of one read for each recorded resource of a known type that `wanted` selects: a refresh, to be run by the same
-/// scheduler. Old copies and resources that wait for their replacement aren't read.
-///
-/// # Errors
-/// [`PlanError::Unreadable`].
-pub fn plan_refresh<R: Recorded>(
-    records: &[R],
-    types: &dyn ResourceTypes,
-    latencies: &Latencies,
-    wanted: impl Fn(&Urn) -> bool,
-) -> Result<Plan, PlanError> {
-    steps::refresh(records, types, latencies, wanted)
-}
-
 /// Graph and records side by side. Positions are places in the graph's order; indices are places among the records.
 struct Planner<'a, R> {
     graph: &'a ResourceGraph,

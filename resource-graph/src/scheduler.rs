@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn core(&self) -> std::sync::MutexGuard<'_, Core> {
+    fn core(&self) -> MutexGuard<'_, Core> {
         // A step that panics takes the run with it; its state is still sound.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,9 +154,39 @@ impl Scheduler {
     /// The rate that a quota allows at the moment, in calls a second; `None` when it is unlimited.
     pub fn current_rate(&self, quota: &str) -> Option<f64> {
         let now = self.clock.now();
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets();
         let index = buckets.find(quota, now);
         buckets.buckets[index].rate(now)
+    }
+
+    /// Waits for a token of a quota, for one call outside of any plan, such as a read that a plan is made from. Whoever
+    /// waits holds nothing; calls of a plan that runs beside it share the quota.
+    pub async fn token(&self, quota: &str) {
+        loop {
+            let now = self.clock.now();
+            let next = {
+                let mut buckets = self.buckets();
+                let index = buckets.find(quota, now);
+                let bucket = &mut buckets.buckets[index];
+                if bucket.take(now) {
+                    return;
+                }
+                bucket.next_token(now)
+            };
+            self.clock.sleep_until(next).await;
+        }
+    }
+
+    /// Tells that the cloud has throttled a call outside of any plan: as [`StepContext::throttled`].
+    pub fn throttled(&self, quota: &str) {
+        let now = self.clock.now();
+        let mut buckets = self.buckets();
+        let index = buckets.find(quota, now);
+        buckets.buckets[index].narrow(now);
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs a plan to its end, or until it is cancelled. All steps are driven by the task that polls this future:

@@ -14,6 +14,7 @@ use resource_graph::{
 use super::dispatcher::Dispatcher;
 use super::gate::WriteCounter;
 use super::records::{like_before, record_of, same_but_for_times};
+use super::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::rfc3339;
 use crate::ports::{
@@ -148,7 +149,7 @@ impl Applier {
             Ok(outcome) => self.encode(outcome),
             Err(error) => Err(error),
         };
-        let duration_ms = u64::try_from((gate.now() - begun).as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = milliseconds(gate.now().saturating_sub(begun));
         match result {
             Ok((outcome, resource)) => {
                 // Dependants resolve their inputs as soon as this step counts as done.
@@ -166,6 +167,7 @@ impl Applier {
                     operation: outcome.operation,
                     urn,
                     duration_ms,
+                    waited_ms: milliseconds(gate.waited()),
                     adopted: outcome.adopted,
                     id: step.record.as_ref().and_then(|record| record.id.clone()).filter(|_| operation.deletes()),
                     resource,
@@ -213,6 +215,7 @@ impl Applier {
             operation: Operation::Same,
             urn,
             duration_ms: 0,
+            waited_ms: 0,
             adopted: false,
             id: None,
             resource: None,

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use resource_graph::{
-    Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, Scheduler, StepId,
-    StepResult, SystemClock, TypeToken, Urn,
+    Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, StepId, StepResult,
+    TypeToken, Urn,
 };
 
 use super::apply::{Applier, StepFailure};
@@ -101,7 +101,7 @@ impl Begun<'_> {
     /// Applies the plan and checks health before removals. `None`: stopped at once.
     async fn apply(&self, applier: &Applier) -> Result<Option<Applied>, ApplicationError> {
         let (ports, plan) = (self.saga.ports, &self.planned.plan);
-        let scheduler = Scheduler::new(Arc::new(SystemClock::new()), ports.cloud.quotas().into_iter().collect());
+        let scheduler = ports.calls.scheduler();
         let executor = StepExecutor::new(applier, Arc::clone(&ports.calls));
         let mut options = RunOptions {
             parallelism: self.saga.options.parallelism,

@@ -7,17 +7,17 @@ use async_trait::async_trait;
 use resource_graph::{Executor, Operation, Outcome, Phase, Plan, RunReport, Step, StepContext, StepId, StepResult};
 
 use super::apply::{Applied, Applier, StepFailure};
-use super::gate::{CallCounter, StepGate};
+use super::gate::{Calls, StepGate};
 
 /// Carries out steps.
 pub struct StepExecutor<'a> {
     applier: &'a Applier,
-    calls: Arc<CallCounter>,
+    calls: Arc<Calls>,
 }
 
 impl<'a> StepExecutor<'a> {
     /// An executor for one deployment.
-    pub fn new(applier: &'a Applier, calls: Arc<CallCounter>) -> Self {
+    pub fn new(applier: &'a Applier, calls: Arc<Calls>) -> Self {
         Self { applier, calls }
     }
 }

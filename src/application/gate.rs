@@ -1,28 +1,40 @@
-//! Gates for calls: one that counts, and one for the few calls outside of a scheduled plan.
+//! Gates for calls: those of a plan's steps, and one for the calls outside of a plan.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use resource_graph::{CallSlot, Cancellation, StepContext, Urgency};
+use resource_graph::{CallSlot, Cancellation, Scheduler, StepContext, SystemClock, Urgency};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::request::{Options, Ports};
 use crate::domain::deployment::CallCounts;
-use crate::ports::{CallGate, CallKind, CallPermit, ProviderError, ProviderErrorKind};
+use crate::ports::{CallGate, CallKind, CallPermit, Cloud, ProviderError, ProviderErrorKind};
 
 /// Calls that may be under way at a time where nothing else limits them.
 const PARALLEL_CALLS: usize = 16;
 
-/// Counts the calls of a command.
-#[derive(Debug, Default)]
-pub struct CallCounter {
+/// A command's way to the cloud's API: the scheduler with the quotas that all its calls share, and how many there were.
+#[derive(Debug)]
+pub struct Calls {
+    scheduler: Scheduler,
     reads: AtomicU64,
     writes: AtomicU64,
 }
 
-impl CallCounter {
+impl Calls {
+    /// No call yet, and full quotas.
+    pub fn new(cloud: &dyn Cloud) -> Self {
+        let scheduler = Scheduler::new(Arc::new(SystemClock::new()), cloud.quotas().into_iter().collect());
+        Self { scheduler, reads: AtomicU64::new(0), writes: AtomicU64::new(0) }
+    }
+
+    /// What carries plans out.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
     /// Counts one call.
     pub fn count(&self, kind: CallKind) {
         match kind {
@@ -42,55 +54,57 @@ pub fn cancelled() -> ProviderError {
     ProviderError::new(ProviderErrorKind::Cancelled, "the deployment is being stopped")
 }
 
-/// A gate without quotas, for reads that a plan needs and for settling what a died deployment left open.
-pub struct DirectGate {
+/// The gate of calls outside of a plan: the reads that it is made from, and those that settle what a died deployment left
+/// open. They share the quotas with the plan's calls.
+pub struct ReadGate {
     slots: Arc<Semaphore>,
-    counter: Arc<CallCounter>,
+    calls: Arc<Calls>,
     cancellation: Cancellation,
-    started: Instant,
 }
 
 struct Slot(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
 
 impl CallPermit for Slot {}
 
-impl DirectGate {
+impl ReadGate {
     /// A gate for one round of calls.
     pub fn new(ports: &Ports, options: &Options) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(options.parallelism.unwrap_or(PARALLEL_CALLS).max(1))),
-            counter: Arc::clone(&ports.calls),
+            calls: Arc::clone(&ports.calls),
             cancellation: options.cancellation.clone(),
-            started: Instant::now(),
         }
     }
 
-    fn check(&self) -> Result<(), ProviderError> {
-        if self.cancellation.is_requested() { Err(cancelled()) } else { Ok(()) }
+    async fn or_cancelled<T>(&self, future: impl Future<Output = T>) -> Result<T, ProviderError> {
+        tokio::select! {
+            biased;
+            () = self.cancellation.requested(Urgency::Graceful) => Err(cancelled()),
+            value = future => Ok(value),
+        }
     }
 }
 
 #[async_trait]
-impl CallGate for DirectGate {
-    async fn acquire(&self, _quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
-        self.check()?;
-        let permit = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| cancelled())?;
-        self.counter.count(kind);
+impl CallGate for ReadGate {
+    async fn acquire(&self, quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
+        self.or_cancelled(self.calls.scheduler.token(quota)).await?;
+        let permit = self.or_cancelled(Arc::clone(&self.slots).acquire_owned()).await?.map_err(|_| cancelled())?;
+        self.calls.count(kind);
         Ok(Box::new(Slot(permit)))
     }
 
-    fn throttled(&self, _quota: &'static str) {}
+    fn throttled(&self, quota: &'static str) {
+        self.calls.scheduler.throttled(quota);
+    }
 
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError> {
-        self.check()?;
-        tokio::select! {
-            () = tokio::time::sleep(duration) => Ok(()),
-            () = self.cancellation.requested(Urgency::Graceful) => Err(cancelled()),
-        }
+        let clock = self.calls.scheduler.clock();
+        self.or_cancelled(clock.sleep_until(clock.now() + duration)).await
     }
 
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.calls.scheduler.clock().now()
     }
 }
 
@@ -130,6 +144,10 @@ impl CallGate for WriteCounter {
         self.gate.sleep(duration).await
     }
 
+    fn waited(&self) -> Duration {
+        self.gate.waited()
+    }
+
     fn now(&self) -> Duration {
         self.gate.now()
     }
@@ -138,15 +156,15 @@ impl CallGate for WriteCounter {
 /// The gate of a scheduled step: the scheduler's quotas and slots, counted.
 pub struct StepGate {
     context: StepContext,
-    counter: Arc<CallCounter>,
+    calls: Arc<Calls>,
 }
 
 impl CallPermit for CallSlot {}
 
 impl StepGate {
     /// The gate of one step.
-    pub fn new(context: StepContext, counter: Arc<CallCounter>) -> Self {
-        Self { context, counter }
+    pub fn new(context: StepContext, calls: Arc<Calls>) -> Self {
+        Self { context, calls }
     }
 }
 
@@ -154,7 +172,7 @@ impl StepGate {
 impl CallGate for StepGate {
     async fn acquire(&self, quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
         let slot = self.context.acquire(quota).await;
-        self.counter.count(kind);
+        self.calls.count(kind);
         Ok(Box::new(slot))
     }
 
@@ -165,6 +183,10 @@ impl CallGate for StepGate {
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError> {
         self.context.sleep(duration).await;
         Ok(())
+    }
+
+    fn waited(&self) -> Duration {
+        self.context.waited()
     }
 
     fn now(&self) -> Duration {

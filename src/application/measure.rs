@@ -25,8 +25,9 @@ impl Measured {
 
 impl EventHandler for Measured {
     fn handle(&self, event: &DomainEvent) {
-        let DeploymentEvent::ResourceOperationSucceeded { operation, urn, duration_ms, adopted: false, .. } =
-            &event.event
+        let DeploymentEvent::ResourceOperationSucceeded {
+            operation, urn, duration_ms, waited_ms, adopted: false, ..
+        } = &event.event
         else {
             return;
         };
@@ -38,6 +39,6 @@ impl EventHandler for Measured {
             Operation::Same | Operation::Forget => return,
         };
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        measured.push((urn.type_token(), operation, Duration::from_millis(*duration_ms)));
+        measured.push((urn.type_token(), operation, Duration::from_millis(duration_ms.saturating_sub(*waited_ms))));
     }
 }

@@ -95,10 +95,9 @@ pub async fn plan(
         _ => Some(HashSet::new()),
     };
     if touched.as_ref().is_none_or(|touched| !touched.is_empty()) {
-        let found = refresh::read(ports, options, &records, latencies, |urn| {
-            touched.as_ref().is_none_or(|touched| touched.contains(urn))
-        })
-        .await?;
+        let found =
+            refresh::read(ports, options, &records, |urn| touched.as_ref().is_none_or(|touched| touched.contains(urn)))
+                .await?;
         let places = places(&records);
         for Refreshed { urn, record } in found {
             let Some(index) = places.get(&urn).copied() else { continue };

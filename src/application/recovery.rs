@@ -13,7 +13,7 @@ use resource_graph::{PropertyMap, Resolved, ResourceRecord, TypeToken, Urn, Valu
 
 use super::apply::output_of;
 use super::error::{ApplicationError, ErrorKind};
-use super::gate::DirectGate;
+use super::gate::ReadGate;
 use super::records::{hide_named, like_before};
 use super::refresh::tags;
 use super::request::{Options, Ports};
@@ -59,7 +59,7 @@ pub async fn settle(
         options,
         stack,
         deployment: deployment.id(),
-        gate: Arc::new(DirectGate::new(ports, options)),
+        gate: Arc::new(ReadGate::new(ports, options)),
         records: Records::of(snapshot)?,
         groups: groups(&deployment),
         changes: Vec::new(),

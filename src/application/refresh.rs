@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use resource_graph::{DiffRules, Latencies, ResourceOptions, ResourceRecord, Urn};
+use resource_graph::{DiffRules, ResourceOptions, ResourceRecord, Urn};
 
 use super::error::{ApplicationError, ErrorKind};
-use super::gate::DirectGate;
+use super::gate::ReadGate;
 use super::records::like_before;
 use super::request::{Options, Ports};
 use crate::ports::{CallGate, OperationContext, RecordedResource, ResourceTags};
@@ -40,10 +40,9 @@ pub async fn read(
     ports: &Ports,
     options: &Options,
     records: &[RecordedResource],
-    _latencies: &Latencies,
     wanted: impl Fn(&Urn) -> bool,
 ) -> Result<Vec<Refreshed>, ApplicationError> {
-    let gate: Arc<dyn CallGate> = Arc::new(DirectGate::new(ports, options));
+    let gate: Arc<dyn CallGate> = Arc::new(ReadGate::new(ports, options));
     let reads = records.iter().filter(|record| {
         let marks = record.marks();
         marks.custom

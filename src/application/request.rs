@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use resource_graph::{Cancellation, Urn};
 
-use super::gate::CallCounter;
+use super::gate::Calls;
 use crate::domain;
 use crate::ports::latencies::LatencyStore;
 use crate::ports::{Cloud, EventHandler, HealthChecker, NoticeHandler, Packager, StackStore, WallClock};
@@ -28,8 +28,8 @@ pub struct Ports {
     pub latencies: Arc<dyn LatencyStore>,
     /// Who hears of what takes time.
     pub notices: Arc<dyn NoticeHandler>,
-    /// Counts the calls to the cloud.
-    pub calls: Arc<CallCounter>,
+    /// The way to the cloud's API.
+    pub calls: Arc<Calls>,
     /// Who hears of the deployment's events.
     pub handlers: Vec<Arc<dyn EventHandler>>,
 }

@@ -10,7 +10,7 @@ use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
 use crate::adapters::state_store::StateStore;
 use crate::application::Ports;
-use crate::application::gate::CallCounter;
+use crate::application::gate::Calls;
 use crate::ports::{Cloud, EventHandler, NoticeHandler, StackStore};
 
 use super::arguments::CloudOptions;
@@ -60,15 +60,19 @@ pub async fn connect(
     let store = open_store(session, configuration, selected)?;
     let health = HttpHealthChecker::new()
         .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;
+    let project = configuration.project_name().as_str();
+    let calls = Arc::new(Calls::new(cloud.as_ref()));
+    // A stack stands for one account and region, or one emulator: what takes long in one says nothing of another.
+    let measured = cache.join("latencies").join(project).join(format!("{}.json", selected.name));
     let ports = Ports {
         cloud,
         store,
         packager: code,
         health: Arc::new(health),
         clock: Arc::new(MachineClock),
-        latencies: Arc::new(LatencyFile::new(cache.join("latencies.json"))),
+        latencies: Arc::new(LatencyFile::new(measured)),
         notices: handlers.notices,
-        calls: Arc::new(CallCounter::default()),
+        calls,
         handlers: handlers.events,
     };
     Ok(Connection { ports })

@@ -40,6 +40,11 @@ pub trait CallGate: Send + Sync {
     /// As [`CallGate::acquire`].
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError>;
 
+    /// How long calls have waited for tokens and slots so far.
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Time since an arbitrary start, for budgets of retries; virtual in simulations.
     fn now(&self) -> Duration;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, Cancellation, Latencies, PropertyMap, ResourceRecord, Urn};
-use semantest_iac::application::gate::CallCounter;
+use semantest_iac::application::gate::Calls;
 use semantest_iac::application::planning::Drift;
 use semantest_iac::application::{
     ApplicationError, Confirmation, DeployRequest, DeploymentReport, DestroyRequest, Options, Ports, Preview, Refresh,
@@ -214,15 +214,16 @@ impl Lab {
     }
 
     pub fn ports(&self) -> Ports {
+        let cloud = Arc::new(CloudPort(Arc::clone(&self.cloud)));
         Ports {
-            cloud: Arc::new(CloudPort(Arc::clone(&self.cloud))),
+            calls: Arc::new(Calls::new(cloud.as_ref())),
+            cloud,
             store: self.state(),
             packager: Arc::new(TestPackager),
             health: Arc::clone(&self.health) as _,
             clock: Arc::clone(&self.clock) as _,
             latencies: Arc::new(NoLatencies),
             notices: Arc::clone(&self.collected) as _,
-            calls: Arc::new(CallCounter::default()),
             handlers: vec![Arc::clone(&self.collected) as _],
         }
     }

@@ -26,8 +26,6 @@ pub enum Reason {
     NotHealthy(Vec<String>),
     /// An output that another resource needs isn't recorded.
     OutputNotRecorded(String),
-    /// A refresh was asked for.
-    Refresh,
     /// Options that only the state knows differ: their names.
     OptionsChanged(Vec<&'static str>),
     /// It is recorded, but no longer wanted.
@@ -59,7 +57,6 @@ impl fmt::Display for Reason {
             Reason::Tainted => f.write_str("marked to be replaced"),
             Reason::NotHealthy(errors) => write!(f, "made, but not healthy: {}", errors.join(", ")),
             Reason::OutputNotRecorded(name) => write!(f, "output {name} isn't recorded"),
-            Reason::Refresh => f.write_str("refresh"),
             Reason::OptionsChanged(names) => write!(f, "options changed: {}", names.join(", ")),
             Reason::NoLongerWanted => f.write_str("no longer wanted"),
             Reason::LeftByReplacement => f.write_str("old copy left by an earlier replacement"),

@@ -10,7 +10,7 @@ use super::{PlanError, Planner};
 use crate::recorded::Recorded;
 use crate::{
     ConflictKey, Counts, Latencies, Operation, Phase, Plan, PropertyMap, Reason, ResourceRecord, ResourceTypeInfo,
-    ResourceTypes, Step, StepId, TypeToken, UntouchedReason, Urn, Value,
+    Step, StepId, TypeToken, UntouchedReason, Urn, Value,
 };
 
 /// Steps under construction.
@@ -346,32 +346,4 @@ fn name_thing(value: &Value, thing: &mut String) {
         Value::Interpolation(text) => text.parts.iter().for_each(|part| name_thing(part, thing)),
         _ => {}
     }
-}
-
-pub(super) fn refresh<R: Recorded>(
-    records: &[R],
-    types: &dyn ResourceTypes,
-    latencies: &Latencies,
-    wanted: impl Fn(&Urn) -> bool,
-) -> Result<Plan, PlanError> {
-    let mut draft = Draft::default();
-    for record in records {
-        let (marks, urn) = (record.marks(), record.urn());
-        let token = urn.type_token();
-        if marks.pending_deletion || marks.pending_replacement || is_free(marks.custom, &token) || !wanted(urn) {
-            continue;
-        }
-        let Some(info) = types.info(&token) else { continue };
-        let whole = record.to_record().map_err(|source| PlanError::Unreadable { urn: urn.clone(), source })?;
-        let mut step = new_step(Operation::Read, urn, &token, Some(info), Phase::Make, latencies);
-        step.reasons = vec![Reason::Refresh];
-        step.inputs = whole.inputs.clone();
-        step.record = Some(whole);
-        draft.add(step);
-    }
-    let counts = Counts { read: draft.steps.len(), ..Counts::default() };
-    // Reads need nothing of each other.
-    Plan::new(draft.steps, draft.needs)
-        .map(|plan| plan.with_resources(Vec::new(), Vec::new(), counts))
-        .map_err(|_| PlanError::RecordedCycle { urns: Vec::new() })
 }

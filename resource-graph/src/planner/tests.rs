@@ -419,14 +419,3 @@ fn ignored_changes_are_taken_back_and_the_rest_is_sent() {
     assert_eq!(plan.steps()[0].inputs, PropertyMap::from([("x", 1.0), ("y", 2.0)]));
     assert_eq!(plan.steps()[0].reason(), "inputs changed: y 1 → 2");
 }
-
-#[test]
-fn a_refresh_reads_all_that_a_provider_knows() {
-    let resource = record(&spec("Plain", "a", &[]));
-    let mut copy = resource.clone();
-    copy.pending_deletion = true;
-    let records =
-        [ResourceRecord::new(Urn::root("dev", "shop"), false), resource, copy, record(&spec("Foreign", "f", &[]))];
-    let plan = plan_refresh(&records, &Types::new(), &Latencies::new(), |_| true).unwrap();
-    assert_eq!(shown(&plan), ["read a"]);
-}

@@ -262,3 +262,26 @@ async fn it_runs_on_real_time_and_its_future_can_be_sent() {
     let report = is_send(scheduler.run(&plan, &simulation, &options)).await;
     assert!(report.is_success());
 }
+
+#[test]
+fn calls_outside_of_plans_wait_for_the_same_tokens() {
+    let clock = VirtualClock::new();
+    let quotas = [("q", Quota::new(10.0, 2.0))].into_iter().collect();
+    let scheduler = Scheduler::new(Arc::new(clock.clone()), quotas);
+    let times = clock
+        .run(async {
+            let calls = (0..4).map(|_| async {
+                scheduler.token("q").await;
+                scheduler.clock().now().as_millis()
+            });
+            let mut times: Vec<u128> = futures::future::join_all(calls).await;
+            scheduler.run(&plan(&[("a", &[], None)]), &Simulation::default(), &RunOptions::default()).await;
+            times.push(scheduler.clock().now().as_millis());
+            times
+        })
+        .unwrap();
+    // Two at once, then one each 100 ms; the step's call waits for its token too, and takes 100 ms.
+    assert_eq!(times, [0, 0, 100, 200, 400]);
+    scheduler.throttled("q");
+    assert!(scheduler.current_rate("q").is_some_and(|rate| rate < 6.0));
+}

@@ -302,6 +302,7 @@ mod tests {
             operation: Operation::Create,
             urn: urn(),
             duration_ms: 1,
+            waited_ms: 0,
             adopted: false,
             id: None,
             resource: None,

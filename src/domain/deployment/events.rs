@@ -158,6 +158,10 @@ pub struct PlannedStep {
     pub changes: Vec<String>,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// How many resources each operation concerns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -351,6 +355,9 @@ pub enum DeploymentEvent {
         urn: Urn,
         /// How long it took, in milliseconds.
         duration_ms: u64,
+        /// How much of it was spent waiting for the cloud's quotas, in milliseconds.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        waited_ms: u64,
         /// Something of an earlier, cut-off try was found and taken over.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         adopted: bool,
