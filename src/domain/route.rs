@@ -118,6 +118,16 @@ pub struct RoutePath {
 }
 
 impl RoutePath {
+    /// `/`.
+    pub fn root() -> Self {
+        Self { segments: vec![] }
+    }
+
+    /// `/{proxy+}`: every path but `/`.
+    pub fn everything() -> Self {
+        Self { segments: vec![PathSegment::Greedy("proxy".into())] }
+    }
+
     /// The segments from left to right; none for `/`.
     pub fn segments(&self) -> &[PathSegment] {
         &self.segments

@@ -63,7 +63,7 @@ async fn only_bearers_of_a_good_token_get_in() {
     project.configure(&[(
         "web",
         &format!(
-            "gateway: {{ auth: {{ jwt: {{ issuer: \"{}\", audience: [semantest] }} }}, routes: [ {{ path: /health, auth: none }} ] }}",
+            "gateway: {{ cors: {{ origins: [\"https://semantest.com\"], methods: [GET], headers: [authorization] }}, auth: {{ jwt: {{ issuer: \"{}\", audience: [semantest] }} }}, routes: [ {{ path: /health, auth: none }} ] }}",
             provider.issuer
         ),
     )]);
@@ -81,6 +81,17 @@ async fn only_bearers_of_a_good_token_get_in() {
     assert_eq!(ask("/private", Some(provider.token("semantest", 600).await)).await, 200);
     assert_eq!(ask("/private", Some(provider.token("others", 600).await)).await, 401);
     assert_eq!(ask("/private", Some(provider.token("semantest", -30).await)).await, 401);
+    // Browsers send no token along when they ask whether they may.
+    for path in ["/", "/private"] {
+        let preflight = http()
+            .request(reqwest::Method::OPTIONS, format!("{address}{path}"))
+            .header("origin", "https://semantest.com")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "authorization");
+        let answer = preflight.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        assert_eq!(answer.headers()["access-control-allow-origin"], "https://semantest.com");
+    }
     project.all("destroy").await;
     assert_eq!(project.inventory().await, Vec::<String>::new());
 }

@@ -40,6 +40,23 @@ fn methods_and_bodies_arrive() {
 }
 
 #[test]
+fn preflight_requests_are_answered_where_the_policy_is_the_gateways() {
+    let component = Component::server(&[("server.js", include_str!("servers/bare.cjs"))]);
+    let package = component.package();
+    let preflight = Event::new("OPTIONS", "/echo")
+        .header("Origin", "https://a.example")
+        .header("Access-Control-Request-Method", "GET");
+    let mut sandbox = Sandbox::start_with(&package, &[("SEMANTEST_PREFLIGHTS", "gateway")]);
+    assert_eq!(sandbox.request(&preflight).status(), 204);
+    // Any other request of that method is the server's own, and so are all where the server has its own policy.
+    assert_eq!(
+        echo(&mut sandbox, &Event::new("OPTIONS", "/echo").header("Origin", "https://a.example"))["method"],
+        "OPTIONS"
+    );
+    assert_eq!(echo(&mut Sandbox::start(&package), &preflight)["method"], "OPTIONS");
+}
+
+#[test]
 fn decoded_paths_become_valid_again() {
     let mut sandbox = sandbox();
     for (delivered, seen) in [

@@ -3,6 +3,8 @@
 //! The order in which they can be made matters for speed: the role comes first, for IAM takes seconds to spread it; the
 //! API with its stage and authorizer doesn't wait for the function; nothing waits for the function but what names it.
 
+use std::collections::HashSet;
+
 use resource_graph::{Interpolation, PropertyMap, Value};
 use sha2::{Digest, Sha256};
 
@@ -11,9 +13,10 @@ use super::scope::{Handle, Scope};
 use crate::domain::authentication::{Authentication, JwtAuthentication};
 use crate::domain::component::Component;
 use crate::domain::cors::CorsPolicy;
+use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::logs::LogRetention;
-use crate::domain::route::RouteKey;
+use crate::domain::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
 use crate::domain::runtime::{Language, Runtime};
 use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment, ProviderError};
 
@@ -25,6 +28,9 @@ const LARGEST_DIRECT_UPLOAD: u64 = 50 * 1024 * 1024;
 /// The longest that an HTTP API waits, in milliseconds: the function's own timeout ends a request earlier
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
 const LONGEST_INTEGRATION: f64 = 30_000.0;
+/// Tells the runtime shim that preflight requests are the gateway's business: one that comes through to an `OPTIONS` route
+/// gets an answer that is good, whatever the server thinks of the method, and the gateway adds the headers of its policy.
+const PREFLIGHTS: (&str, &str) = ("SEMANTEST_PREFLIGHTS", "gateway");
 /// Who may assume the execution role.
 const TRUST_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
 /// One line of JSON for each request
@@ -141,6 +147,9 @@ fn function(
         (name.as_str().to_owned(), if value.is_secret() { Value::secret(text) } else { text.into() })
     });
     let mut variables: PropertyMap = variables.collect();
+    if deployment.component.gateway().cors().is_some() && matches!(wanted.start, Start::Server(_)) {
+        variables.insert(PREFLIGHTS.0, PREFLIGHTS.1);
+    }
     for (name, value) in package.environment.iter() {
         variables.insert(name, value.clone());
     }
@@ -243,25 +252,57 @@ fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &Compon
 fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, gateway: &ApiGateway) {
     let authorizers: Vec<(&JwtAuthentication, Handle)> =
         gateway.token_authentications().into_iter().map(|jwt| (jwt, authorizer(scope, api, gateway, jwt))).collect();
-    for route in gateway.routes() {
+    let preflights = preflights(gateway);
+    for (key, authentication) in gateway
+        .routes()
+        .iter()
+        .map(|route| (&route.key, gateway.authentication_of(route)))
+        .chain(preflights.iter().map(|key| (key, &Authentication::None)))
+    {
         let mut inputs = PropertyMap::from([
             ("apiId", api.output("id")),
-            ("routeKey", route.key.to_string().into()),
+            ("routeKey", key.to_string().into()),
             ("target", Interpolation::new(["integrations/".into(), integration.output("id")]).into()),
         ]);
-        if let Authentication::Jwt(jwt) = gateway.authentication_of(route)
+        if let Authentication::Jwt(jwt) = authentication
             && let Some((_, authorizer)) = authorizers.iter().find(|(known, _)| *known == jwt)
         {
             inputs.insert("authorizationType", "JWT");
             inputs.insert("authorizerId", authorizer.output("id"));
         }
         // `route-default`, `route-GET-/users/{id}`: one name for one key, whatever its parts.
-        let role = match &route.key {
+        let role = match key {
             RouteKey::Default => "route-default".to_owned(),
             key => format!("route-{}", key.to_string().replacen(' ', "-", 1)),
         };
         scope.add("aws:apigatewayv2/route:Route", &role, inputs);
     }
+}
+
+/// The routes that let preflight requests through where a route of any method asks for a token: browsers send none with them,
+/// so the gateway would refuse them
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>, `$default` route and authorizer).
+fn preflights(gateway: &ApiGateway) -> Vec<RouteKey> {
+    if gateway.cors().is_none() {
+        return Vec::new();
+    }
+    let options = |path: RoutePath| RouteKey::Path(RouteMethod::One(HttpMethod::Options), path);
+    let mut keys: Vec<RouteKey> = Vec::new();
+    for route in gateway.routes() {
+        if matches!(gateway.authentication_of(route), Authentication::None) {
+            continue;
+        }
+        match &route.key {
+            // A greedy part takes at least one segment.
+            RouteKey::Default => keys.extend([RoutePath::root(), RoutePath::everything()].map(options)),
+            RouteKey::Path(RouteMethod::Any, path) => keys.push(options(path.clone())),
+            RouteKey::Path(RouteMethod::One(_), _) => {}
+        }
+    }
+    let listed: HashSet<String> = gateway.routes().iter().map(|route| route.key.shape()).collect();
+    let mut shapes = HashSet::new();
+    keys.retain(|key| !listed.contains(&key.shape()) && shapes.insert(key.shape()));
+    keys
 }
 
 /// The authorizer of the gateway itself is called `jwt`; those that routes have of their own, by what they ask for.
