@@ -1,6 +1,6 @@
 """The data plane of HTTP APIs: what a function gets in payload format 2.0, who may call it, and what the caller gets when that fails.
 
-1.5.33 leaves cookies and stage variables out of events and the stage out of a named stage's path, takes every OPTIONS request for a preflight, calls
+1.5.33 leaves cookies and stage variables out of events and the stage out of a named stage's path, answers every OPTIONS request itself, calls
 functions that didn't permit it, waits longer than the integration's timeout, and shows callers the error of a failed function.
 """
 
@@ -74,9 +74,10 @@ def challenge(text="Unauthorized"):
 
 
 async def execute(api_id, stage, path, method, headers, *rest, **more):
-    if method == "OPTIONS" and not (gateway._apis.get(api_id) or {}).get("corsConfiguration"):
-        # Without a CORS configuration OPTIONS is a request like any other, which the server behind may want to answer itself; in small letters it
-        # isn't taken for a preflight.
+    cors = (gateway._apis.get(api_id) or {}).get("corsConfiguration")
+    if method == "OPTIONS" and not (cors and match_route(api_id, method, "/" + path.lstrip("/")) is None):
+        # The gateway answers OPTIONS itself only where no route takes it. A route that does is asked like any other, its authorizer included
+        # (https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html); in small letters it isn't taken for a preflight.
         method = "options"
     token = request.set({"failed": False, "route": None})
     try:
@@ -141,9 +142,12 @@ async def invoke(integration, api_id, stage, path, method, *rest, **more):
     status, headers, body = call.result()
     if request.get() is not None and request.get()["failed"]:
         return message(500, "Internal Server Error")
-    if gateway._apis[api_id].get("corsConfiguration"):
+    if cors := gateway._apis[api_id].get("corsConfiguration"):
         # "If you configure CORS for an API, API Gateway ignores CORS headers returned from your backend integration."
         headers = {name: value for name, value in headers.items() if not name.lower().startswith("access-control-")}
+        if method == "options":
+            _, allowed, _ = preflight(cors, rest[0].get("origin", ""))
+            headers |= allowed
     return status, headers, body
 
 

@@ -18,6 +18,15 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cloud import ACCOUNT, ENDPOINT, Case, client, main, make_function, name, package, settle
 
 
+CORS = {
+    "AllowOrigins": ["https://semantest.com"],
+    "AllowMethods": ["GET", "POST"],
+    "AllowHeaders": ["authorization", "content-type"],
+    "MaxAge": 3600,
+    "AllowCredentials": True,
+}
+
+
 class Requests(Case):
     """The data plane of an HTTP API in front of a function's alias."""
 
@@ -31,14 +40,7 @@ class Requests(Case):
         settle(functions, function)
         functions.create_alias(FunctionName=function, Name="live", FunctionVersion="1")
         cls.function, cls.functions = function, functions
-        cors = {
-            "AllowOrigins": ["https://semantest.com"],
-            "AllowMethods": ["GET", "POST"],
-            "AllowHeaders": ["authorization", "content-type"],
-            "MaxAge": 3600,
-            "AllowCredentials": True,
-        }
-        cls.api = cls.apis.create_api(Name=function, ProtocolType="HTTP", CorsConfiguration=cors)["ApiId"]
+        cls.api = cls.apis.create_api(Name=function, ProtocolType="HTTP", CorsConfiguration=CORS)["ApiId"]
         cls.permit("live")
         integration = cls.apis.create_integration(
             ApiId=cls.api, IntegrationType="AWS_PROXY", IntegrationUri=arn + ":live", PayloadFormatVersion="2.0"
@@ -190,8 +192,19 @@ class Requests(Case):
 
     def test_preflights_are_answered_by_the_gateway(self):
         headers = [("Origin", "https://semantest.com"), ("Access-Control-Request-Method", "POST")]
-        status, answer, content = self.ask("OPTIONS", "/things/1", headers=headers)
-        self.assertEqual((status, content), (204, b""))
+        api, self.api = self.api, self.cors_api()
+        try:
+            self.serve("GET /things/{id}", "exports.handler = async () => ({ statusCode: 418 })")
+            self.preflights("/things/1", headers, 204)
+            # The status is the function's where a route takes the request.
+            self.serve("ANY /any", "exports.handler = async () => ({ statusCode: 418 })")
+            self.preflights("/any", headers, 418)
+        finally:
+            self.api = api
+
+    def preflights(self, path, headers, expected):
+        status, answer, content = self.ask("OPTIONS", path, headers=headers)
+        self.assertEqual((status, content), (expected, b""))
         self.assertEqual(answer.headers["access-control-allow-origin"], "https://semantest.com")
         self.assertEqual(answer.headers["access-control-allow-credentials"], "true")
         self.assertEqual(answer.headers["access-control-max-age"], "3600")
@@ -204,10 +217,33 @@ class Requests(Case):
         )
         status, answer, _ = self.ask(
             "OPTIONS",
-            "/things/1",
+            path,
             headers=[("Origin", "https://elsewhere.com"), ("Access-Control-Request-Method", "POST")],
         )
-        self.assertEqual((status, answer.headers["access-control-allow-origin"]), (204, None))
+        self.assertEqual((status, answer.headers["access-control-allow-origin"]), (expected, None))
+
+    def test_preflights_of_a_route_with_an_authorizer_are_refused_as_other_requests_are(self):
+        headers = [("Origin", "https://semantest.com"), ("Access-Control-Request-Method", "POST")]
+        api, self.api = self.api, self.cors_api()
+        try:
+            jwt = self.apis.create_authorizer(
+                ApiId=self.api,
+                AuthorizerType="JWT",
+                Name="jwt",
+                IdentitySource=["$request.header.Authorization"],
+                JwtConfiguration={"Audience": ["semantest"], "Issuer": self.issuer.url},
+            )["AuthorizerId"]
+            source = "exports.handler = async () => ({ statusCode: 418 })"
+            self.serve("$default", source, route={"AuthorizationType": "JWT", "AuthorizerId": jwt})
+            status, answer, content = self.ask("OPTIONS", "/x", headers=headers)
+            self.assertEqual((status, json.loads(content)), (401, {"message": "Unauthorized"}))
+            self.serve("OPTIONS /{proxy+}", source)
+            self.assertEqual(self.ask("OPTIONS", "/x", headers=headers)[0], 418)
+            self.assertEqual(self.ask("GET", "/x", headers=headers)[0], 401)
+        finally:
+            self.api = api
+
+    def test_answers_get_the_headers_of_the_policy(self):
         status, answer, _ = self.ask("GET", "/", headers=[("Origin", "https://semantest.com")])
         self.assertEqual((status, answer.headers["access-control-allow-origin"]), (200, "https://semantest.com"))
 
@@ -242,7 +278,13 @@ class Requests(Case):
             self.api = whole
         self.assertEqual((status, json.loads(content)), (404, {"message": "Not Found"}))
 
-    def serve(self, key, source, **change):
+    def cors_api(self):
+        """An API without routes, whose CORS policy is the other one's."""
+        api = self.apis.create_api(Name=name("cors"), ProtocolType="HTTP", CorsConfiguration=CORS)["ApiId"]
+        self.apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+        return api
+
+    def serve(self, key, source, route=None, **change):
         """A route to a function of its own."""
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
@@ -257,7 +299,7 @@ class Requests(Case):
         integration = self.apis.create_integration(
             ApiId=self.api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0", **change
         )["IntegrationId"]
-        self.apis.create_route(ApiId=self.api, RouteKey=key, Target=f"integrations/{integration}")
+        self.apis.create_route(ApiId=self.api, RouteKey=key, Target=f"integrations/{integration}", **(route or {}))
 
     def test_a_failing_function_is_an_internal_server_error(self):
         self.serve("GET /fails", 'exports.handler = async () => { throw new Error("secret") }')
