@@ -89,9 +89,47 @@ async fn only_bearers_of_a_good_token_get_in() {
             .header("access-control-request-method", "GET")
             .header("access-control-request-headers", "authorization");
         let answer = preflight.send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        assert_eq!(answer.status().as_u16(), 204, "{path}");
         assert_eq!(answer.headers()["access-control-allow-origin"], "https://semantest.com");
+        assert!(answer.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
     }
+    // What only looks a little like that doesn't get to the server either, which would have set cookies.
+    let options =
+        http().request(reqwest::Method::OPTIONS, format!("{address}/private")).body("x").send().await.unwrap();
+    assert_eq!((options.status().as_u16(), options.headers().get("set-cookie")), (204, None));
+    let public = http().request(reqwest::Method::OPTIONS, format!("{address}/health")).send().await.unwrap();
+    assert_eq!((public.status().as_u16(), public.headers().contains_key("set-cookie")), (200, true));
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_may_ask_for_a_token_of_its_own() {
+    let provider = Provider::start();
+    let project = Project::new(&["web"]).await;
+    let auth =
+        |audience: &str| format!("auth: {{ jwt: {{ issuer: \"{}\", audience: [{audience}] }} }}", provider.issuer);
+    let configure = |routes: &str| project.configure(&[("web", &format!("gateway: {{ routes: [ {routes} ] }}"))]);
+    configure(&format!("{{ path: \"/admin/{{rest+}}\", {} }}", auth("admin")));
+    let address = url(&project.all("deploy").await, "web");
+    let ask = async |path: &str, token: Option<String>| {
+        let request = http().get(format!("{address}{path}"));
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("/anything", None).await, 200);
+    assert_eq!(ask("/admin/users", None).await, 401);
+    assert_eq!(ask("/admin/users", Some(provider.token("semantest", 600).await)).await, 401);
+    assert_eq!(ask("/admin/users", Some(provider.token("admin", 600).await)).await, 200);
+
+    // Another audience, then no token any more: the authorizer that nothing needs goes.
+    configure(&format!("{{ path: \"/admin/{{rest+}}\", {} }}", auth("semantest")));
+    project.all("deploy").await;
+    assert_eq!(ask("/admin/users", Some(provider.token("admin", 600).await)).await, 401);
+    assert_eq!(ask("/admin/users", Some(provider.token("semantest", 600).await)).await, 200);
+    configure("{ path: \"/admin/{rest+}\" }");
+    project.all("deploy").await;
+    assert_eq!(ask("/admin/users", None).await, 200);
     project.all("destroy").await;
     assert_eq!(project.inventory().await, Vec::<String>::new());
 }

@@ -14,6 +14,7 @@ pub struct Event {
     cookies: Vec<String>,
     body: Option<(String, bool)>,
     stage: String,
+    route: String,
 }
 
 impl Event {
@@ -37,6 +38,7 @@ impl Event {
             cookies: vec![],
             body: None,
             stage: "$default".into(),
+            route: "$default".into(),
         }
     }
 
@@ -69,6 +71,12 @@ impl Event {
         self
     }
 
+    /// The key of the route that the gateway has taken.
+    pub fn route(mut self, key: &str) -> Self {
+        self.route = key.to_owned();
+        self
+    }
+
     /// A body of a type that the gateway passes on as text.
     pub fn text(mut self, content_type: &str, body: &str) -> Self {
         self.body = Some((body.to_owned(), false));
@@ -85,7 +93,7 @@ impl Event {
     pub fn build(&self) -> Value {
         let mut event = json!({
             "version": "2.0",
-            "routeKey": "$default",
+            "routeKey": self.route,
             "rawPath": self.path,
             "rawQueryString": self.query,
             "headers": self.headers,
@@ -102,7 +110,7 @@ impl Event {
                     "userAgent": "curl/8.5.0",
                 },
                 "requestId": "JKJaXmPLvHcESHA=",
-                "routeKey": "$default",
+                "routeKey": self.route,
                 "stage": self.stage,
                 "time": "10/Mar/2026:05:16:23 +0000",
                 "timeEpoch": 1_773_119_783_814_u64,

@@ -40,20 +40,27 @@ fn methods_and_bodies_arrive() {
 }
 
 #[test]
-fn preflight_requests_are_answered_where_the_policy_is_the_gateways() {
+fn routes_added_for_preflights_never_reach_the_server() {
     let component = Component::server(&[("server.js", include_str!("servers/bare.cjs"))]);
     let package = component.package();
+    let added = [("SEMANTEST_PREFLIGHT_ROUTES", "/ /{proxy+}")];
+    let mut sandbox = Sandbox::start_with(&package, &added);
     let preflight = Event::new("OPTIONS", "/echo")
-        .header("Origin", "https://a.example")
-        .header("Access-Control-Request-Method", "GET");
-    let mut sandbox = Sandbox::start_with(&package, &[("SEMANTEST_PREFLIGHTS", "gateway")]);
-    assert_eq!(sandbox.request(&preflight).status(), 204);
-    // Any other request of that method is the server's own, and so are all where the server has its own policy.
-    assert_eq!(
-        echo(&mut sandbox, &Event::new("OPTIONS", "/echo").header("Origin", "https://a.example"))["method"],
-        "OPTIONS"
-    );
-    assert_eq!(echo(&mut Sandbox::start(&package), &preflight)["method"], "OPTIONS");
+        .header("origin", "https://a.example")
+        .header("access-control-request-method", "GET");
+    // Without a token, so not for the server: with the headers of a preflight request or without them.
+    for event in [&preflight, &Event::new("OPTIONS", "/echo"), &Event::new("OPTIONS", "/echo").text("text/plain", "x")]
+    {
+        for key in ["OPTIONS /{proxy+}", "OPTIONS /"] {
+            let answer = sandbox.request(&event.clone().route(key));
+            assert_eq!((answer.status(), answer.text().as_str()), (204, ""), "{key}");
+        }
+    }
+    // The user's own routes are the server's, though their requests look the same.
+    for key in ["OPTIONS /echo", "ANY /{proxy+}", "$default"] {
+        assert_eq!(echo(&mut sandbox, &preflight.clone().route(key))["method"], "OPTIONS", "{key}");
+    }
+    assert_eq!(echo(&mut Sandbox::start(&package), &preflight.route("OPTIONS /{proxy+}"))["method"], "OPTIONS");
 }
 
 #[test]

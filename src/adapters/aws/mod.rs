@@ -12,6 +12,7 @@ mod http;
 mod managed;
 pub mod naming;
 mod policy_document;
+mod preflight;
 mod properties;
 mod quota;
 mod recent_output;

@@ -3,20 +3,18 @@
 //! The order in which they can be made matters for speed: the role comes first, for IAM takes seconds to spread it; the
 //! API with its stage and authorizer doesn't wait for the function; nothing waits for the function but what names it.
 
-use std::collections::HashSet;
-
 use resource_graph::{Interpolation, PropertyMap, Value};
 use sha2::{Digest, Sha256};
 
+use super::super::preflight;
 use super::names::{self, Names};
 use super::scope::{Handle, Scope};
 use crate::domain::authentication::{Authentication, JwtAuthentication};
 use crate::domain::component::Component;
 use crate::domain::cors::CorsPolicy;
-use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::logs::LogRetention;
-use crate::domain::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
+use crate::domain::route::RouteKey;
 use crate::domain::runtime::{Language, Runtime};
 use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment, ProviderError};
 
@@ -28,9 +26,6 @@ const LARGEST_DIRECT_UPLOAD: u64 = 50 * 1024 * 1024;
 /// The longest that an HTTP API waits, in milliseconds: the function's own timeout ends a request earlier
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
 const LONGEST_INTEGRATION: f64 = 30_000.0;
-/// Tells the runtime shim that preflight requests are the gateway's business: one that comes through to an `OPTIONS` route
-/// gets an answer that is good, whatever the server thinks of the method, and the gateway adds the headers of its policy.
-const PREFLIGHTS: (&str, &str) = ("SEMANTEST_PREFLIGHTS", "gateway");
 /// Who may assume the execution role.
 const TRUST_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
 /// One line of JSON for each request
@@ -101,7 +96,7 @@ pub(super) fn add(
             ("statementId", names.statement.into()),
         ],
     );
-    routes(&mut scope, &api, &integration, component.gateway());
+    routes(&mut scope, &api, &integration, component);
 
     scope.show("url", api.output("apiEndpoint"));
     scope.show("functionName", function.output("name"));
@@ -147,8 +142,8 @@ fn function(
         (name.as_str().to_owned(), if value.is_secret() { Value::secret(text) } else { text.into() })
     });
     let mut variables: PropertyMap = variables.collect();
-    if deployment.component.gateway().cors().is_some() && matches!(wanted.start, Start::Server(_)) {
-        variables.insert(PREFLIGHTS.0, PREFLIGHTS.1);
+    if let Some(paths) = preflight::variable(&deployment.component) {
+        variables.insert(preflight::VARIABLE, paths);
     }
     for (name, value) in package.environment.iter() {
         variables.insert(name, value.clone());
@@ -249,10 +244,11 @@ fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &Compon
     scope.add_tagged("aws:apigatewayv2/stage:Stage", "stage", inputs);
 }
 
-fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, gateway: &ApiGateway) {
+fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, component: &Component) {
+    let gateway = component.gateway();
     let authorizers: Vec<(&JwtAuthentication, Handle)> =
         gateway.token_authentications().into_iter().map(|jwt| (jwt, authorizer(scope, api, gateway, jwt))).collect();
-    let preflights = preflights(gateway);
+    let preflights = preflight::added_routes(component);
     for (key, authentication) in gateway
         .routes()
         .iter()
@@ -277,32 +273,6 @@ fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, gateway: &A
         };
         scope.add("aws:apigatewayv2/route:Route", &role, inputs);
     }
-}
-
-/// The routes that let preflight requests through where a route of any method asks for a token: browsers send none with them,
-/// so the gateway would refuse them
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>, `$default` route and authorizer).
-fn preflights(gateway: &ApiGateway) -> Vec<RouteKey> {
-    if gateway.cors().is_none() {
-        return Vec::new();
-    }
-    let options = |path: RoutePath| RouteKey::Path(RouteMethod::One(HttpMethod::Options), path);
-    let mut keys: Vec<RouteKey> = Vec::new();
-    for route in gateway.routes() {
-        if matches!(gateway.authentication_of(route), Authentication::None) {
-            continue;
-        }
-        match &route.key {
-            // A greedy part takes at least one segment.
-            RouteKey::Default => keys.extend([RoutePath::root(), RoutePath::everything()].map(options)),
-            RouteKey::Path(RouteMethod::Any, path) => keys.push(options(path.clone())),
-            RouteKey::Path(RouteMethod::One(_), _) => {}
-        }
-    }
-    let listed: HashSet<String> = gateway.routes().iter().map(|route| route.key.shape()).collect();
-    let mut shapes = HashSet::new();
-    keys.retain(|key| !listed.contains(&key.shape()) && shapes.insert(key.shape()));
-    keys
 }
 
 /// The authorizer of the gateway itself is called `jwt`; those that routes have of their own, by what they ask for.

@@ -1,8 +1,10 @@
 //! Lambda's rules for a function's environment variables.
 
-use crate::domain::function::{ServerlessFunction, Start};
+use crate::domain::component::Component;
+use crate::domain::function::Start;
 use crate::domain::violation::{FieldPath, Violation};
 
+use super::super::preflight;
 use super::{Circumstances, error, warning};
 
 /// Names, reserved names and the size.
@@ -36,7 +38,8 @@ const RESERVED: [&str; 21] = [
     "LAMBDA_RUNTIME_DIR",
 ];
 
-pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+    let function = component.function();
     let mut violations = Vec::new();
     for (name, _) in &function.environment {
         let name = name.as_str();
@@ -73,7 +76,7 @@ pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances
                 "remove it, and let the server listen on process.env.PORT",
                 SOURCE,
             ));
-        } else if circumstances.added_variables.iter().any(|(added, _)| added == name) {
+        } else if name == preflight::VARIABLE || circumstances.added_variables.iter().any(|(added, _)| added == name) {
             violations.push(error(
                 "aws/reserved-variable",
                 field,
@@ -85,7 +88,9 @@ pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances
     }
     let own = function.environment.iter().map(|(name, value)| (name.as_str(), value.expose()));
     let added = circumstances.added_variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let bytes = serialized_size(own.chain(added));
+    let preflights = preflight::variable(component);
+    let preflights = preflights.iter().map(|paths| (preflight::VARIABLE, paths.as_str()));
+    let bytes = serialized_size(own.chain(added).chain(preflights));
     if bytes > LARGEST {
         violations.push(error(
             "aws/environment-size",

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::domain::authentication::{Authentication, JwtAuthentication};
+use crate::domain::component::Component;
+use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::route::{PathSegment, RouteKey, RoutePath};
 use crate::domain::violation::{FieldPath, Violation};
 
+use super::super::preflight;
 use super::{Circumstances, error, warning};
 
 /// The limits of an HTTP API.
@@ -46,10 +49,12 @@ const LONGEST_MAX_AGE: u64 = 86_400;
 const ACCOUNT_RATE: u32 = 10_000;
 const ACCOUNT_BURST: u32 = 5_000;
 
-pub(super) fn check(gateway: &ApiGateway, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let mut violations = check_routes(gateway);
+pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+    let gateway = component.gateway();
+    let mut violations = check_routes(component);
     violations.extend(check_authentication(gateway, circumstances));
     violations.extend(check_cors(gateway));
+    violations.extend(check_preflights(component));
     violations.extend(check_throttle(gateway));
     violations
 }
@@ -58,9 +63,10 @@ fn gateway_field(key: &str) -> FieldPath {
     FieldPath::of(["gateway", key])
 }
 
-fn check_routes(gateway: &ApiGateway) -> Vec<Violation> {
+fn check_routes(component: &Component) -> Vec<Violation> {
+    let gateway = component.gateway();
     let mut violations = Vec::new();
-    let count = gateway.routes().len();
+    let count = gateway.routes().len() + preflight::added_routes(component).len();
     if count > MOST_ROUTES {
         violations.push(warning(
             "aws/route-count",
@@ -210,6 +216,26 @@ fn check_cors(gateway: &ApiGateway) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// A preflight request to a route that asks for a token gets 401, unless a route without one takes it. Servers get such routes,
+/// which the runtime shim answers; nothing stands before a handler that could.
+fn check_preflights(component: &Component) -> Option<Violation> {
+    let missing = match component.function().start {
+        Start::Handler(_) => preflight::missing_routes(component.gateway()),
+        Start::Server(_) => return None,
+    };
+    let missing: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();
+    (!missing.is_empty()).then(|| {
+        error(
+            "aws/preflight",
+            gateway_field("cors"),
+            "cors with a token on a route of any method needs `start:`, or routes with methods of their own: browsers ask \
+             without a token whether they may",
+            format!("give the routes methods, or let the handler answer routes without a token: {}", missing.join(", ")),
+            CORS,
+        )
+    })
 }
 
 fn check_throttle(gateway: &ApiGateway) -> Vec<Violation> {

@@ -43,8 +43,8 @@ pub fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Vi
     let mut violations = Vec::new();
     violations.extend(names::check(component, circumstances));
     violations.extend(function::check(component.function(), circumstances));
-    violations.extend(environment::check(component.function(), circumstances));
-    violations.extend(gateway::check(component.gateway(), circumstances));
+    violations.extend(environment::check(component, circumstances));
+    violations.extend(gateway::check(component, circumstances));
     violations.extend(logs::check(component.log_retention()));
     violations
 }

@@ -190,6 +190,50 @@ fn cors_answers_are_remembered_for_a_day_at_most() {
 }
 
 #[test]
+fn preflights_need_a_shim_or_routes_of_their_own() {
+    let gateway = |routes: &str| {
+        format!(
+            "gateway: {{ cors: {{ origins: [\"*\"] }}, auth: {{ jwt: {{ issuer: \"https://id.example\", audience: [a] }} }}, {routes} }}"
+        )
+    };
+    let handler = |routes: &str| said(&format!("handler: a.b\n{}", gateway(routes)));
+    let refused = ["aws/preflight at gateway.cors"];
+    assert_eq!(said(&gateway("routes: []")), [""; 0]);
+    assert_eq!(handler("routes: []"), refused);
+    assert_eq!(handler("catch-all: false, routes: [ { path: /a } ]"), refused);
+    assert_eq!(handler("catch-all: false, routes: [ { path: /a, method: GET } ]"), [""; 0]);
+    assert_eq!(handler("catch-all: false, routes: [ { path: /a, auth: none } ]"), [""; 0]);
+    let own =
+        "routes: [ { path: /, method: OPTIONS, auth: none }, { path: \"/{rest+}\", method: OPTIONS, auth: none } ]";
+    assert_eq!(handler(own), [""; 0]);
+}
+
+#[test]
+fn what_preflights_add_counts() {
+    let gateway = |routes: &str| {
+        format!(
+            "gateway: {{ cors: {{ origins: [\"*\"] }}, auth: {{ jwt: {{ issuer: \"https://id.example\", audience: [a] }} }}, {routes} }}"
+        )
+    };
+    // The catch-all route, and two that let its preflights through.
+    let routes = |count: usize| {
+        let routes: Vec<String> = (0..count).map(|index| format!("{{ path: /r{index}, method: GET }}")).collect();
+        gateway(&format!("routes: [{}]", routes.join(", ")))
+    };
+    assert_eq!(said(&routes(297)), [""; 0]);
+    assert_eq!(said(&routes(298)), ["aws/route-count at gateway.routes"]);
+    // {"ADDED":"xxxxxxxxxx","BIG":"…","SEMANTEST_PREFLIGHT_ROUTES":"/ /{proxy+}"} has 74 bytes around the value.
+    let environment =
+        |length: usize| said(&format!("environment: {{ BIG: {} }}\n{}", "x".repeat(length), gateway("routes: []")));
+    assert_eq!(environment(4096 - 74), [""; 0]);
+    assert_eq!(environment(4096 - 73), ["aws/environment-size at environment"]);
+    assert_eq!(
+        said("environment: { SEMANTEST_PREFLIGHT_ROUTES: x }"),
+        ["aws/reserved-variable at environment.SEMANTEST_PREFLIGHT_ROUTES"]
+    );
+}
+
+#[test]
 fn throttles_stay_within_the_accounts_quota() {
     assert_eq!(said("gateway: { throttle: { rate: 10000, burst: 5000 } }"), [""; 0]);
     assert_eq!(

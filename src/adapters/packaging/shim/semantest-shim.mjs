@@ -26,6 +26,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 /** What HTTP allows in a method or a header's name (RFC 9110, section 5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** The keys of the routes that the deployment has added for preflight requests. */
+const PREFLIGHT_ROUTES = new Set((process.env.SEMANTEST_PREFLIGHT_ROUTES ?? '').split(' ').filter(Boolean).map((path) => `OPTIONS ${path}`));
+
 // ---- events to requests -------------------------------------------------------------------------------------------
 
 /**
@@ -260,13 +263,12 @@ function failureResult(failure, request) {
 }
 
 /**
- * Whether it is a preflight request that the gateway has let through though the policy is its own: it adds the headers, and
- * browsers want a good status, which servers that know nothing of CORS don't give (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+ * Whether it came by a route that the deployment has added for preflight requests. Such routes ask for no token though the
+ * server's others do, so nothing of them reaches the server, whatever it is. The gateway adds the headers of its CORS policy;
+ * browsers want a good status beside them (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
  */
-function isPreflight(request) {
-  if (process.env.SEMANTEST_PREFLIGHTS !== 'gateway' || request.method !== 'OPTIONS') return false;
-  const names = request.headers.map(([name]) => name.toLowerCase());
-  return names.includes('origin') && names.includes('access-control-request-method');
+function cameForPreflights(event) {
+  return PREFLIGHT_ROUTES.has(event.routeKey ?? event.requestContext.routeKey);
 }
 
 /** The deployment's question whether the server starts. Its answer holds output, so no gateway event can ask it. */
@@ -288,7 +290,7 @@ export const handler = async (event, context) => {
   const request = toRequest(event);
   try {
     if (request.method === 'CONNECT' || !TOKEN.test(request.method)) throw new Failure(501, 'method-not-supported', `The method ${request.method} cannot be carried to the server.`);
-    if (isPreflight(request)) return { statusCode: 204, headers: {}, isBase64Encoded: false, body: '' };
+    if (cameForPreflights(event)) return { statusCode: 204, headers: {}, isBase64Encoded: false, body: '' };
     const result = toResult(await exchange(request, deadline), request);
     if (result.body.length > RESPONSE_LIMIT / 8) {
       const size = Buffer.byteLength(JSON.stringify(result));
