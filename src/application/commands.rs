@@ -11,7 +11,9 @@ use super::saga::{Confirmation, Preview, Saga, counts_of};
 use super::{outputs, queries};
 use crate::domain;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
-use crate::ports::{Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, Notice, StackSnapshot};
+use crate::ports::{
+    Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, Notice, RecordedResource, StackSnapshot,
+};
 
 /// Brings the chosen components to what the configuration wants.
 ///
@@ -44,6 +46,7 @@ pub async fn destroy(
     // The one call that isn't made through a gate.
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
+    refuse_other_account(ports, &request.options, &identity, &snapshot)?;
     refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
     let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new() };
     Saga { ports, options: &request.options, components: &[], wanted, identity, confirmation, started_ms }
@@ -132,6 +135,7 @@ async fn want(
     // The one call that isn't made through a gate.
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
+    refuse_other_account(ports, options, &identity, &snapshot)?;
     refuse_unknown_components(ports, options, &request.components, &snapshot)?;
     let blueprint = ports.cloud.blueprint(&BlueprintRequest {
         project: options.target.project.clone(),
@@ -155,6 +159,25 @@ fn wanted(options: &Options, blueprint: Blueprint) -> Wanted {
         specs.push(spec);
     }
     Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs }
+}
+
+/// With the credentials of another account everything that is recorded would seem to be gone.
+fn refuse_other_account(
+    ports: &Ports,
+    options: &Options,
+    identity: &CloudIdentity,
+    snapshot: &StackSnapshot,
+) -> Result<(), ApplicationError> {
+    let known = |record: &&RecordedResource| ports.cloud.info(&record.urn().type_token()).is_some();
+    let recorded = snapshot.resources.iter().filter(known).find_map(|record| ports.cloud.account_of(record.as_ref()));
+    let Some(recorded) = recorded.filter(|account| *account != identity.account) else { return Ok(()) };
+    let message = format!(
+        "the stack {} is in the account {recorded}, but the credentials are those of {} ({})",
+        options.target.stack, identity.account, identity.principal
+    );
+    Err(ApplicationError::new(ErrorKind::Usage, "other-account", message).with_hint(format!(
+        "use credentials of {recorded}; for another account use another stack, with an environment of its own or --stack"
+    )))
 }
 
 fn refuse_unknown_components(

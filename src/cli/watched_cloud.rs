@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
 
 use super::redaction::Redactor;
 use crate::domain::provider::Provider;
@@ -87,6 +87,10 @@ impl Cloud for WatchedCloud {
 
     fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
         self.cloud.health_headers(identity)
+    }
+
+    fn account_of(&self, record: &dyn Recorded) -> Option<String> {
+        self.cloud.account_of(record)
     }
 
     fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {

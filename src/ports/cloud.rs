@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, ResourceSpec, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, Quota, Recorded, ResourceSpec, ResourceTypes, TypeToken, Urn, Value};
 
 use super::{PackagedCode, ProviderError, ResourceProvider};
 use crate::domain;
@@ -104,6 +104,11 @@ pub trait Cloud: ResourceTypes {
     /// Headers that a health check of a deployed component must send to get through; mostly none.
     fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// The account that a recorded resource was made in, where its outputs tell.
+    fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
+        None
     }
 
     /// URN of the component's group resource.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn};
+use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn};
 
 use super::connection::{Account, AwsSettings, Connection};
 use super::{blueprint, quota, recent_output, resources};
@@ -112,6 +112,13 @@ impl Cloud for Aws {
         // MiniStack looks for an API in the account of the request, and takes that from the credential's first part.
         let credential = format!("AWS4-HMAC-SHA256 Credential={}/health", identity.account);
         vec![("authorization".to_owned(), credential)]
+    }
+
+    fn account_of(&self, record: &dyn Recorded) -> Option<String> {
+        // arn:partition:service:region:account:resource; some services leave the account out.
+        let arn = record.output(&["arn".to_owned()]).ok()??;
+        let account = arn.as_str()?.split(':').nth(4)?;
+        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| account.to_owned())
     }
 
     fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
