@@ -13,7 +13,7 @@ use resource_graph::{
 
 use super::dispatcher::Dispatcher;
 use super::gate::WriteCounter;
-use super::records::{like_before, record_of, same_but_for_times};
+use super::records::{like_before, record_of, same_but_for_times, scope};
 use super::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::rfc3339;
@@ -53,8 +53,8 @@ pub struct Applier {
     made_here: Mutex<HashSet<Urn>>,
 }
 
-/// Who has an id, by type and id; and whether as an old copy.
-type Owners = HashMap<(TypeToken, String), Vec<(Urn, bool)>>;
+/// Who has an id, by type, id and what it is unique within; and whether as an old copy.
+type Owners = HashMap<(TypeToken, String, Option<String>), Vec<(Urn, bool)>>;
 
 /// Whose an id is, beside the resource that is being made.
 #[derive(Debug, PartialEq, Eq)]
@@ -152,6 +152,13 @@ impl Applier {
         let duration_ms = milliseconds(gate.now().saturating_sub(begun));
         match result {
             Ok((outcome, resource)) => {
+                let taken_back = match (&step.spec, &outcome.record) {
+                    (Some(spec), Some(record)) if outcome.operation == Operation::CreateReplacement => {
+                        let id = record.id.as_deref().unwrap_or_default();
+                        self.owner_of(spec, id, &record.inputs) == Owner::OldCopy
+                    }
+                    _ => false,
+                };
                 // Dependants resolve their inputs as soon as this step counts as done.
                 match outcome.record {
                     Some(record) => {
@@ -162,6 +169,7 @@ impl Applier {
                     }
                     None => {}
                 }
+                let deleted = step.record.as_deref().filter(|_| operation.deletes());
                 self.record(DeploymentEvent::ResourceOperationSucceeded {
                     step: number,
                     operation: outcome.operation,
@@ -169,7 +177,9 @@ impl Applier {
                     duration_ms,
                     waited_ms: milliseconds(gate.waited()),
                     adopted: outcome.adopted,
-                    id: step.record.as_ref().and_then(|record| record.id.clone()).filter(|_| operation.deletes()),
+                    taken_back,
+                    id: deleted.and_then(|record| record.id.clone()),
+                    created: deleted.and_then(|record| record.created.clone()),
                     resource,
                 })?;
                 Ok(outcome.applied)
@@ -217,7 +227,9 @@ impl Applier {
             duration_ms: 0,
             waited_ms: 0,
             adopted: false,
+            taken_back: false,
             id: None,
+            created: None,
             resource: None,
         })
     }
@@ -297,8 +309,7 @@ impl Applier {
             (Operation::Read, _) => return self.read(step, context).await.map(|record| done(Some(record))),
             _ => {
                 // The copy that is being replaced is no new one.
-                let replaced =
-                    old.filter(|_| operation == Operation::CreateReplacement).and_then(|old| old.id.as_deref());
+                let replaced = old.filter(|_| operation == Operation::CreateReplacement);
                 self.create(provider.as_ref(), spec, context, &inputs, replaced).await?
             }
         };
@@ -367,20 +378,20 @@ impl Applier {
     }
 
     /// Makes a resource, or takes over what a cut-off try or a lost state left behind. Says whether it was taken over.
-    /// `replaced` is the id of the copy that this one takes the place of.
+    /// `replaced` is the copy that this one takes the place of.
     async fn create(
         &self,
         provider: &dyn ResourceProvider,
         spec: &ResourceSpec,
         context: &OperationContext,
         inputs: &PropertyMap,
-        replaced: Option<&str>,
+        replaced: Option<&ResourceRecord>,
     ) -> Result<(ResourceState, bool), ProviderError> {
         if self.may_exist(provider, spec)
             && let Some(found) = provider.find(context, inputs).await?
             && found.ours
-            && replaced != Some(found.state.id.as_str())
-            && self.owner_of(spec, &found.state.id) == Owner::Nobody
+            && !self.is_replaced(spec, replaced, &found.state.id, inputs)
+            && self.owner_of(spec, &found.state.id, inputs) == Owner::Nobody
         {
             return self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
         }
@@ -394,7 +405,7 @@ impl Applier {
         };
         let Some(found) = provider.find(context, inputs).await? else { return Err(refused) };
         let id = &found.state.id;
-        if let Owner::Other(owner) = self.owner_of(spec, id) {
+        if let Owner::Other(owner) = self.owner_of(spec, id, inputs) {
             return Err(exists(format!("{id} exists already: it is {owner} of this stack"))
                 .with_hint("choose another name, or first deploy without the one, then with the other"));
         }
@@ -406,12 +417,24 @@ impl Applier {
                 spec.urn.name(),
             )));
         }
-        if replaced == Some(id.as_str()) {
+        if self.is_replaced(spec, replaced, id, inputs) {
             return Err(exists(format!("{id} can't be made anew while the one that it replaces is there"))
                 .with_hint("choose another name for it, or let it be deleted before it is replaced"));
         }
         // An old copy that waits to be deleted is taken back: what is wanted has become what it was.
         self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+    }
+
+    /// Whether what was found is the copy that is being replaced.
+    fn is_replaced(
+        &self,
+        spec: &ResourceSpec,
+        replaced: Option<&ResourceRecord>,
+        found: &str,
+        inputs: &PropertyMap,
+    ) -> bool {
+        let scope = |inputs: &PropertyMap| scope(self.types(), &spec.type_token, inputs);
+        replaced.is_some_and(|old| old.id.as_deref() == Some(found) && scope(&old.inputs) == scope(inputs))
     }
 
     /// Whether something with a generated id, which the cloud would happily make twice, may be there already: from a try that
@@ -422,18 +445,22 @@ impl Applier {
     }
 
     /// Whose the id is, according to the state.
-    fn owner_of(&self, spec: &ResourceSpec, id: &str) -> Owner {
+    fn owner_of(&self, spec: &ResourceSpec, id: &str, inputs: &PropertyMap) -> Owner {
         let owners = self.owners.get_or_init(|| {
             let mut owners = Owners::new();
-            for record in &self.records {
+            for record in self.records.iter().filter(|record| record.marks().custom) {
                 if let Some(id) = record.id() {
-                    let key = (record.urn().type_token(), id.to_owned());
+                    let token = record.urn().type_token();
+                    let inputs = record.inputs().ok();
+                    let scope = inputs.and_then(|inputs| scope(self.types(), &token, &inputs));
+                    let key = (token, id.to_owned(), scope);
                     owners.entry(key).or_default().push((record.urn().clone(), record.marks().pending_deletion));
                 }
             }
             owners
         });
-        let owners = owners.get(&(spec.type_token.clone(), id.to_owned())).map_or(&[][..], Vec::as_slice);
+        let key = (spec.type_token.clone(), id.to_owned(), scope(self.types(), &spec.type_token, inputs));
+        let owners = owners.get(&key).map_or(&[][..], Vec::as_slice);
         match owners.iter().find(|(urn, _)| *urn != spec.urn) {
             Some((urn, _)) => Owner::Other(urn.clone()),
             None if owners.iter().any(|(_, is_old_copy)| *is_old_copy) => Owner::OldCopy,
@@ -446,11 +473,16 @@ impl Applier {
         if !copy.pending_deletion {
             return false;
         }
+        let scope = |inputs: &PropertyMap| scope(self.types(), &copy.type_token, inputs);
+        let is_it =
+            |id: Option<&str>, inputs: &PropertyMap| id == copy.id.as_deref() && scope(inputs) == scope(&copy.inputs);
         if let Some(live) = self.record_of(&copy.urn) {
-            return live.id == copy.id;
+            return is_it(live.id.as_deref(), &live.inputs);
         }
         let mut live = self.records.iter().filter(|record| *record.urn() == copy.urn);
-        live.any(|record| !record.marks().pending_deletion && record.id() == copy.id.as_deref())
+        live.any(|record| {
+            !record.marks().pending_deletion && record.inputs().is_ok_and(|inputs| is_it(record.id(), &inputs))
+        })
     }
 
     async fn adopt(

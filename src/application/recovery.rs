@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use resource_graph::{PropertyMap, Resolved, ResourceRecord, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, Resolved, ResourceRecord, ResourceTypes, TypeToken, Urn, Value};
 
 use super::apply::output_of;
 use super::error::{ApplicationError, ErrorKind};
@@ -60,7 +60,7 @@ pub async fn settle(
         stack,
         deployment: deployment.id(),
         gate: Arc::new(ReadGate::new(ports, options)),
-        records: Records::of(snapshot)?,
+        records: Records::of(snapshot, ports.cloud.as_ref())?,
         groups: groups(&deployment),
         changes: Vec::new(),
         settled: BTreeMap::new(),
@@ -87,13 +87,13 @@ struct Records {
     live: HashMap<Urn, Arc<ResourceRecord>>,
     /// Old copies that wait to be deleted; there may be several of one resource.
     old_copies: Vec<Arc<ResourceRecord>>,
-    /// Who has an id already, by type and id.
-    by_id: HashMap<(TypeToken, String), Urn>,
+    /// Who has an id already, by type, id and what it is unique within.
+    by_id: HashMap<(TypeToken, String, Option<String>), Urn>,
     provider: Option<String>,
 }
 
 impl Records {
-    fn of(snapshot: &StackSnapshot) -> Result<Self, ApplicationError> {
+    fn of(snapshot: &StackSnapshot, types: &dyn ResourceTypes) -> Result<Self, ApplicationError> {
         let mut records = Self { live: HashMap::new(), old_copies: Vec::new(), by_id: HashMap::new(), provider: None };
         for resource in &snapshot.resources {
             let record = resource.to_record().map_err(|error| {
@@ -104,7 +104,8 @@ impl Records {
                 records.provider = record.id.as_ref().map(|id| format!("{}::{id}", record.urn));
             }
             if let Some(id) = &record.id {
-                records.by_id.insert((record.type_token.clone(), id.clone()), record.urn.clone());
+                let scope = records::scope(types, &record.type_token, &record.inputs);
+                records.by_id.insert((record.type_token.clone(), id.clone(), scope), record.urn.clone());
             }
             if record.pending_deletion {
                 records.old_copies.push(record);
@@ -128,11 +129,16 @@ impl Records {
         }
     }
 
-    /// Whether an id belongs to another resource of the state, or to an old copy of this one.
-    fn is_taken(&self, urn: &Urn, id: &str) -> bool {
+    /// Whether what was found belongs to another resource of the state, or is an old copy of this one.
+    fn is_taken(&self, urn: &Urn, found: &ResourceState, types: &dyn ResourceTypes) -> bool {
         let token = urn.type_token();
-        self.by_id.get(&(token, id.to_owned())).is_some_and(|owner| owner != urn)
-            || self.old_copies.iter().any(|copy| copy.urn == *urn && copy.id.as_deref() == Some(id))
+        let scope = |inputs: &PropertyMap| records::scope(types, &token, inputs);
+        let of_found = scope(&found.inputs);
+        self.by_id.get(&(token.clone(), found.id.clone(), of_found.clone())).is_some_and(|owner| owner != urn)
+            || self
+                .old_copies
+                .iter()
+                .any(|copy| copy.urn == *urn && copy.id.as_ref() == Some(&found.id) && scope(&copy.inputs) == of_found)
     }
 }
 
@@ -267,8 +273,12 @@ impl Settlement<'_> {
         Ok(found.filter(|found| found.ours).map(|found| found.state).filter(|state| {
             // A replacement is looked for under the new inputs; what is found may still be the old one.
             let live = self.records.live.get(&step.urn).filter(|record| !record.pending_replacement);
-            let is_known = live.is_some_and(|record| record.id.as_ref() == Some(&state.id));
-            !is_known && !self.records.is_taken(&step.urn, &state.id)
+            let types = self.ports.cloud.as_ref();
+            let scope = |inputs: &PropertyMap| records::scope(types, &step.urn.type_token(), inputs);
+            let is_known = live.is_some_and(|record| {
+                record.id.as_ref() == Some(&state.id) && scope(&record.inputs) == scope(&state.inputs)
+            });
+            !is_known && !self.records.is_taken(&step.urn, state, types)
         }))
     }
 
@@ -339,8 +349,9 @@ impl Settlement<'_> {
             }
             Answer::Deleted => {
                 if step.operation == Operation::DeleteReplaced {
+                    let created = self.records.deleted_by(step).and_then(|copy| copy.created.clone());
                     self.deleted_copy(step);
-                    self.changes.push(CheckpointChange::RemoveReplaced { urn, id: step.id.clone() });
+                    self.changes.push(CheckpointChange::RemoveReplaced { urn, id: step.id.clone(), created });
                 } else {
                     self.removed.insert(urn);
                 }
@@ -420,7 +431,7 @@ impl Settlement<'_> {
             (Operation::CreateReplacement, Some(old)) => {
                 let old = ResourceRecord { pending_deletion: true, ..ResourceRecord::clone(&old) };
                 self.records.old_copies.push(Arc::new(old));
-                CheckpointChange::PutReplacement { urn, image }
+                CheckpointChange::PutReplacement { urn, image, taken_back: false }
             }
             _ => CheckpointChange::Put { urn, image },
         });

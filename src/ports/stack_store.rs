@@ -55,13 +55,14 @@ pub enum CheckpointChange {
         /// What it is.
         image: ResourceImage,
     },
-    /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted. An old copy with the new
-    /// one's id was taken back, and is none any more.
+    /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted.
     PutReplacement {
         /// Its name.
         urn: Urn,
         /// What the new one is.
         image: ResourceImage,
+        /// It is an old copy that waited to be deleted: that is none any more.
+        taken_back: bool,
     },
     /// The old one of a replacement was deleted: an old copy goes; one that lives waits for its replacement.
     RemoveReplaced {
@@ -69,6 +70,8 @@ pub enum CheckpointChange {
         urn: Urn,
         /// The id of what was deleted: there may be several old copies.
         id: Option<String>,
+        /// When it was made: ids may be unique only within what they belong to, so that the new one has the same.
+        created: Option<String>,
     },
     /// It was found gone from the cloud: it is kept, since others refer to it, and waits to be made again.
     Gone {
@@ -93,13 +96,17 @@ impl CheckpointChange {
                 Some(image) => Self::Put { urn: urn.clone(), image: image.clone() },
                 None => Self::Gone { urn: urn.clone() },
             }),
-            DeploymentEvent::ResourceOperationSucceeded { operation, urn, id, resource, .. } => {
+            DeploymentEvent::ResourceOperationSucceeded {
+                operation, urn, id, created, taken_back, resource, ..
+            } => {
                 let urn = urn.clone();
                 match (operation, resource) {
                     (Operation::Delete | Operation::Forget, _) => Some(Self::Remove { urn }),
-                    (Operation::DeleteReplaced, _) => Some(Self::RemoveReplaced { urn, id: id.clone() }),
+                    (Operation::DeleteReplaced, _) => {
+                        Some(Self::RemoveReplaced { urn, id: id.clone(), created: created.clone() })
+                    }
                     (Operation::CreateReplacement, Some(image)) => {
-                        Some(Self::PutReplacement { urn, image: image.clone() })
+                        Some(Self::PutReplacement { urn, image: image.clone(), taken_back: *taken_back })
                     }
                     (_, Some(image)) => Some(Self::Put { urn, image: image.clone() }),
                     (_, None) => None,

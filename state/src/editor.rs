@@ -82,9 +82,9 @@ impl Editor<'_> {
         found.is_some()
     }
 
-    /// Forgets a leftover by name and id; says whether there was one.
-    pub fn remove_leftover(&mut self, urn: &Urn, id: Option<&str>) -> bool {
-        let found = self.find(urn, |resource| resource.delete && resource.id.as_deref() == id);
+    /// Forgets the leftover of a name that `is_it` knows; says whether there was one.
+    pub fn remove_leftover(&mut self, urn: &Urn, is_it: impl Fn(&Resource) -> bool) -> bool {
+        let found = self.find(urn, |resource| resource.delete && is_it(resource));
         self.removed.extend(found);
         found.is_some()
     }

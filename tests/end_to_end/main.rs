@@ -6,4 +6,5 @@ mod bad_input;
 mod concurrency;
 mod interruption;
 mod lifecycle;
+mod ownership;
 mod support;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, Quota, ResourceRecord, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
     Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, OperationContext, ProviderError,
@@ -60,6 +60,13 @@ impl Object {
         outputs
     }
 
+    /// Whether a record is about this.
+    pub fn is(&self, record: &ResourceRecord) -> bool {
+        let is_of_id = self.kind.info.token == record.type_token.as_str() && Some(&self.id) == record.id.as_ref();
+        let scoped = self.kind.belongs.filter(|_| matches!(self.kind.identity, Identity::Scoped(_)));
+        is_of_id && scoped.is_none_or(|(input, _)| record.inputs.string(input) == self.inputs.string(input))
+    }
+
     fn state(&self) -> ResourceState {
         ResourceState { id: self.id.clone(), inputs: self.shown_inputs(), outputs: self.outputs() }
     }
@@ -67,6 +74,13 @@ impl Object {
     fn text(&self, input: &str) -> &str {
         self.inputs.string(input).unwrap_or_default()
     }
+}
+
+/// What a record's id is unique within.
+pub fn scope_of(record: &ResourceRecord) -> Option<String> {
+    let kind = kinds::of_token(record.type_token.as_str())?;
+    let (input, _) = kind.belongs.filter(|_| matches!(kind.identity, Identity::Scoped(_)))?;
+    record.inputs.string(input).map(str::to_owned)
 }
 
 #[derive(Default)]
@@ -295,7 +309,10 @@ impl SimulatedProvider {
         match self.kind.identity {
             Identity::Generated => None,
             Identity::Named => all.find(|object| object.text("name") == inputs.string("name").unwrap_or_default()),
-            Identity::Keyed { inputs: names, .. } | Identity::Composed(names) | Identity::Put(names) => {
+            Identity::Keyed { inputs: names, .. }
+            | Identity::Composed(names)
+            | Identity::Scoped(names)
+            | Identity::Put(names) => {
                 all.find(|object| Self::composed(&object.inputs, names) == Self::composed(inputs, names))
             }
         }
@@ -307,6 +324,15 @@ impl SimulatedProvider {
             return Err(error(ProviderErrorKind::NotFound, message));
         }
         Ok(())
+    }
+
+    /// Where it stands among all objects: by its id, and what it belongs to where that alone says too little.
+    fn key(&self, id: &str, inputs: &PropertyMap) -> (&'static str, String) {
+        let key = match self.kind.identity {
+            Identity::Scoped(names) => Self::composed(inputs, names),
+            _ => id.to_owned(),
+        };
+        (self.token(), key)
     }
 
     async fn publish(&self, context: &OperationContext, id: &str) -> Result<(), ProviderError> {
@@ -326,10 +352,10 @@ impl SimulatedProvider {
             .await
     }
 
-    fn state(&self, id: &str) -> Result<ResourceState, ProviderError> {
+    fn state(&self, id: &str, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
         let world = self.cloud.world();
-        let object =
-            world.of(self.token(), id).ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{id} is gone")))?;
+        let object = world.objects.get(&self.key(id, inputs));
+        let object = object.ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{id} is gone")))?;
         Ok(object.state())
     }
 }
@@ -366,6 +392,7 @@ impl ResourceProvider for SimulatedProvider {
                     Identity::Named => inputs.string("name").unwrap_or_default().to_owned(),
                     Identity::Generated | Identity::Keyed { .. } => format!("{:x}", 0xa000 + world.created),
                     Identity::Composed(names) | Identity::Put(names) => Self::composed(inputs, names),
+                    Identity::Scoped(names) => Self::composed(inputs, &names[names.len() - 1..]),
                 };
                 let tags = Tags {
                     stack: context.tags.stack.clone(),
@@ -381,25 +408,24 @@ impl ResourceProvider for SimulatedProvider {
                     published: false,
                     number: world.created,
                 };
-                world.objects.insert((self.token(), id.clone()), object);
+                world.objects.insert(self.key(&id, inputs), object);
                 Ok(id)
             })
             .await?;
         if self.kind.publishes {
             self.publish(context, &id).await?;
         }
-        self.state(&id)
+        self.state(&id, inputs)
     }
 
     async fn read(
         &self,
         context: &OperationContext,
         id: &str,
-        _inputs: &PropertyMap,
+        inputs: &PropertyMap,
     ) -> Result<Option<ResourceState>, ProviderError> {
-        self.cloud
-            .call(context, CallKind::Read, "read", |world| Ok(world.of(self.token(), id).map(Object::state)))
-            .await
+        let key = self.key(id, inputs);
+        self.cloud.call(context, CallKind::Read, "read", |world| Ok(world.objects.get(&key).map(Object::state))).await
     }
 
     async fn update(
@@ -408,7 +434,7 @@ impl ResourceProvider for SimulatedProvider {
         old: &ResourceState,
         inputs: &PropertyMap,
     ) -> Result<ResourceState, ProviderError> {
-        let key = (self.token(), old.id.clone());
+        let key = self.key(&old.id, &old.inputs);
         self.cloud
             .call(context, CallKind::Write, "update", |world| {
                 let object = world
@@ -424,11 +450,11 @@ impl ResourceProvider for SimulatedProvider {
         if self.kind.publishes {
             self.publish(context, &old.id).await?;
         }
-        self.state(&old.id)
+        self.state(&old.id, &old.inputs)
     }
 
     async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError> {
-        let key = (self.token(), old.id.clone());
+        let key = self.key(&old.id, &old.inputs);
         self.cloud
             .call(context, CallKind::Write, "delete", |world| {
                 let Some(object) = world.objects.get(&key) else { return Ok(()) };

@@ -18,6 +18,8 @@ pub enum Identity {
     Keyed { inputs: &'static [&'static str], unique: bool },
     /// Its id is made of these inputs, and a second creation is refused.
     Composed(&'static [&'static str]),
+    /// As composed, but its id is the last of these inputs alone: it is unique only within what it belongs to.
+    Scoped(&'static [&'static str]),
     /// Its id is made of these inputs, and a second creation changes what is there.
     Put(&'static [&'static str]),
 }
@@ -44,7 +46,10 @@ impl SimulatedType {
     pub fn identifying(&self) -> &'static [&'static str] {
         match self.identity {
             Identity::Named | Identity::Generated => &["name"],
-            Identity::Keyed { inputs, .. } | Identity::Composed(inputs) | Identity::Put(inputs) => inputs,
+            Identity::Keyed { inputs, .. }
+            | Identity::Composed(inputs)
+            | Identity::Scoped(inputs)
+            | Identity::Put(inputs) => inputs,
         }
     }
 
@@ -117,7 +122,7 @@ pub static ALL: [SimulatedType; 10] = [
         belongs: Some(("functionName", FUNCTION)),
         ..of(
             info(PERMISSION, &["functionName", "statementId", "source"], &["statementId"], true, Some("functionName")),
-            Identity::Composed(&["functionName", "statementId"]),
+            Identity::Scoped(&["functionName", "statementId"]),
         )
     },
     SimulatedType {
@@ -142,7 +147,7 @@ pub static ALL: [SimulatedType; 10] = [
         belongs: Some(("apiId", API)),
         ..of(
             info(STAGE, &["apiId", "name"], &["apiId", "name"], true, Some("apiId")),
-            Identity::Composed(&["apiId", "name"]),
+            Identity::Scoped(&["apiId", "name"]),
         )
     },
 ];

@@ -378,9 +378,7 @@ impl Lab {
             if record.pending_deletion || record.pending_replacement || !record.init_errors.is_empty() {
                 wrong.push(format!("{urn} isn't settled: {:?}", record.init_errors));
             }
-            let object = objects.iter().find(|object| {
-                object.kind.info.token == record.type_token.as_str() && Some(&object.id) == record.id.as_ref()
-            });
+            let object = objects.iter().find(|object| object.is(record));
             match object {
                 None => wrong.push(format!("phantom: {urn} ({:?}) isn't in the cloud", record.id)),
                 Some(object) => {
@@ -400,14 +398,12 @@ impl Lab {
         }
         let mut seen = BTreeSet::new();
         for record in &real {
-            if !seen.insert((record.type_token.as_str(), record.id.as_deref())) {
+            if !seen.insert((record.type_token.as_str(), record.id.as_deref(), crate::cloud::scope_of(record))) {
                 wrong.push(format!("{:?} of {} is recorded twice", record.id, record.type_token));
             }
         }
         for object in &objects {
-            let is_recorded = real.iter().any(|record| {
-                object.kind.info.token == record.type_token.as_str() && Some(&object.id) == record.id.as_ref()
-            });
+            let is_recorded = real.iter().any(|record| object.is(record));
             if !is_recorded {
                 wrong.push(format!("orphan: {} {} isn't recorded", object.kind.info.token, object.id));
             }

@@ -249,11 +249,14 @@ impl State {
                     Some(record) => *record = self.image(image),
                     None => resources.push(self.image(image)),
                 },
-                CheckpointChange::PutReplacement { urn, image } => {
+                CheckpointChange::PutReplacement { urn, image, taken_back } => {
                     let new = self.image(image);
-                    resources.retain(|record| record.urn != *urn || !record.pending_deletion || record.id != new.id);
+                    resources.retain(|record| {
+                        !taken_back || record.urn != *urn || !record.pending_deletion || record.id != new.id
+                    });
+                    let is_new = |record: &ResourceRecord| record.id == new.id && record.created == new.created;
                     match live(resources, urn) {
-                        Some(record) if record.pending_replacement || record.id == new.id => *record = new,
+                        Some(record) if record.pending_replacement || is_new(record) => *record = new,
                         Some(record) => {
                             record.pending_deletion = true;
                             resources.push(new);
@@ -261,16 +264,17 @@ impl State {
                         None => resources.push(new),
                     }
                 }
-                CheckpointChange::RemoveReplaced { urn, id } => {
+                CheckpointChange::RemoveReplaced { urn, id, created } => {
+                    let is_it = |record: &ResourceRecord| record.id == *id && record.created == *created;
                     let left = resources
                         .iter()
-                        .position(|record| record.urn == *urn && record.pending_deletion && record.id == *id);
+                        .position(|record| record.urn == *urn && record.pending_deletion && is_it(record));
                     match left {
                         Some(index) => {
                             resources.remove(index);
                         }
                         None => {
-                            if let Some(record) = live(resources, urn).filter(|record| record.id == *id) {
+                            if let Some(record) = live(resources, urn).filter(|record| is_it(record)) {
                                 record.pending_replacement = true;
                             }
                         }

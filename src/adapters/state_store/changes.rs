@@ -19,21 +19,25 @@ pub fn apply(deployment: &mut Deployment, changes: &[CheckpointChange]) -> Resul
     for change in changes {
         match change {
             CheckpointChange::Put { urn, image } => put(&mut editor, urn, resource_of(image)?),
-            CheckpointChange::PutReplacement { urn, image } => {
+            CheckpointChange::PutReplacement { urn, image, taken_back } => {
                 let new = resource_of(image)?;
-                // An old copy of the same id was taken back; a live one of it is the new one already.
-                editor.remove_leftover(urn, new.id.as_deref());
-                let lives = |old: &Resource| !old.pending_replacement && old.id != new.id;
+                if *taken_back {
+                    editor.remove_leftover(urn, |copy| copy.id == new.id);
+                }
+                // One that was made at the same time is the new one already.
+                let is_new = |old: &Resource| (&old.id, &old.created) == (&new.id, &new.created);
+                let lives = |old: &Resource| !old.pending_replacement && !is_new(old);
                 if editor.resource(urn).is_some_and(lives) {
                     editor.mark_for_deletion(urn);
                 }
                 put(&mut editor, urn, new);
             }
-            CheckpointChange::RemoveReplaced { urn, id } => {
+            CheckpointChange::RemoveReplaced { urn, id, created } => {
+                let is_it = |copy: &Resource| (&copy.id, &copy.created) == (id, created);
                 // Delete first, then create: what lives waits for its replacement.
-                if !editor.remove_leftover(urn, id.as_deref())
+                if !editor.remove_leftover(urn, is_it)
                     && let Some(resource) = editor.resource_mut(urn)
-                    && resource.id == *id
+                    && is_it(resource)
                 {
                     resource.edit().pending_replacement = true;
                 }
@@ -83,21 +87,32 @@ mod tests {
         Urn::new("dev", "shop", None, &TypeToken::new("a:b:C"), "x")
     }
 
-    fn image(id: &str) -> ResourceImage {
-        let text = serde_json::json!({ "urn": urn(), "custom": true, "type": "a:b:C", "id": id }).to_string();
-        ResourceImage(serde_json::value::RawValue::from_string(text).unwrap().into())
+    /// `id`, or `id@created`.
+    fn parts(copy: &str) -> (&str, &str) {
+        copy.split_once('@').unwrap_or((copy, "0"))
     }
 
-    fn put(id: &str) -> CheckpointChange {
-        CheckpointChange::Put { urn: urn(), image: image(id) }
+    fn image(copy: &str) -> ResourceImage {
+        let (id, created) = parts(copy);
+        let json = serde_json::json!({ "urn": urn(), "custom": true, "type": "a:b:C", "id": id, "created": created });
+        ResourceImage(serde_json::value::RawValue::from_string(json.to_string()).unwrap().into())
     }
 
-    fn replaced_by(id: &str) -> CheckpointChange {
-        CheckpointChange::PutReplacement { urn: urn(), image: image(id) }
+    fn put(copy: &str) -> CheckpointChange {
+        CheckpointChange::Put { urn: urn(), image: image(copy) }
     }
 
-    fn without(id: &str) -> CheckpointChange {
-        CheckpointChange::RemoveReplaced { urn: urn(), id: Some(id.into()) }
+    fn replaced_by(copy: &str) -> CheckpointChange {
+        CheckpointChange::PutReplacement { urn: urn(), image: image(copy), taken_back: false }
+    }
+
+    fn taken_back(copy: &str) -> CheckpointChange {
+        CheckpointChange::PutReplacement { urn: urn(), image: image(copy), taken_back: true }
+    }
+
+    fn without(copy: &str) -> CheckpointChange {
+        let (id, created) = parts(copy);
+        CheckpointChange::RemoveReplaced { urn: urn(), id: Some(id.into()), created: Some(created.into()) }
     }
 
     /// Ids with their marks: `-` waits to be deleted, `?` waits for its replacement.
@@ -129,12 +144,14 @@ mod tests {
             // An old copy that is taken back.
             (
                 vec![put("first"), replaced_by("second")],
-                vec![replaced_by("first"), without("second")],
+                vec![taken_back("first@1"), without("second")],
                 vec!["first -second", "first"],
             ),
             // The old one first, with another id and with the same.
             (vec![put("old")], vec![without("old"), replaced_by("new")], vec!["?old", "new"]),
-            (vec![put("name")], vec![without("name"), replaced_by("name")], vec!["?name", "name"]),
+            (vec![put("name")], vec![without("name"), replaced_by("name@1")], vec!["?name", "name"]),
+            // One whose id is unique only within what is replaced with it.
+            (vec![put("name")], vec![replaced_by("name@1"), without("name")], vec!["name -name", "name"]),
             (
                 vec![put("left"), replaced_by("old")],
                 vec![without("old"), replaced_by("new"), without("left")],

@@ -304,7 +304,9 @@ mod tests {
             duration_ms: 1,
             waited_ms: 0,
             adopted: false,
+            taken_back: false,
             id: None,
+            created: None,
             resource: None,
         }
     }

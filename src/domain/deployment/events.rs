@@ -361,9 +361,15 @@ pub enum DeploymentEvent {
         /// Something of an earlier, cut-off try was found and taken over.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         adopted: bool,
+        /// What was made is an old copy that waited to be deleted: what is wanted has become what it was.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        taken_back: bool,
         /// The id of what was deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
+        /// When what was deleted had been made: copies may have the same id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        created: Option<String>,
         /// The resource as the state will hold it; absent when it was deleted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resource: Option<ResourceImage>,
