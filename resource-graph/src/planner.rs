@@ -294,7 +294,8 @@ impl<'a, R: Recorded> Planner<'a, R> {
         let replaced = self.decisions.iter().zip(0..).filter_map(|(decision, position)| {
             let spec = &self.specs[position as usize];
             let details = decision.details.as_ref().filter(|details| !details.conditional)?;
-            let is_protected = spec.options.protect || self.record(self.record_of(position)?).marks().protect;
+            let is_protected =
+                spec.options.protect == Some(true) || self.record(self.record_of(position)?).marks().protect;
             (decision.fate == Fate::Replace && is_protected && !details.keep_old)
                 .then(|| (spec.urn.clone(), Operation::CreateReplacement))
         });

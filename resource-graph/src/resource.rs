@@ -22,10 +22,10 @@ pub struct ResourceOptions {
     pub parent: Option<Urn>,
     /// Resources to be done before it, beside those that its inputs refer to.
     pub depends_on: Vec<Urn>,
-    /// Refuse to delete it.
-    pub protect: bool,
-    /// Forget it without deleting it in the cloud.
-    pub retain_on_delete: bool,
+    /// Refuse to delete it; `None` leaves it as it is recorded, which others may have decided.
+    pub protect: Option<bool>,
+    /// Forget it without deleting it in the cloud; `None` leaves it as it is recorded.
+    pub retain_on_delete: Option<bool>,
     /// Delete before creating the new one when it must be replaced; `None` leaves it to the type.
     pub delete_before_replace: Option<bool>,
     /// Names of inputs whose changes are left alone.

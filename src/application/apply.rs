@@ -292,7 +292,7 @@ impl Applier {
         }
         let old = step.record.as_deref();
         if step.free || operation == Operation::Same {
-            let mut record = self.new_record(spec, inputs, None, old);
+            let mut record = self.new_record(spec, inputs, None, old, false);
             if let Some(old) = old {
                 (record.id, record.outputs) = (old.id.clone(), old.outputs.clone());
             }
@@ -314,7 +314,7 @@ impl Applier {
             }
         };
         let made_new = operation.creates();
-        let record = self.new_record(spec, inputs, Some(state), old.filter(|_| !made_new));
+        let record = self.new_record(spec, inputs, Some(state), old, made_new);
         let became_update = step.operation == resource_graph::Operation::CreateReplacement && !made_new;
         let applied = if became_update { Applied::Updated } else { Applied::Done };
         Ok(Outcome { operation, adopted, record: Some(record), applied })
@@ -342,15 +342,16 @@ impl Applier {
         inputs: PropertyMap,
         state: Option<ResourceState>,
         old: Option<&ResourceRecord>,
+        made_new: bool,
     ) -> ResourceRecord {
         let provider = spec.custom.then_some(self.provider_reference.as_str());
-        record_of(spec, inputs, state, old, provider, &rfc3339(self.clock.now_ms()))
+        record_of(spec, inputs, state, old, made_new, provider, &rfc3339(self.clock.now_ms()))
     }
 
     /// The record of a resource whose inputs turned out to be the same, when its dependencies or options aren't.
     fn with_new_options(&self, spec: &ResourceSpec, old: Option<&ResourceRecord>) -> Option<ResourceRecord> {
         let old = old?;
-        let mut record = self.new_record(spec, old.inputs.clone(), None, Some(old));
+        let mut record = self.new_record(spec, old.inputs.clone(), None, Some(old), false);
         (record.id, record.outputs) = (old.id.clone(), old.outputs.clone());
         (record.provider, record.modified) = (old.provider.clone(), old.modified.clone());
         (!same_but_for_times(old, &record)).then_some(record)

@@ -6,12 +6,14 @@ use crate::ports::ResourceState;
 
 /// The record of a resource after it was made or changed.
 ///
-/// `old` is the record before; its time of creation is kept. `now` is RFC 3339 in UTC.
+/// `old` is the record before, whose marks are kept where nothing else is wanted; that of a copy that is replaced, too
+/// (`made_new`), but then not its time of creation. `now` is RFC 3339 in UTC.
 pub fn record_of(
     spec: &ResourceSpec,
     inputs: PropertyMap,
     state: Option<ResourceState>,
     old: Option<&ResourceRecord>,
+    made_new: bool,
     provider: Option<&str>,
     now: &str,
 ) -> ResourceRecord {
@@ -28,11 +30,13 @@ pub fn record_of(
             spec.inputs.iter().map(|(name, value)| (name.to_owned(), references_of(value))).collect();
         record.provider = provider.map(str::to_owned);
     }
-    record.protect = spec.options.protect;
-    record.retain_on_delete = spec.options.retain_on_delete;
+    let recorded = |mark: fn(&ResourceRecord) -> bool| old.is_some_and(mark);
+    record.protect = spec.options.protect.unwrap_or_else(|| recorded(|old| old.protect));
+    record.retain_on_delete = spec.options.retain_on_delete.unwrap_or_else(|| recorded(|old| old.retain_on_delete));
     record.additional_secret_outputs = spec.options.additional_secret_outputs.clone();
     record.custom_timeouts = spec.options.custom_timeouts.clone();
-    record.created = old.and_then(|old| old.created.clone()).or_else(|| Some(now.to_owned()));
+    let since = old.filter(|_| !made_new).and_then(|old| old.created.clone());
+    record.created = since.or_else(|| Some(now.to_owned()));
     record.modified = Some(now.to_owned());
     record.inputs = inputs;
     record
@@ -134,7 +138,7 @@ mod tests {
         let inputs = PropertyMap::from([("password", Value::secret("hunter2")), ("peer", "arn:y".into())]);
         let outputs = PropertyMap::from([("password", "hunter2"), ("arn", "arn:x")]);
         let state = ResourceState { id: "1".into(), inputs: PropertyMap::new(), outputs };
-        let record = record_of(&spec, inputs, Some(state), None, Some("p::1"), "now");
+        let record = record_of(&spec, inputs, Some(state), None, true, Some("p::1"), "now");
         assert!(!format!("{:?}", record.outputs).contains("hunter2"));
         assert_eq!(record.outputs.string("arn"), Some("arn:x"));
         assert_eq!(record.property_dependencies, [("password".into(), vec![]), ("peer".into(), vec![urn("y")])]);

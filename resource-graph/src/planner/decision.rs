@@ -141,7 +141,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
         details.reasons.extend(Reason::of_changes(&changes));
         let fate = if forced || is_tainted {
             let by_type = info.is_some_and(|info| info.delete_before_replace);
-            details.keep_old = marks.retain_on_delete || spec.options.retain_on_delete;
+            details.keep_old = spec.options.retain_on_delete.unwrap_or(marks.retain_on_delete);
             details.delete_first = !details.keep_old && spec.options.delete_before_replace.unwrap_or(by_type);
             details.conditional =
                 !is_tainted && !changes.iter().any(|change| change.forces_replacement && change.is_certain());
@@ -159,10 +159,10 @@ impl<'a, R: Recorded> Planner<'a, R> {
         let record = self.record(index);
         let marks = record.marks();
         let mut names = Vec::new();
-        if marks.protect != spec.options.protect {
+        if spec.options.protect.is_some_and(|wanted| wanted != marks.protect) {
             names.push("protect");
         }
-        if marks.retain_on_delete != spec.options.retain_on_delete {
+        if spec.options.retain_on_delete.is_some_and(|wanted| wanted != marks.retain_on_delete) {
             names.push("retain on delete");
         }
         let parent = spec.options.parent.as_ref().map(crate::Urn::as_str);

@@ -35,7 +35,7 @@ impl Step {
             },
             _ => self.changes.clone(),
         };
-        let is_protected = self.spec.as_ref().is_some_and(|spec| spec.options.protect)
+        let is_protected = self.spec.as_ref().is_some_and(|spec| spec.options.protect == Some(true))
             || self.record.as_ref().is_some_and(|record| record.protect);
         if !self.conditional {
             if is_replacement { Reconsidered::Replace(changes) } else { Reconsidered::Update(changes) }

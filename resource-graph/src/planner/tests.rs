@@ -70,8 +70,8 @@ fn record(spec: &ResourceSpec) -> ResourceRecord {
         value.for_each_reference(&mut |reference| urns.push(reference.urn.clone()));
         record.property_dependencies.push((input.to_owned(), urns));
     }
-    record.protect = spec.options.protect;
-    record.retain_on_delete = spec.options.retain_on_delete;
+    record.protect = spec.options.protect == Some(true);
+    record.retain_on_delete = spec.options.retain_on_delete == Some(true);
     record
 }
 
@@ -294,7 +294,7 @@ fn components_and_roots_are_steps_that_call_nobody() {
 #[test]
 fn protected_resources_are_neither_deleted_nor_replaced() {
     let mut kept = spec("Plain", "kept", &[("name", "n".into())]);
-    kept.options.protect = true;
+    kept.options.protect = Some(true);
     let record = record(&kept);
     let error = try_plan(&[], std::slice::from_ref(&record), &PlanOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), format!("{} is protected, but would be deleted", kept.urn));
@@ -307,7 +307,7 @@ fn protected_resources_are_neither_deleted_nor_replaced() {
 #[test]
 fn retained_resources_are_only_forgotten() {
     let mut kept = spec("Plain", "kept", &[("name", "n".into())]);
-    kept.options.retain_on_delete = true;
+    kept.options.retain_on_delete = Some(true);
     let record = record(&kept);
     let plan = planned(&[], std::slice::from_ref(&record));
     assert_eq!(shown(&plan), ["forget kept"]);
@@ -319,7 +319,7 @@ fn retained_resources_are_only_forgotten() {
 fn only_options_that_differ_are_written_without_a_call() {
     let old = [spec("Plain", "a", &[]), spec("Plain", "b", &[])];
     let mut new = old.clone();
-    new[0].options.protect = true;
+    new[0].options.protect = Some(true);
     new[1].options.depends_on = vec![new[0].urn.clone()];
     let plan = planned(&new, &old.each_ref().map(record));
     assert_eq!(shown(&plan), ["same a", "same b"]);
