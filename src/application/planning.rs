@@ -78,31 +78,25 @@ pub async fn plan(
     };
     let mut records = snapshot.resources.clone();
     let mut drifts = Vec::new();
-    let first = match options.refresh {
-        Refresh::All => None,
-        _ => Some(make(&records, &plan_options)?),
+    let places = places(&records);
+    let mut read: HashSet<Urn> = HashSet::new();
+    let mut planned = None;
+    let mut to_read = match options.refresh {
+        Refresh::All => records.iter().map(|record| record.urn().clone()).collect(),
+        Refresh::Changed => touched(planned.insert(make(&records, &plan_options)?)),
+        Refresh::None => HashSet::new(),
     };
-    let touched: Option<HashSet<Urn>> = match (&first, options.refresh) {
-        (_, Refresh::All) => None,
-        (Some(first), Refresh::Changed) => Some(
-            first
-                .steps()
-                .iter()
-                .filter(|step| !step.free && step.record.is_some() && touches(step))
-                .map(|step| step.urn.clone())
-                .collect(),
-        ),
-        _ => Some(HashSet::new()),
-    };
-    if touched.as_ref().is_none_or(|touched| !touched.is_empty()) {
-        let found =
-            refresh::read(ports, options, &records, |urn| touched.as_ref().is_none_or(|touched| touched.contains(urn)))
-                .await?;
-        let places = places(&records);
+    // In rounds: what is found otherwise changes the plan, which then touches more.
+    while !to_read.is_empty() {
+        let found = refresh::read(ports, options, &records, |urn| to_read.contains(urn)).await?;
+        read.extend(std::mem::take(&mut to_read));
+        let before = drifts.len();
         for Refreshed { urn, record } in found {
             let Some(index) = places.get(&urn).copied() else { continue };
             match record {
                 None => {
+                    // Whoever deleted it may have deleted more, and what belonged to it died with it.
+                    to_read.extend(neighbours(&records, &urn, index));
                     plan_options.gone.insert(urn.clone());
                     drifts.push(Drift { urn, properties: Vec::new(), record: None });
                 }
@@ -117,10 +111,14 @@ pub async fn plan(
                 }
             }
         }
+        if drifts.len() > before {
+            to_read.extend(touched(planned.insert(make(&records, &plan_options)?)));
+        }
+        to_read.retain(|urn| !read.contains(urn));
     }
-    let plan = match first {
-        Some(first) if drifts.is_empty() => first,
-        _ => make(&records, &plan_options)?,
+    let plan = match planned {
+        Some(plan) => plan,
+        None => make(&records, &plan_options)?,
     };
     // A resource that is gone stays in the records for the planner's sake, which is told that it is gone.
     let outputs = known_outputs(wanted, options, snapshot, &plan, &records)?;
@@ -138,9 +136,32 @@ pub fn live(records: &[RecordedResource]) -> HashMap<&Urn, &RecordedResource> {
     records.iter().filter(|record| !record.marks().pending_deletion).map(|record| (record.urn(), record)).collect()
 }
 
-fn touches(step: &resource_graph::Step) -> bool {
+/// The recorded resources that something is about to happen to.
+fn touched(plan: &Plan) -> HashSet<Urn> {
     use resource_graph::Operation::{CreateReplacement, Delete, DeleteReplaced, Update};
-    matches!(step.operation, Update | CreateReplacement | DeleteReplaced | Delete)
+    let steps = plan.steps().iter().filter(|step| !step.free && step.record.is_some());
+    steps
+        .filter(|step| matches!(step.operation, Update | CreateReplacement | DeleteReplaced | Delete))
+        .map(|step| step.urn.clone())
+        .collect()
+}
+
+/// What depends on a recorded resource, what it depends on, and what belongs to the same component.
+fn neighbours(records: &[RecordedResource], urn: &Urn, index: usize) -> Vec<Urn> {
+    let mut found = Vec::new();
+    let mut needed: HashSet<String> = HashSet::new();
+    records[index].for_each_dependency(&mut |urn| {
+        needed.insert(urn.to_owned());
+    });
+    for record in records {
+        let is_sibling = record.parent().is_some() && record.parent() == records[index].parent();
+        let mut is_neighbour = is_sibling || needed.contains(record.urn().as_str());
+        record.for_each_dependency(&mut |needed| is_neighbour |= needed == urn.as_str());
+        if is_neighbour {
+            found.push(record.urn().clone());
+        }
+    }
+    found
 }
 
 fn selection(

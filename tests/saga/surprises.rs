@@ -89,6 +89,25 @@ fn what_is_gone_is_noticed_when_the_plan_touches_it() {
 }
 
 #[test]
+fn what_died_together_is_noticed_together() {
+    let changed = RestApi { memory: 512, ..REST }.program();
+    // The function takes its alias and its permission along.
+    let lab = deployed();
+    lab.cloud.lose(kinds::FUNCTION);
+    lab.deploy(&changed);
+    lab.assert_is(&changed, "without its function");
+    // Somebody has emptied the account.
+    let lab = deployed();
+    for kind in &kinds::ALL {
+        while lab.cloud.objects().iter().any(|object| object.kind.info.token == kind.info.token) {
+            lab.cloud.lose(kind.info.token);
+        }
+    }
+    lab.deploy(&changed);
+    lab.assert_is(&changed, "without anything");
+}
+
+#[test]
 fn what_is_gone_and_no_longer_wanted_is_forgotten() {
     let lab = Lab::default();
     let other = RestApi { name: "other", role: "other-role", ..REST };
@@ -451,6 +470,10 @@ fn another_programs_marks_are_heeded() {
             .filter(|record| record.type_token.as_str() == kinds::ROLE)
             .for_each(|record| record.protect = true);
     });
+    // It says nothing of protection, so it takes none away.
+    let report = lab.deploy(&RestApi { policy: "other", ..REST }.program());
+    assert_eq!(report.result, DeploymentResult::Succeeded);
+    lab.deploy(&REST.program());
     let error = lab.run(&Command::Destroy, &How::default(), &[]).expect("it lives").expect_err("it is protected");
     assert!(error.to_string().contains("protected"), "{error}");
     assert!(lab.cloud.objects().len() == REST.program().size());
