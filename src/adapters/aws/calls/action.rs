@@ -13,22 +13,31 @@ pub(in super::super) struct Action {
     pub(in super::super) quota: &'static str,
     /// Whether it changes something.
     pub(in super::super) kind: CallKind,
+    /// AWS's code for a failure that passes once an earlier change is seen everywhere.
+    pub(in super::super) passing: Option<&'static str>,
 }
 
 impl Action {
     /// An operation that only reads.
     pub(in super::super) const fn read(name: &'static str, quota: &'static str) -> Self {
-        Self { name, permission: name, quota, kind: CallKind::Read }
+        Self { name, permission: name, quota, kind: CallKind::Read, passing: None }
     }
 
     /// An operation that changes something.
     pub(in super::super) const fn write(name: &'static str, quota: &'static str) -> Self {
-        Self { name, permission: name, quota, kind: CallKind::Write }
+        Self { name, permission: name, quota, kind: CallKind::Write, passing: None }
     }
 
     /// Sets the permission where it isn't called like the operation.
     pub(in super::super) const fn needs(mut self, permission: &'static str) -> Self {
         self.permission = permission;
+        self
+    }
+
+    /// Waits for an earlier change to be seen everywhere when AWS answers with this code, which would be final for other
+    /// operations.
+    pub(in super::super) const fn after_changes(mut self, passing: &'static str) -> Self {
+        self.passing = Some(passing);
         self
     }
 }

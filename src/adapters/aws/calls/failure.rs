@@ -230,10 +230,13 @@ fn says_exists(message: &str) -> bool {
     message.contains("already exist") || message.contains("provided already exists")
 }
 
-/// What Lambda says of a role that IAM hasn't spread yet (QUOTAS: about 2 s as a rule, up to a minute).
+/// What Lambda says of a role that IAM hasn't spread yet: about 2 s as a rule, up to a minute. The last one is the answer of KMS,
+/// which a function with environment variables needs a grant of
+/// (<https://github.com/hashicorp/terraform-provider-aws/issues/4633>).
 fn propagating(message: &str) -> bool {
     message.contains("cannot be assumed by Lambda")
         || message.contains("The provided execution role does not have permissions")
+        || message.contains("ARN does not refer to a valid principal")
 }
 
 fn retry_after(response: &HttpResponse) -> Option<Duration> {
@@ -294,6 +297,10 @@ mod tests {
     fn a_role_that_is_too_new_is_waited_for_and_a_wrong_one_is_not() {
         let create = |message| classify(Some("InvalidParameterValueException"), 400, message);
         assert_eq!(create("The role defined for the function cannot be assumed by Lambda."), Class::Propagating);
+        assert_eq!(
+            create("the KMS key is invalid for CreateGrant. KMS Message: ARN does not refer to a valid principal: arn"),
+            Class::Propagating
+        );
         assert_eq!(create("Unzipped size must be smaller than 262144000 bytes"), Class::Refused);
     }
 

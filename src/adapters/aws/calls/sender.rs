@@ -113,11 +113,13 @@ impl<'a> Sender<'a> {
             if failure.class == Class::Throttled {
                 self.gate.throttled(action.quota);
             }
+            let passing = action.passing.is_some() && action.passing == failure.code.as_deref();
+            let class = if passing { Class::Propagating } else { failure.class };
             let now = self.gate.now();
-            let (count, since) = failures.entry(failure.class).or_insert((0, now));
+            let (count, since) = failures.entry(class).or_insert((0, now));
             *count += 1;
             let elapsed = now.saturating_sub(*since);
-            let backoff = self.patience.backoff(failure.class).filter(|_| !handled.contains(&failure.class));
+            let backoff = self.patience.backoff(class).filter(|_| !handled.contains(&class));
             let Some(backoff) = backoff.filter(|backoff| elapsed < backoff.budget) else {
                 return Err(self.report(action, on, failure, tries, elapsed));
             };

@@ -22,7 +22,8 @@ const PUT_BOUNDARY: Action = Action::write("iam:PutRolePermissionsBoundary", IAM
 const DELETE_BOUNDARY: Action = Action::write("iam:DeleteRolePermissionsBoundary", IAM);
 const TAG: Action = Action::write("iam:TagRole", IAM);
 const UNTAG: Action = Action::write("iam:UntagRole", IAM);
-const DELETE: Action = Action::write("iam:DeleteRole", IAM);
+/// Right after its policies it isn't seen to be without them yet.
+const DELETE: Action = Action::write("iam:DeleteRole", IAM).after_changes("DeleteConflict");
 const LIST_ATTACHED: Action = Action::read("iam:ListAttachedRolePolicies", IAM);
 const DETACH: Action = Action::write("iam:DetachRolePolicy", IAM);
 const LIST_INLINE: Action = Action::read("iam:ListRolePolicies", IAM);

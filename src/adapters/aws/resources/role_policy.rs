@@ -13,7 +13,8 @@ use super::super::quota::IAM;
 use super::role;
 use crate::ports::{ProviderError, ProviderErrorKind};
 
-const PUT: Action = Action::write("iam:PutRolePolicy", IAM);
+/// Right after it was made the role isn't seen everywhere.
+const PUT: Action = Action::write("iam:PutRolePolicy", IAM).after_changes("NoSuchEntity");
 const GET: Action = Action::read("iam:GetRolePolicy", IAM);
 const DELETE: Action = Action::write("iam:DeleteRolePolicy", IAM);
 
@@ -57,7 +58,15 @@ async fn get(call: &Call<'_>, role: &str, name: &str) -> Result<Outputs, Provide
 async fn put(call: &Call<'_>, inputs: &Inputs) -> Result<Outputs, ProviderError> {
     let Inputs { name, policy, role } = inputs;
     let request = call.connection.iam().put_role_policy().role_name(role).policy_name(name).policy_document(policy);
-    call.send(PUT, &format!("{role}:{name}"), || request.clone().send()).await?;
+    call.send(PUT, &format!("{role}:{name}"), || request.clone().send()).await.map_err(|error| {
+        if error.kind == ProviderErrorKind::NotFound {
+            error.with_hint(format!(
+                "the role {role} isn't there: somebody deleted it, or IAM hasn't spread it within a minute; run the command again with --refresh=all"
+            ))
+        } else {
+            error
+        }
+    })?;
     Ok(outputs(role, name, policy))
 }
 
