@@ -144,6 +144,10 @@ impl CallGate for WriteCounter {
         self.gate.sleep(duration).await
     }
 
+    fn stopping(&self) -> bool {
+        self.gate.stopping()
+    }
+
     fn waited(&self) -> Duration {
         self.gate.waited()
     }
@@ -183,6 +187,10 @@ impl CallGate for StepGate {
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError> {
         self.context.sleep(duration).await;
         Ok(())
+    }
+
+    fn stopping(&self) -> bool {
+        self.context.cancelled()
     }
 
     fn waited(&self) -> Duration {

@@ -40,6 +40,11 @@ pub trait CallGate: Send + Sync {
     /// As [`CallGate::acquire`].
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError>;
 
+    /// Whether the deployment was asked to stop: what has begun is finished, but nothing is waited for that may never come.
+    fn stopping(&self) -> bool {
+        false
+    }
+
     /// How long calls have waited for tokens and slots so far.
     fn waited(&self) -> Duration {
         Duration::ZERO

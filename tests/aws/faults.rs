@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use localstack::proxy::{Action, Moment, Proxy};
+use localstack::proxy::{Action, Exchange, Moment, Proxy};
 use resource_graph::PropertyMap;
-use semantest_iac::ports::{ProviderError, ProviderErrorKind, ResourceState};
+use semantest_iac::ports::{CallGate, ProviderError, ProviderErrorKind, ResourceState};
 
+use crate::cases::{FUNCTION, ROLE};
 use crate::laws::Case;
 use crate::support::{Account, PROJECT, with};
 
@@ -149,6 +150,171 @@ async fn what_does_not_end_is_reported_within_the_budget() {
     }
 }
 
+/// Answers requests whose method and path fit as AWS refuses them, as often as it is told; counts how often it did.
+fn refuse(
+    proxy: &Proxy,
+    fits: impl Fn(&Exchange) -> bool + Send + Sync + 'static,
+    times: usize,
+    (status, code, message): (u16, &'static str, &'static str),
+) -> Arc<AtomicUsize> {
+    let refused = Arc::new(AtomicUsize::new(0));
+    let counted = refused.clone();
+    proxy.set_hook(move |exchange, moment| {
+        if moment != Moment::Before || !fits(exchange) || counted.load(Ordering::SeqCst) >= times {
+            return Action::Pass;
+        }
+        counted.fetch_add(1, Ordering::SeqCst);
+        Action::Answer(exchange.refused(status, code, message))
+    });
+    refused
+}
+
+const BUSY: (u16, &str, &str) =
+    (409, "ResourceConflictException", "The operation cannot be performed at this time. An update is in progress.");
+
+/// A function of ours and the way to it, through a proxy.
+async fn shaky_function() -> (Account, Account, Proxy, ResourceState) {
+    let account = Account::new().await;
+    let role = crate::cases::runner(&account, "runner").await;
+    let inputs = crate::cases::function_inputs(&account, &role, "one");
+    let state = account.create(FUNCTION, "one", &inputs).await;
+    let proxy = Proxy::start(&account.endpoint()).unwrap();
+    let shaky = account.through(&proxy.endpoint()).await;
+    shaky.identity().await;
+    (account, shaky, proxy, state)
+}
+
+fn changes_configuration(exchange: &Exchange) -> bool {
+    exchange.method == "PUT" && exchange.path.ends_with("/configuration")
+}
+
+/// Whoever else changes the function is waited for, but not for ever, and not once the deployment is to stop.
+#[tokio::test]
+async fn a_function_that_refuses_every_change_is_given_up_in_time() {
+    let (_account, shaky, proxy, state) = shaky_function().await;
+    let (provider, context) = (shaky.provider(FUNCTION), shaky.context(FUNCTION, "one"));
+    let wanted = with(&state.inputs, [("memorySize", 512.0.into())]);
+
+    refuse(&proxy, changes_configuration, 5, BUSY);
+    let updated = provider.update(&context, &state, &wanted).await.unwrap();
+    assert_eq!(updated.outputs.string("version"), Some("2"));
+
+    let begun = shaky.gate.now();
+    let refused = refuse(&proxy, changes_configuration, usize::MAX, BUSY);
+    let error = provider.update(&context, &updated, &state.inputs).await.unwrap_err();
+    assert_eq!(error.kind, ProviderErrorKind::Conflict, "{error:?}");
+    assert!(error.hint.is_some() && error.message.contains("lambda:UpdateFunctionConfiguration of one"), "{error:?}");
+    let waited = (shaky.gate.now() - begun).as_secs();
+    assert!((90..100).contains(&waited), "{waited} s");
+    let tries = refused.load(Ordering::SeqCst);
+    assert!((50..1000).contains(&tries), "{tries} tries in {waited} s");
+
+    shaky.gate.stopping.store(true, Ordering::SeqCst);
+    let refused = refuse(&proxy, changes_configuration, usize::MAX, BUSY);
+    let error = provider.update(&context, &updated, &state.inputs).await.unwrap_err();
+    assert_eq!((error.kind, refused.load(Ordering::SeqCst)), (ProviderErrorKind::Conflict, 1));
+}
+
+/// The step of a function ends when its version can be called, so that no alias leads to one that can't.
+#[tokio::test]
+async fn a_version_is_waited_for() {
+    let (_account, shaky, proxy, state) = shaky_function().await;
+    let (provider, context) = (shaky.provider(FUNCTION), shaky.context(FUNCTION, "one"));
+    let version = |state: &'static str| {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        proxy.set_hook(move |exchange, moment| {
+            if moment != Moment::Before || !exchange.path.contains("Qualifier=") {
+                return Action::Pass;
+            }
+            if counted.fetch_add(1, Ordering::SeqCst) >= 3 {
+                return Action::Pass;
+            }
+            let body = format!(
+                r#"{{"Configuration":{{"FunctionName":"one","State":"{state}","StateReason":"the image is broken"}}}}"#
+            );
+            Action::Answer(localstack::proxy::Answer::new(200.try_into().unwrap(), body))
+        });
+        asked
+    };
+    let asked = version("Pending");
+    let wanted = with(&state.inputs, [("memorySize", 512.0.into())]);
+    let updated = provider.update(&context, &state, &wanted).await.unwrap();
+    assert_eq!((updated.outputs.string("version"), asked.load(Ordering::SeqCst)), (Some("2"), 4));
+
+    version("Failed");
+    let error = provider.update(&context, &updated, &state.inputs).await.unwrap_err();
+    assert_eq!(error.kind, ProviderErrorKind::Refused, "{error:?}");
+    assert!(error.message.contains("version 3 of the function one: the image is broken"), "{error}");
+
+    let made = version("Pending");
+    let another = with(&state.inputs, [("name", "two".into())]);
+    provider.create(&shaky.context(FUNCTION, "two"), &another).await.unwrap();
+    assert!(made.load(Ordering::SeqCst) > 3);
+}
+
+/// What IAM has done a moment ago isn't seen everywhere at once, and Lambda sees it last.
+#[tokio::test]
+async fn what_iam_has_not_spread_yet_is_waited_for() {
+    let account = Account::new().await;
+    let proxy = Proxy::start(&account.endpoint()).unwrap();
+    let shaky = account.through(&proxy.endpoint()).await;
+    let operation = |name: &'static str| move |exchange: &Exchange| exchange.operation.as_deref() == Some(name);
+
+    let missing = (404, "NoSuchEntity", "The role with name runner cannot be found.");
+    let policy = crate::cases::role_policy(&account).await;
+    let refused = refuse(&proxy, operation("PutRolePolicy"), 3, missing);
+    let made = shaky.create(policy.token, "one", &policy.inputs_for(PROJECT)).await;
+    assert_eq!(refused.load(Ordering::SeqCst), 3);
+
+    let attached = (409, "DeleteConflict", "Cannot delete entity, must delete policies first.");
+    account.provider(policy.token).delete(&account.context(policy.token, "one"), &made).await.unwrap();
+    let role = account.find(ROLE, "runner", &[("name", "runner")].into()).await.unwrap().state;
+    let refused = refuse(&proxy, operation("DeleteRole"), 3, attached);
+    shaky.provider(ROLE).delete(&shaky.context(ROLE, "runner"), &role).await.unwrap();
+    assert_eq!(refused.load(Ordering::SeqCst), 3);
+
+    let role = crate::cases::runner(&account, "runner").await;
+    let inputs = crate::cases::function_inputs(&account, &role, "one");
+    for message in [
+        "The role defined for the function cannot be assumed by Lambda.",
+        "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant. \
+         Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: ARN does not refer to a valid \
+         principal: arn:aws:iam::123456789012:role/runner",
+    ] {
+        let creates = |exchange: &Exchange| exchange.method == "POST" && exchange.path.ends_with("/functions");
+        let refused = refuse(&proxy, creates, 3, (400, "InvalidParameterValueException", message));
+        let state = shaky.create(FUNCTION, "one", &inputs).await;
+        assert_eq!(refused.load(Ordering::SeqCst), 3, "{message}");
+        shaky.provider(FUNCTION).delete(&shaky.context(FUNCTION, "one"), &state).await.unwrap();
+    }
+}
+
+/// Waiting ends: what IAM never gets to know is reported as what it is, with the remedy.
+#[tokio::test]
+async fn what_iam_never_learns_is_reported() {
+    let account = Account::new().await;
+    let context = account.context("aws:iam/rolePolicy:RolePolicy", "one");
+    let inputs = with(&crate::cases::role_policy(&account).await.inputs, [("role", "missing".into())]);
+    let begun = account.gate.now();
+    let error = account.provider("aws:iam/rolePolicy:RolePolicy").create(&context, &inputs).await.unwrap_err();
+    assert_eq!(error.kind, ProviderErrorKind::NotFound, "{error:?}");
+    assert!(error.message.contains("iam:PutRolePolicy") && error.message.contains("missing"), "{error}");
+    assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("the role missing")), "{error:?}");
+    let waited = (account.gate.now() - begun).as_secs();
+    assert!((55..=62).contains(&waited), "{waited} s");
+
+    let role = crate::cases::runner(&account, "kept").await;
+    let foreign = with(&inputs, [("role", "kept".into())]);
+    account.create("aws:iam/rolePolicy:RolePolicy", "two", &foreign).await;
+    let begun = account.gate.now();
+    let error = account.provider(ROLE).delete(&account.context(ROLE, "kept"), &role).await.unwrap_err();
+    assert_eq!((error.kind, error.code.as_deref()), (ProviderErrorKind::Refused, Some("DeleteConflict")), "{error:?}");
+    assert!(error.hint.as_deref().is_some_and(|hint| hint.contains("detach it")), "{error:?}");
+    let waited = (account.gate.now() - begun).as_secs();
+    assert!((55..=62).contains(&waited), "{waited} s");
+}
+
 /// A refused request isn't sent again.
 #[tokio::test]
 async fn what_is_refused_is_sent_once() {
@@ -156,8 +322,8 @@ async fn what_is_refused_is_sent_once() {
     let role = crate::cases::runner(&account, "runner").await;
     let inputs = with(&crate::cases::function_inputs(&account, &role, "one"), [("runtime", "cobol85".into())]);
     account.gate.calls.lock().unwrap().clear();
-    let context = account.context(crate::cases::FUNCTION, "one");
-    let error = account.provider(crate::cases::FUNCTION).create(&context, &inputs).await.unwrap_err();
+    let context = account.context(FUNCTION, "one");
+    let error = account.provider(FUNCTION).create(&context, &inputs).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Refused, "{error:?}");
     assert!(
         error.message.contains("lambda:CreateFunction of one failed") && error.message.contains("cobol85"),
@@ -188,8 +354,8 @@ async fn errors_quote_no_secret() {
         inputs.map("environment").unwrap().map("variables").unwrap().get("TOKEN"),
         Some(&Value::secret("hunter2"))
     );
-    let context = shaky.context(crate::cases::FUNCTION, "one");
-    let error = shaky.provider(crate::cases::FUNCTION).create(&context, &inputs).await.unwrap_err();
+    let context = shaky.context(FUNCTION, "one");
+    let error = shaky.provider(FUNCTION).create(&context, &inputs).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::Refused);
     assert!(error.message.contains("{TOKEN=[secret]}") && !format!("{error:?}").contains("hunter2"), "{error:?}");
 }

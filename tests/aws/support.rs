@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct TestGate {
     held: Arc<AtomicUsize>,
     slept: Mutex<Duration>,
     pub throttled: AtomicUsize,
+    /// Whether the deployment is being stopped.
+    pub stopping: AtomicBool,
     pub calls: Mutex<Vec<(&'static str, CallKind)>>,
 }
 
@@ -70,6 +72,10 @@ impl CallGate for TestGate {
         *self.slept.lock().unwrap() += duration;
         tokio::time::sleep(duration.min(Duration::from_millis(20))).await;
         Ok(())
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
     }
 
     fn now(&self) -> Duration {

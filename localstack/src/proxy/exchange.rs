@@ -127,6 +127,15 @@ impl Exchange {
         }
     }
 
+    /// The answer of a service that refuses the request for this reason, in the form that the called one uses.
+    pub fn refused(&self, status: u16, code: &str, message: &str) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        match self.service {
+            Service::AwsQuery => Answer::xml_error(status, code, message),
+            Service::AwsJson | Service::AwsCbor | Service::Rest => Answer::json_error(status, code, message),
+        }
+    }
+
     /// The answer of a service that has failed inside, in the form that the called one uses.
     pub fn failed(&self) -> Answer {
         let (status, message) = (StatusCode::INTERNAL_SERVER_ERROR, "An internal error occurred");

@@ -1,5 +1,5 @@
 //! The operations on a function. An update sends the code first, then the configuration, then publishes one version, and
-//! waits for Lambda only between them.
+//! waits for Lambda only between them and for the version.
 
 use async_trait::async_trait;
 use aws_sdk_lambda::config::Config;
@@ -9,7 +9,7 @@ use aws_sdk_lambda::types::{
 };
 use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value};
 
-use super::super::super::calls::{Action, Class};
+use super::super::super::calls::Action;
 use super::super::super::managed::{AwsResource, Call, Remote, optional, required};
 use super::super::super::properties::{Default, Shape, same_set};
 use super::super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_FUNCTION};
@@ -17,7 +17,7 @@ use super::super::super::tags::{self, Tags};
 use super::properties::{Configuration, Inputs, Outputs, Surroundings, outputs};
 use super::settle;
 use super::upload::{self, Code};
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::ProviderError;
 
 const CREATE: Action = Action::write("lambda:CreateFunction", LAMBDA_CONTROL);
 const UPDATE_CODE: Action = Action::write("lambda:UpdateFunctionCode", LAMBDA_CONTROL);
@@ -30,19 +30,6 @@ const TAG: Action = Action::write("lambda:TagResource", LAMBDA_CONTROL);
 const UNTAG: Action = Action::write("lambda:UntagResource", LAMBDA_CONTROL);
 const DELETE: Action = Action::write("lambda:DeleteFunction", LAMBDA_CONTROL);
 
-/// Sends a change that a busy function refuses: then waits until it isn't, and sends it again. The retries of the frame
-/// would send the whole package each time.
-macro_rules! change {
-    ($call:expr, $action:expr, $name:expr, $request:expr) => {{
-        let mut result = $call.send_except(&[Class::Conflict], $action, $name, $request).await;
-        while matches!(&result, Err(error) if error.kind == ProviderErrorKind::Conflict) {
-            settle::settled($call, $name).await?;
-            result = $call.send_except(&[Class::Conflict], $action, $name, $request).await;
-        }
-        result
-    }};
-}
-
 fn publishes(inputs: &PropertyMap) -> bool {
     inputs.boolean("publish") == Some(true)
 }
@@ -52,6 +39,7 @@ async fn last_version(call: &Call<'_>, name: &str) -> Result<Option<FunctionConf
     let number = |version: &FunctionConfiguration| version.version().and_then(|number| number.parse::<u64>().ok());
     let (mut marker, mut last) = (None, None);
     loop {
+        // A page has fifty, whatever is asked for (https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html).
         let request = call.connection.lambda().list_versions_by_function().function_name(name).set_marker(marker);
         let answer = call.send(LIST_VERSIONS, name, || request.clone().send()).await?;
         let versions = answer.versions.unwrap_or_default().into_iter().filter(|version| number(version).is_some());
@@ -200,7 +188,7 @@ async fn update_configuration(
             changed(old.logging_config != new.logging_config).map(|()| wanted.logging.unwrap_or_else(text)),
         )
         .set_vpc_config(changed(old.vpc_config != new.vpc_config).map(|()| wanted.vpc.unwrap_or_else(no_network)));
-    Ok(configuration_of!(change!(call, UPDATE_CONFIGURATION, name, || request.clone().send())?))
+    Ok(configuration_of!(settle::change(call, UPDATE_CONFIGURATION, name, || request.clone().send()).await?))
 }
 
 /// Changes the code, and publishes it along with that if so wanted.
@@ -223,10 +211,11 @@ async fn update_code(
         .set_s3_object_version(code.s3_object_version)
         .set_architectures(Some(architectures(new).unwrap_or_else(|| vec![Architecture::X8664])))
         .publish(publish);
-    let answer = change!(call, UPDATE_CODE, name, || {
+    let answer = settle::change(call, UPDATE_CODE, name, || {
         let timeouts = Config::builder().timeout_config(timeouts.clone());
         request.clone().customize().config_override(timeouts).send()
-    })?;
+    })
+    .await?;
     Ok(configuration_of!(answer))
 }
 
@@ -248,9 +237,12 @@ impl AwsResource for Function {
         delete_before_replace: true,
         conflict_input: None,
         conflict_scope: "",
-        create: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 2500),
+        create: OperationCost::new(
+            &[CallCost { quota: LAMBDA_CONTROL, calls: 1 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 3 }],
+            3500,
+        ),
         update: OperationCost::new(
-            &[CallCost { quota: LAMBDA_CONTROL, calls: 3 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 4 }],
+            &[CallCost { quota: LAMBDA_CONTROL, calls: 3 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 5 }],
             3000,
         ),
         delete: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 400),
@@ -327,6 +319,9 @@ impl AwsResource for Function {
             set_concurrency(call, name, inputs.reserved_concurrent_executions).await?;
         }
         let version = publishes(call.given).then(|| answer.version().map(str::to_owned)).flatten();
+        if let Some(version) = &version {
+            settle::version_settled(call, name, version).await?;
+        }
         let around = Surroundings {
             version,
             reserved: inputs.reserved_concurrent_executions,
@@ -366,7 +361,7 @@ impl AwsResource for Function {
                 _ if publish => {
                     settle::before_change(call, id, &current).await?;
                     let request = call.connection.lambda().publish_version().function_name(id);
-                    change!(call, PUBLISH, id, || request.clone().send())?.version
+                    settle::change(call, PUBLISH, id, || request.clone().send()).await?.version
                 }
                 _ => last_version(call, id).await?.and_then(|last| last.version),
             };
@@ -375,6 +370,9 @@ impl AwsResource for Function {
             set_concurrency(call, id, new.reserved_concurrent_executions).await?;
         }
         set_tags(call, id, old, new).await?;
+        if let Some(version) = version.as_deref().filter(|_| publish) {
+            settle::version_settled(call, id, version).await?;
+        }
         let around = Surroundings {
             version,
             reserved: new.reserved_concurrent_executions,
