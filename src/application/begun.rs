@@ -4,11 +4,12 @@
 //! and where the state can't be written, the journal stays open for the next command.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use resource_graph::{
     Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, StepId, StepResult,
-    TypeToken, Urn,
+    TypeToken, Urn, lower_bound_of,
 };
 
 use super::apply::{Applier, StepFailure};
@@ -18,7 +19,7 @@ use super::execution::{StepExecutor, record_rest, unneeded};
 use super::health::{self, Checked};
 use super::planning::{self, Planned};
 use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
-use super::saga::{Saga, counts_of};
+use super::saga::{Saga, counts_of, milliseconds};
 use super::{intent, outputs, records};
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
 use crate::ports::clock::rfc3339;
@@ -30,7 +31,10 @@ pub(super) struct Begun<'a> {
     pub planned: Planned,
     pub snapshot: &'a StackSnapshot,
     pub dispatcher: Arc<Dispatcher>,
+    /// As estimated before.
     pub lower_bound_ms: u64,
+    /// With the times that the steps really took.
+    pub measured_bound_ms: OnceLock<u64>,
     /// The components that are to be asked for their health.
     pub health_checks: Vec<String>,
 }
@@ -139,8 +143,19 @@ impl Begun<'_> {
             runs.push(&removed);
         }
         record_rest(plan, &runs, &unneeded, applier)?;
+        let _ = self.measured_bound_ms.set(self.bound_of(&runs));
         self.mark_unchecked(&applied, &made, applier)?;
         Ok(Some(applied))
+    }
+
+    /// The shortest time that quotas and dependencies allow for what was done, with the times that it took.
+    fn bound_of(&self, runs: &[&RunReport<StepFailure>]) -> u64 {
+        let plan = &self.planned.plan;
+        let busy = |id: StepId| runs.iter().find_map(|run| run.steps.get(id.index())?.busy());
+        let durations: Vec<Duration> = plan.steps().iter().map(|step| busy(step.id).unwrap_or_default()).collect();
+        let quotas = self.saga.ports.cloud.quotas().into_iter().collect();
+        let bound = lower_bound_of(plan, &quotas, &durations, |step| busy(step.id).is_some());
+        milliseconds(bound.duration)
     }
 
     async fn check_health(&self, outputs: &PropertyMap, applied: &mut Applied) -> Result<(), ApplicationError> {
@@ -393,20 +408,17 @@ impl Begun<'_> {
             changes: self.dispatcher.done(),
             calls: self.saga.ports.calls.counts(),
             duration_ms: self.saga.elapsed_ms(),
-            lower_bound_ms: self.lower_bound_ms,
+            lower_bound_ms: self.measured_bound_ms.get().copied().unwrap_or(self.lower_bound_ms),
             outputs: outputs::shown(shown),
             errors,
+            left: self.saga.left(&self.planned.plan),
         }
     }
 
     fn history_entry(&self, succeeded: bool) -> HistoryEntry {
-        let kind = match self.saga.wanted.command {
-            DeploymentCommand::Deploy => "update",
-            DeploymentCommand::Destroy => "destroy",
-        };
         HistoryEntry {
             deployment_id: self.dispatcher.deployment_id(),
-            kind: kind.to_owned(),
+            kind: self.saga.wanted.command.history_kind().to_owned(),
             succeeded,
             started: self.saga.started_ms / 1000,
             ended: self.saga.ports.clock.now_ms() / 1000,

@@ -103,6 +103,7 @@ pub async fn preview(
         lower_bound_ms: super::saga::milliseconds(lower_bound.duration),
         outputs: outputs::shown(&snapshot.outputs),
         errors: Vec::new(),
+        left: Vec::new(),
     })
 }
 

@@ -22,6 +22,6 @@ mod saga;
 
 pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};
-pub use report::{DeploymentReport, DeploymentResult, Outputs};
+pub use report::{DeploymentReport, DeploymentResult, LeftResource, Outputs};
 pub use request::{DeployRequest, DestroyRequest, Options, Ports, Refresh, StackTarget};
 pub use saga::{Confirmation, Preview};

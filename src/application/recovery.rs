@@ -21,10 +21,11 @@ use super::{health, intent, records};
 use crate::domain::deployment::{
     Deployment, DeploymentEvent, DeploymentPhase, Operation, PlannedStep, SettledOutcome, StepPhase,
 };
+use crate::domain::event::DomainEvent;
 use crate::ports::clock::rfc3339;
 use crate::ports::{
-    CallGate, CheckpointChange, InterruptedDeployment, LockedStack, OperationContext, ProviderError, ResourceProvider,
-    ResourceState, StackSnapshot,
+    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, OperationContext, ProviderError,
+    ResourceProvider, ResourceState, StackSnapshot,
 };
 
 /// What was found out: the event to record, and what changes in the state.
@@ -80,6 +81,27 @@ pub async fn settle(
         settled: settled.into_iter().map(|(urn, outcome)| (urn.to_string(), outcome)).collect(),
     });
     Ok(Settled { event, changes })
+}
+
+/// A died deployment's place in the history; `None` when its journal doesn't even hold its request.
+pub fn history_entry(interrupted: &InterruptedDeployment) -> Option<HistoryEntry> {
+    let deployment = Deployment::replay(&interrupted.events).ok()??;
+    let (first, last) = (interrupted.events.first()?, interrupted.events.last()?);
+    let DeploymentEvent::DeploymentRequested { command, source, message, .. } = &first.event else { return None };
+    let seconds = |event: &DomainEvent| {
+        let time = chrono::DateTime::parse_from_rfc3339(&event.metadata.timestamp);
+        time.map_or(0, |time| time.timestamp())
+    };
+    Some(HistoryEntry {
+        deployment_id: deployment.id().to_owned(),
+        kind: command.history_kind().to_owned(),
+        succeeded: matches!(last.event, DeploymentEvent::DeploymentCompleted { .. }),
+        started: seconds(first),
+        ended: seconds(last),
+        message: message.clone(),
+        environment: source.clone(),
+        changes: deployment.done(),
+    })
 }
 
 /// Where the records of the state and of what has been found are looked up.
@@ -482,7 +504,7 @@ impl Settlement<'_> {
     }
 
     /// Marks the components that were to be asked for their health and weren't, so that the next deployment asks them.
-    fn mark_unchecked(&mut self, events: &[crate::domain::event::DomainEvent]) -> Result<(), ApplicationError> {
+    fn mark_unchecked(&mut self, events: &[DomainEvent]) -> Result<(), ApplicationError> {
         let target = &self.options.target;
         for component in health::unchecked(events.iter().map(|event| &event.event)) {
             let urn = self.ports.cloud.component_urn(&target.project, &target.stack, component);

@@ -52,10 +52,24 @@ pub struct DeploymentReport {
     pub calls: CallCounts,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// The shortest time that quotas and dependencies allow, in milliseconds.
+    /// The shortest time that quotas and dependencies allow for the work on the resources, in milliseconds: of what was done,
+    /// with the times that its steps took; for a preview, as estimated.
     pub lower_bound_ms: u64,
     /// What the components show.
     pub outputs: Outputs,
     /// What went wrong.
     pub errors: Vec<ErrorDetail>,
+    /// What a `destroy` has to leave in the stack, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftResource>,
+}
+
+/// A resource that isn't deleted though everything is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftResource {
+    /// The resource.
+    pub urn: String,
+    /// Why it stays.
+    pub reason: String,
 }

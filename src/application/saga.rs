@@ -3,23 +3,23 @@
 //! Each turn of it is an event; what it leaves in the store is decided by the events alone. Nothing that changes the cloud
 //! happens before the plan's intents are durable, and nothing is removed before the components answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use resource_graph::{Latencies, LowerBound, Plan};
+use resource_graph::{Latencies, LowerBound, Plan, UntouchedReason};
 
 use super::begun::Begun;
 use super::dispatcher::Dispatcher;
 use super::error::{ApplicationError, ErrorKind};
 use super::measure::Measured;
 use super::planning::{self, Planned, Wanted};
-use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
+use super::report::{DeploymentReport, DeploymentResult, LeftResource, SCHEMA_VERSION};
 use super::request::{Options, Ports};
 use super::{gate, health, intent, outputs, recovery};
 use crate::domain;
 use crate::domain::deployment::{ChangeCounts, Deployment, DeploymentCommand, DeploymentEvent};
 use crate::ports::clock::rfc3339;
-use crate::ports::{CloudIdentity, LockRequest, LockedStack, Notice, StackSnapshot};
+use crate::ports::{CloudIdentity, InterruptedDeployment, LockRequest, LockedStack, Notice, StackSnapshot};
 
 /// What is shown before anything is done.
 pub struct Preview<'a> {
@@ -65,6 +65,7 @@ impl Saga<'_> {
         let mut first = None;
         if snapshot.interrupted.is_none() {
             let planned = planning::plan(self.ports, self.options, &self.wanted, &snapshot, &latencies).await?;
+            self.tell_left(&planned.plan);
             if planned.is_empty(&snapshot) {
                 return Ok(self.unchanged(&planned, &snapshot));
             }
@@ -110,7 +111,7 @@ impl Saga<'_> {
         if let Some(interrupted) = snapshot.interrupted.take() {
             let settled = recovery::settle(self.ports, self.options, stack.as_ref(), &snapshot, &interrupted).await?;
             stack.checkpoint(&settled.changes, &[]).await?;
-            stack.settle().await?;
+            self.put_away(&interrupted, stack.as_ref()).await?;
             recovered = settled.event;
             snapshot = stack.read().await?;
         }
@@ -118,6 +119,7 @@ impl Saga<'_> {
             Some((planned, version)) if version == snapshot.version && recovered.is_none() => planned,
             _ => {
                 let planned = planning::plan(self.ports, self.options, &self.wanted, &snapshot, &latencies).await?;
+                self.tell_left(&planned.plan);
                 if planned.is_empty(&snapshot) && recovered.is_none() {
                     return Ok(self.unchanged(&planned, &snapshot));
                 }
@@ -163,6 +165,7 @@ impl Saga<'_> {
         let begun = Begun {
             saga: self,
             lower_bound_ms: milliseconds(lower_bound(self.ports, &planned.plan).duration),
+            measured_bound_ms: OnceLock::new(),
             planned,
             snapshot,
             dispatcher: Arc::new(dispatcher),
@@ -213,9 +216,53 @@ impl Saga<'_> {
             lower_bound_ms: 0,
             outputs: outputs::shown(&snapshot.outputs),
             errors: Vec::new(),
+            left: self.left(&planned.plan),
         }
     }
+
+    /// What a destruction has to leave, and why. What wasn't chosen isn't told.
+    pub fn left(&self, plan: &Plan) -> Vec<LeftResource> {
+        if self.wanted.command != DeploymentCommand::Destroy {
+            return Vec::new();
+        }
+        let all = self.options.components.is_empty() && self.options.targets.is_empty();
+        let is_told = |reason: &UntouchedReason| match reason {
+            UntouchedReason::NeededBy(_) => true,
+            UntouchedReason::UnknownType | UntouchedReason::External => all,
+            _ => false,
+        };
+        let left = plan.untouched().iter().filter(|(_, reason)| is_told(reason));
+        left.map(|(urn, reason)| LeftResource { urn: urn.to_string(), reason: reason.to_string() }).collect()
+    }
+
+    /// Tells what a destruction leaves, so that nobody takes the account for empty.
+    fn tell_left(&self, plan: &Plan) {
+        let left = self.left(plan);
+        if left.is_empty() {
+            return;
+        }
+        let shown = left.iter().map(|left| format!("  {}: {}", left.urn, left.reason)).collect::<Vec<_>>();
+        self.ports.notices.notice(Notice::Warning {
+            message: format!("{} resources stay in the stack and in the cloud:\n{}", left.len(), shown.join("\n")),
+            hint: Some("delete them with the tool that manages them, then run this again".into()),
+        });
+    }
+
+    /// Puts away the journal of a deployment that died, with its place in the history.
+    async fn put_away(
+        &self,
+        interrupted: &InterruptedDeployment,
+        stack: &dyn LockedStack,
+    ) -> Result<(), ApplicationError> {
+        let entry = recovery::history_entry(interrupted);
+        let known = self.ports.store.history(RECENT_HISTORY).await?;
+        let entry = entry.filter(|entry| known.iter().all(|known| known.deployment_id != entry.deployment_id));
+        Ok(stack.settle(entry.as_ref()).await?)
+    }
 }
+
+/// Where the history is looked through for a deployment that died a while ago at most.
+const RECENT_HISTORY: usize = 20;
 
 /// The planner's counts in the domain's form.
 pub fn counts_of(plan: &Plan) -> ChangeCounts {

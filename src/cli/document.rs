@@ -38,6 +38,7 @@ pub fn failure_report(facts: &CommandFacts, failure: &Failure) -> DeploymentRepo
         lower_bound_ms: 0,
         outputs: Outputs::new(),
         errors: failure.details.clone(),
+        left: Vec::new(),
     }
 }
 

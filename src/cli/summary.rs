@@ -212,6 +212,7 @@ mod tests {
             lower_bound_ms: 4_000,
             outputs: Outputs::new(),
             errors: vec![],
+            left: vec![],
         }
     }
 

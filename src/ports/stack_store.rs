@@ -220,11 +220,12 @@ pub trait LockedStack: Send + Sync {
     /// [`StoreErrorKind::LockLost`], or when it can't be written.
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError>;
 
-    /// Puts a died deployment's journal with the others, after its outcome is in the checkpoint.
+    /// Puts a died deployment's journal with the others, after its outcome is in the checkpoint, and writes its history where
+    /// it has none yet.
     ///
     /// # Errors
     /// When it can't be written.
-    async fn settle(&self) -> Result<(), StoreError>;
+    async fn settle(&self, entry: Option<&HistoryEntry>) -> Result<(), StoreError>;
 
     /// Ends the deployment: writes the history and, unless `keep_open`, puts the journal with the others. One that is kept
     /// open holds operations of unknown outcome: the next command settles it like one that died.

@@ -360,6 +360,7 @@ impl Lab {
     pub fn differences(&self) -> Vec<String> {
         let mut wrong = self.cloud.broken_laws();
         wrong.extend(self.store.unsound());
+        wrong.extend(self.store.unlisted());
         if self.store.is_locked() {
             wrong.push("the lock is held".into());
         }

@@ -132,6 +132,14 @@ impl MemoryStore {
         self.state().history.clone()
     }
 
+    /// Deployments whose events are kept, but that don't stand in the history once.
+    pub fn unlisted(&self) -> Vec<String> {
+        let state = self.state();
+        let times = |id: &str| state.history.iter().filter(|entry| entry.deployment_id == id).count();
+        let archived = state.archive.iter().map(|(id, _)| (id, times(id))).filter(|(_, times)| *times != 1);
+        archived.map(|(id, times)| format!("the deployment {id} stands in the history {times} times")).collect()
+    }
+
     /// How often anything was written.
     pub fn writes(&self) -> u64 {
         self.state().writes
@@ -457,8 +465,9 @@ impl LockedStack for Held {
         .await
     }
 
-    async fn settle(&self) -> Result<(), StoreError> {
+    async fn settle(&self, entry: Option<&HistoryEntry>) -> Result<(), StoreError> {
         self.write("settle", |state| {
+            state.history.extend(entry.cloned());
             if let Some(journal) = state.journal.take() {
                 let id = journal.events.first().map(|event| event.aggregate_id.clone()).unwrap_or_default();
                 state.archive.push((id, journal.events));

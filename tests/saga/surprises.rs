@@ -1,6 +1,7 @@
 //! What a deployment does when the world isn't as the state says: drift, things that are gone or in the way, servers that don't
 //! answer, locks that are held or lost, stores that fail, users who change their minds.
 
+use resource_graph::ResourceRecord;
 use semantest_iac::application::{DeploymentReport, DeploymentResult, ErrorKind, Refresh, queries};
 use semantest_iac::domain::deployment::DeploymentEvent;
 use semantest_iac::ports::{Notice, ProviderErrorKind};
@@ -458,6 +459,38 @@ fn the_history_says_how_each_deployment_ended() {
     assert_eq!(kinds, expected.map(|(kind, succeeded)| (kind.to_owned(), succeeded)));
     let ids: Vec<_> = lab.store.latest_events().into_iter().map(|event| event.aggregate_id).collect();
     assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn a_destruction_tells_what_it_leaves() {
+    let lab = deployed();
+    let group = urn("other:queue:Queue", "foreign");
+    let function = urn(kinds::FUNCTION, "rest");
+    lab.store.edit(|records| {
+        let mut foreign = ResourceRecord::new(group.clone(), true);
+        foreign.id = Some("q-1".into());
+        foreign.dependencies = vec![function.clone()];
+        foreign.provider = records.iter().find_map(|record| record.provider.clone());
+        records.push(foreign);
+    });
+    for _ in 0..2 {
+        let report = lab.destroy();
+        assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
+        let left: Vec<(&str, &str)> =
+            report.left.iter().map(|left| (left.urn.as_str(), left.reason.as_str())).collect();
+        assert!(left.contains(&(group.as_str(), "its type isn't managed here")), "{left:?}");
+        assert!(
+            left.iter().any(|(urn, reason)| *urn == function.as_str() && reason.contains(group.as_str())),
+            "{left:?}"
+        );
+    }
+}
+
+#[test]
+fn the_lower_bound_is_one() {
+    let lab = Lab::default();
+    let report = lab.deploy(&REST.program());
+    assert!(report.lower_bound_ms <= report.duration_ms, "{report:?}");
 }
 
 #[test]

@@ -157,9 +157,12 @@ impl LockedStack for OpenStack {
         self.with_base(|base| base.revision = Some(revision))
     }
 
-    async fn settle(&self) -> Result<(), StoreError> {
+    async fn settle(&self, entry: Option<&HistoryEntry>) -> Result<(), StoreError> {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
+        if let Some(entry) = entry {
+            self.store.store.record_history(lock, &update_info(entry)).await.map_err(|error| store_error(&error))?;
+        }
         self.store.store.archive_journal(lock).await.map_err(|error| store_error(&error))
     }
 

@@ -54,6 +54,14 @@ pub enum DeploymentCommand {
 }
 
 impl DeploymentCommand {
+    /// What Pulumi's history calls it (SPEC.md section 4.7).
+    pub fn history_kind(self) -> &'static str {
+        match self {
+            Self::Deploy => "update",
+            Self::Destroy => "destroy",
+        }
+    }
+
     /// The command's name.
     pub fn as_str(self) -> &'static str {
         match self {
