@@ -18,6 +18,7 @@ use super::commands::store_failure;
 use super::exit_code::ExitCode;
 use super::failure::{Failure, chain};
 use super::passphrase::{PassphraseError, PassphraseGiver};
+use super::process::Process;
 use super::project::SelectedStack;
 use super::session::Session;
 use super::watched_cloud::WatchedCloud;
@@ -101,12 +102,26 @@ async fn open_cloud(
     let settings = aws::AwsSettings {
         // The embedded cloud has all regions, and no configuration file says which.
         region: region.or_else(|| is_local.then(|| LOCAL_REGION.to_owned())),
-        profile: options.profile.clone().or_else(|| settings.profile.map(|profile| profile.as_str().to_owned())),
+        profile: options
+            .profile
+            .clone()
+            .or_else(|| settings.profile.map(|profile| profile.as_str().to_owned()))
+            .or_else(|| preset_profile(&session.process)),
         endpoint,
         expected_account: settings.account.map(|account| account.as_str().to_owned()),
         local_credentials: is_local.then(local_credentials),
     };
-    Ok(Arc::new(aws::Aws::connect(settings, code).await?))
+    // Nothing was called yet: what can go wrong here is a setting.
+    let cloud =
+        aws::Aws::connect(settings, code).await.map_err(|error| Failure::from(error).with_exit(ExitCode::Usage))?;
+    Ok(Arc::new(cloud))
+}
+
+/// The profile that the environment names; as with every AWS tool, keys in it win over the profile.
+fn preset_profile(process: &Process) -> Option<String> {
+    let has_keys =
+        process.variable("AWS_ACCESS_KEY_ID").is_some() && process.variable("AWS_SECRET_ACCESS_KEY").is_some();
+    process.text("AWS_PROFILE").filter(|_| !has_keys).map(str::to_owned)
 }
 
 /// The cloud as far as it is needed to describe resources: nothing is started and nothing is called, and no region needs

@@ -47,6 +47,13 @@ impl Failure {
         self
     }
 
+    /// Ends the process in another way.
+    #[must_use]
+    pub fn with_exit(mut self, exit: ExitCode) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Several problems of one file, with a drawing of the offending lines.
     pub fn drawn(exit: ExitCode, details: Vec<ErrorDetail>, drawing: Box<dyn Diagnostic + Send + Sync>) -> Self {
         Self { exit, details, drawing: Some(drawing) }

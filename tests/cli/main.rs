@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped, and one that measures, say so")]
 
 mod contract;
+mod credentials;
 mod program;
 mod setup;
 #[allow(dead_code, reason = "the end-to-end tests need more of it")]

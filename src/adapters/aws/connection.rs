@@ -1,9 +1,10 @@
 //! The connection to an AWS account: settings, the SDK's configuration, one client for each service on first use, and who we
 //! are.
 //!
-//! Credentials, region and endpoints come from aws-config's default chain, so `AWS_PROFILE`, `AWS_ENDPOINT_URL`,
-//! `AWS_ENDPOINT_URL_LAMBDA`, SSO, web identity and the rest work as with every AWS tool. The SDK's own retries are off:
-//! [`super::calls`] does them, since only it knows the quotas.
+//! Credentials, region and endpoints come from aws-config's default chain, so `AWS_ENDPOINT_URL`,
+//! `AWS_ENDPOINT_URL_LAMBDA`, SSO, web identity and the rest work as with every AWS tool; those of a profile that was named
+//! come from it alone ([`super::profile`]). The SDK's own retries are off: [`super::calls`] does them, since only it knows
+//! the quotas.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::sync::OnceCell;
 
 use super::calls::{Action, DirectGate, Patience, Sender};
 use super::http::LazyHttpClient;
-use super::quota;
+use super::{profile, quota};
 use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
 
 /// A connection that isn't made in this time is given up.
@@ -30,7 +31,8 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct AwsSettings {
     /// The region.
     pub region: Option<String>,
-    /// The profile of the shared configuration files.
+    /// The profile of the shared configuration files whose credentials are used, and no others; without one, those of the
+    /// default chain.
     pub profile: Option<String>,
     /// The URL of an emulator or a proxy that stands for all services.
     pub endpoint: Option<String>,
@@ -64,6 +66,17 @@ impl Origin {
             Some(profile) => format!("profile '{profile}'"),
             None => "the environment".to_owned(),
         }
+    }
+
+    /// The answer to credentials that weren't found, before anything was called.
+    fn without_credentials(&self, error: ProviderError) -> ProviderError {
+        // The chain ends with the machine's own role: what it says there is of no help to anybody else.
+        let message = match &self.profile {
+            Some(profile) => format!("the profile '{profile}' gives no credentials: {}", error.message),
+            None => "no credentials: neither the environment nor the default profile nor this machine has any for AWS"
+                .to_owned(),
+        };
+        ProviderError { message, ..error }
     }
 
     /// What is called.
@@ -115,8 +128,9 @@ impl Connection {
     /// Reads the configuration. Makes no call, but for what a credential source itself needs.
     pub(super) async fn open(settings: AwsSettings, artifacts: Arc<dyn ArtifactStore>) -> Result<Self, ProviderError> {
         let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
+        let http_client = LazyHttpClient::default();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(LazyHttpClient::default())
+            .http_client(http_client.clone())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             // It would end uploads over slow lines; the timeouts above are enough.
@@ -124,8 +138,10 @@ impl Connection {
         if let Some(region) = &settings.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(profile) = &settings.profile {
-            loader = loader.profile_name(profile);
+        if let Some(name) = settings.profile.as_ref().filter(|_| settings.local_credentials.is_none()) {
+            let region = settings.region.clone().map(Region::new);
+            let credentials = profile::credentials(name, region, http_client).await?;
+            loader = loader.profile_name(name).credentials_provider(credentials);
         }
         if let Some(endpoint) = &settings.endpoint {
             loader = loader.endpoint_url(endpoint);
@@ -199,14 +215,21 @@ impl Connection {
         let gate = DirectGate::new();
         let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting };
         let on = self.origin.credentials();
-        let answer = sender.send(GET_CALLER_IDENTITY, &on, || self.sts().get_caller_identity().send()).await?;
+        let answer = sender.send(GET_CALLER_IDENTITY, &on, || self.sts().get_caller_identity().send()).await;
+        // A denial without a code is the SDK's own: it found nothing to sign the call with.
+        let is_unsigned = |error: &ProviderError| error.kind == ProviderErrorKind::Denied && error.code.is_none();
+        let answer = answer.map_err(|error| match is_unsigned(&error) {
+            true => self.origin.without_credentials(error),
+            false => error,
+        })?;
         let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
-            let message = format!("{} didn't say which account {on} belongs to", self.origin.target());
+            let message = format!("{} didn't say which account the credentials from {on} are of", self.origin.target());
             return Err(ProviderError::new(ProviderErrorKind::Internal, message));
         };
         if let Some(expected) = self.expected_account.as_ref().filter(|expected| **expected != account) {
-            let message =
-                format!("{on} belongs to the account {account}, but this environment is for {expected} alone");
+            let message = format!(
+                "the credentials from {on} are of the account {account}, but this environment is for {expected} alone"
+            );
             return Err(ProviderError::new(ProviderErrorKind::Denied, message).with_code("wrong-account").with_hint(
                 format!("use a profile of the account {expected}, or correct `account` of the environment"),
             ));

@@ -13,6 +13,7 @@ mod managed;
 pub mod naming;
 mod policy_document;
 mod preflight;
+mod profile;
 mod properties;
 mod quota;
 mod recent_output;

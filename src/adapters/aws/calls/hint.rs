@@ -44,7 +44,7 @@ fn missing_credentials(message: &str, origin: &Origin) -> String {
         Some(profile) => format!(
             "the profile '{profile}' gives no credentials: look at it in ~/.aws/config and ~/.aws/credentials (aws configure list --profile {profile})"
         ),
-        None => "no AWS credentials were found: set `profile` for the environment, give --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
+        None => "set `profile` for the environment, give --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
     }
 }
 
