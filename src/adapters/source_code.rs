@@ -2,19 +2,24 @@
 //! archives again by their hash.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, PropertyMap};
 
-use super::packaging::{self, BuildCommand, BuildOutcome, PackageRequest, PackagingError};
+use super::packaging::{self, BuildCommand, BuildObserver, BuildOutcome, PackageRequest, PackagingError};
 use crate::domain::component::Component;
 use crate::domain::deployment::ErrorDetail;
 use crate::domain::function;
 use crate::ports::{ArtifactStore, Notice, NoticeHandler, PackagedCode, Packager, ProviderError, ProviderErrorKind};
+
+/// How long a stopped build is waited for: a little more than it is given until it is killed.
+const BUILD_GONE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Packages source folders and keeps where each package is.
 #[derive(Debug)]
@@ -47,6 +52,40 @@ impl SourceCode {
     }
 }
 
+/// Hands a build's lines on, and stops it when nobody wants it any more.
+struct Observer {
+    lines: tokio::sync::mpsc::UnboundedSender<String>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl BuildObserver for Observer {
+    fn line(&mut self, line: &str) {
+        // The receiver goes away only when the deployment does.
+        let _ = self.lines.send(line.to_owned());
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// Stops a build when the deployment that waits for it is given up, and waits until it is gone: the process is about to end,
+/// and a build without it would go on unseen.
+struct Stopper {
+    stopped: Arc<AtomicBool>,
+    /// Closed once the packaging is over; `None` where there is no build.
+    ended: Option<mpsc::Receiver<Infallible>>,
+}
+
+impl Drop for Stopper {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        if let Some(ended) = &self.ended {
+            let _ = ended.recv_timeout(BUILD_GONE_WITHIN);
+        }
+    }
+}
+
 fn detail_of(component: &str, error: &PackagingError) -> ErrorDetail {
     let mut message = format!("component {component}: {error}");
     let mut cause = std::error::Error::source(error);
@@ -64,9 +103,12 @@ impl Packager for SourceCode {
         let begun = Instant::now();
         let (lines, mut printed) = tokio::sync::mpsc::unbounded_channel();
         let (packager, request) = (self.packager.clone(), self.request(component));
+        let (running, ended) = mpsc::channel::<Infallible>();
+        let stopper = Stopper { stopped: Arc::default(), ended: request.build.is_some().then_some(ended) };
+        let mut observer = Observer { lines, stopped: Arc::clone(&stopper.stopped) };
         let work = tokio::task::spawn_blocking(move || {
-            // The receiver goes away only when the deployment does.
-            packager.package_with_output(&request, &mut |line| drop(lines.send(line.to_owned())))
+            let _running = running;
+            packager.package_with_output(&request, &mut observer)
         });
         let mut first = true;
         while let Some(line) = printed.recv().await {

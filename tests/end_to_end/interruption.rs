@@ -79,6 +79,30 @@ async fn a_killed_destruction_is_gone_on_with() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
+async fn a_signal_to_the_program_alone_ends_its_build_too() {
+    for signal in ["-INT", "-TERM"] {
+        let project = Project::new(&["web"]).await;
+        project.configure(&[("web", "build: \"while :; do date > alive; sleep 0.05; done\"")]);
+        let child = project.command(DEPLOY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let alive = project.path("web/alive");
+        while !alive.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+        let run = Run::of(output);
+        assert_eq!(run.code, Some(130), "{}\n{}", run.stdout, run.stderr);
+        // What is gone writes nothing more; what is left would within a moment.
+        std::fs::remove_file(&alive).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(!alive.exists(), "the build still runs after {signal}");
+        assert_eq!(project.proxy.writes(), 0);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_deployment_finishes_what_it_has_begun_and_can_be_gone_on_with() {
     let project = Project::new(&["web"]).await;
     let mut command = project.command(DEPLOY);

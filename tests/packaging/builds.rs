@@ -33,8 +33,10 @@ fn ran(package: &Package) -> bool {
 fn a_build_runs_once_and_its_output_is_packaged() {
     let component = component(BUILD);
     let mut lines = Vec::new();
-    let first =
-        component.packager().package_with_output(&component.request, &mut |line| lines.push(line.to_owned())).unwrap();
+    let first = component
+        .packager()
+        .package_with_output(&component.request, &mut |line: &str| lines.push(line.to_owned()))
+        .unwrap();
     assert!(ran(&first));
     assert_eq!(lines, ["built"]);
     assert_eq!(

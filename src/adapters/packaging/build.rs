@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ const STRAGGLERS: Duration = Duration::from_secs(1);
 /// How often it is looked whether a silent build has ended while something else holds its output open.
 const EXIT_CHECK: Duration = Duration::from_millis(50);
 
+/// How long a build that is to stop may take to clean up after itself before it is killed.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+
 /// Programs whose replacement makes a new build necessary.
 const TOOLS: [&str; 2] = ["node", "npm"];
 
@@ -36,6 +39,23 @@ pub struct BuildCommand {
     pub environment: BTreeMap<OsString, OsString>,
     /// Runs the command even when nothing has changed since it last succeeded.
     pub always: bool,
+}
+
+/// Who hears what a build prints, and may stop it.
+pub trait BuildObserver {
+    /// Takes a line that the build has printed.
+    fn line(&mut self, line: &str);
+
+    /// Whether the build is to be stopped; asked many times a second.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(&str)> BuildObserver for F {
+    fn line(&mut self, line: &str) {
+        self(line);
+    }
 }
 
 /// What became of the build.
@@ -84,11 +104,11 @@ impl BuildCommand {
         })
     }
 
-    /// Runs the command in `folder`, handing each line of its output to `on_line`.
+    /// Runs the command in `folder`, handing each line of its output to the observer.
     ///
     /// # Errors
-    /// The shell can't be started, or the command fails.
-    pub(super) fn run(&self, folder: &Path, on_line: &mut dyn FnMut(&str)) -> Result<Duration, PackagingError> {
+    /// The shell can't be started, the command fails, or the observer wants it stopped.
+    pub(super) fn run(&self, folder: &Path, observer: &mut dyn BuildObserver) -> Result<Duration, PackagingError> {
         let started = Instant::now();
         let not_started = |source| PackagingError::BuildNotStarted {
             command: self.command.clone(),
@@ -106,6 +126,9 @@ impl BuildCommand {
             .stdin(Stdio::null())
             .stdout(writer)
             .stderr(second_writer);
+        // A signal for this process alone would leave the build running; its own group can be ended as a whole.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(not_started)?;
         // Our own copies of the pipe's writing end live in `command`.
         drop(command);
@@ -125,7 +148,7 @@ impl BuildCommand {
         let status = loop {
             match lines.recv_timeout(EXIT_CHECK) {
                 Ok(line) => {
-                    on_line(&line);
+                    observer.line(&line);
                     if last.len() == LAST_LINES {
                         last.pop_front();
                     }
@@ -133,6 +156,10 @@ impl BuildCommand {
                 }
                 Err(RecvTimeoutError::Disconnected) => break child.wait().map_err(not_started)?,
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if observer.is_stopped() {
+                stop(&mut child);
+                return Err(PackagingError::BuildStopped { command: self.command.clone() });
             }
             match ended {
                 Some((status, since)) if since.elapsed() > STRAGGLERS => break status,
@@ -150,6 +177,25 @@ impl BuildCommand {
             output: last.into(),
         })
     }
+}
+
+/// Ends a build with all that it has started, and waits for its end.
+fn stop(child: &mut Child) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        // An error says that nobody is left in the group.
+        let signal = |signal| group.is_some_and(|group| kill_process_group(group, signal).is_ok());
+        let _ = signal(Signal::TERM);
+        let asked = Instant::now();
+        while asked.elapsed() < STOP_WITHIN && matches!(child.try_wait(), Ok(None)) {
+            std::thread::sleep(EXIT_CHECK);
+        }
+        let _ = signal(Signal::KILL);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// Variables that differ between two calls from the same shell and say nothing about a build.
@@ -233,7 +279,7 @@ mod tests {
     fn run(command: &str) -> (Result<Duration, PackagingError>, Vec<String>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let mut lines = Vec::new();
-        let result = build(command).run(folder.path(), &mut |line| lines.push(line.to_owned()));
+        let result = build(command).run(folder.path(), &mut |line: &str| lines.push(line.to_owned()));
         (result, lines, folder)
     }
 
@@ -278,6 +324,35 @@ mod tests {
             run("touch here; (while test -e here; do sleep 0.05; done) & while ! test -e here; do :; done; echo built");
         result.unwrap();
         assert_eq!(lines, ["built"]);
+    }
+
+    /// Wants the build stopped as soon as it has printed something.
+    #[derive(Default)]
+    struct Impatient(Vec<String>);
+
+    impl BuildObserver for Impatient {
+        fn line(&mut self, line: &str) {
+            self.0.push(line.to_owned());
+        }
+
+        fn is_stopped(&self) -> bool {
+            !self.0.is_empty()
+        }
+    }
+
+    #[test]
+    fn a_build_is_stopped_with_all_that_it_has_started() {
+        // The second one doesn't listen to SIGTERM, nor does what it starts.
+        for trap in ["", "trap '' TERM; "] {
+            let folder = tempfile::tempdir().unwrap();
+            let command = format!("{trap}(while :; do date > alive; sleep 0.05; done) & echo begun; wait; sleep 60");
+            let error = build(&command).run(folder.path(), &mut Impatient::default()).unwrap_err();
+            assert!(matches!(error, PackagingError::BuildStopped { .. }), "{error}");
+            // What is gone writes nothing more; what is left would within a moment.
+            let _ = std::fs::remove_file(folder.path().join("alive"));
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!folder.path().join("alive").exists(), "{trap:?}");
+        }
     }
 
     #[test]

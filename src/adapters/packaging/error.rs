@@ -139,6 +139,12 @@ pub enum PackagingError {
         /// Its last lines, standard output and standard error together.
         output: Vec<String>,
     },
+    /// The build command was stopped from outside, with all that it had started.
+    #[error("the build command `{command}` was stopped")]
+    BuildStopped {
+        /// The command.
+        command: String,
+    },
     /// A file changed while it was read.
     #[error("{} changed while it was being packaged", path.display())]
     ChangedWhilePackaging {
@@ -180,6 +186,7 @@ impl PackagingError {
             Self::EntryMissing { advice, .. } => advice.clone(),
             Self::BuildNotStarted { .. } => "the build needs a shell (/bin/sh) and a readable source folder".into(),
             Self::BuildFailed { command, folder, .. } => format!("run `{command}` in {} and correct what it says", folder.display()),
+            Self::BuildStopped { .. } => "run the command again; the build starts anew".into(),
             Self::ChangedWhilePackaging { .. } => "stop what writes into the source folder (a watcher, an editor, another build) and deploy again".into(),
             Self::Cache { .. } => "check that the folder can be written and that its disk has room; it can be deleted at any time".into(),
             Self::Archive(_) => "check that the disk has room".into(),

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::archive;
-use super::build::{self, BuildCommand, BuildOutcome};
+use super::build::{self, BuildCommand, BuildObserver, BuildOutcome};
 use super::error::PackagingError;
 use super::index::{Digests, SourceIndex};
 use super::manifest::{Manifest, largest_folders};
@@ -104,10 +104,10 @@ impl Packager {
     /// # Errors
     /// See [`PackagingError`].
     pub fn package(&self, request: &PackageRequest) -> Result<Package, PackagingError> {
-        self.package_with_output(request, &mut |_| {})
+        self.package_with_output(request, &mut |_: &str| {})
     }
 
-    /// Packages a component and hands each line of its build's output to `on_build_output` as it comes.
+    /// Packages a component and hands each line of its build's output to `observer` as it comes.
     ///
     /// The build is skipped when its command, environment and tools are the same as when it last succeeded and everything
     /// in the source folder (but caches and logs) is as it was right after: inputs, outputs, and files that are left out of
@@ -118,11 +118,11 @@ impl Packager {
     pub fn package_with_output(
         &self,
         request: &PackageRequest,
-        on_build_output: &mut dyn FnMut(&str),
+        observer: &mut dyn BuildObserver,
     ) -> Result<Package, PackagingError> {
         let root = tree::resolve_root(&request.source)?;
         let (cache, mut index) = self.store.open_source(&root)?;
-        let result = self.package_locked(request, &root, &mut index, on_build_output);
+        let result = self.package_locked(request, &root, &mut index, observer);
         // Also after a failure: files read are files known, and a failed build must be known as such.
         let saved = cache.save(&mut index);
         result.and_then(|package| saved.map(|()| package))
@@ -133,12 +133,10 @@ impl Packager {
         request: &PackageRequest,
         root: &Path,
         index: &mut SourceIndex,
-        on_build_output: &mut dyn FnMut(&str),
+        observer: &mut dyn BuildObserver,
     ) -> Result<Package, PackagingError> {
         let (outcome, mut read) = match &request.build {
-            Some(build) => {
-                run_build(build, root, index, on_build_output).map(|(outcome, read)| (outcome, Some(read)))?
-            }
+            Some(build) => run_build(build, root, index, observer).map(|(outcome, read)| (outcome, Some(read)))?,
             None => (BuildOutcome::None, None),
         };
         let mut attempt = 1;
@@ -202,7 +200,7 @@ fn run_build(
     build: &BuildCommand,
     root: &Path,
     index: &mut SourceIndex,
-    on_output: &mut dyn FnMut(&str),
+    observer: &mut dyn BuildObserver,
 ) -> Result<(BuildOutcome, (SourceTree, Option<Digests>)), PackagingError> {
     let command = build.digest();
     if let Some(expected) = index.builds.get(&command).filter(|_| !build.always).cloned() {
@@ -216,7 +214,7 @@ fn run_build(
     }
     // Forgotten first: a build that fails half-way leaves a tree that no build has made.
     index.changed |= index.builds.remove(&command).is_some();
-    let duration = build.run(root, on_output)?;
+    let duration = build.run(root, observer)?;
     let tree = tree::read(root, true)?;
     let digests = index.digests(&tree)?;
     if index.builds.len() >= REMEMBERED_BUILDS {
