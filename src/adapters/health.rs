@@ -32,32 +32,41 @@ impl HttpHealthChecker {
         Ok(Self { client })
     }
 
-    async fn ask(&self, probe: &HealthProbe, timeout: Duration) -> Result<(), String> {
+    async fn ask(&self, probe: &HealthProbe, timeout: Duration) -> Result<(), Problem> {
         let request = probe
             .headers
             .iter()
             .fold(self.client.get(&probe.url), |request, (name, value)| request.header(name, value));
-        let answer = request.timeout(timeout).send().await.map_err(|error| explain(&error))?;
+        let answer = request.timeout(timeout).send().await.map_err(|error| Problem::of(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
         let body = answer.bytes().await.unwrap_or_default();
         let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]).trim().to_owned();
-        Err(if shown.is_empty() { format!("status {status}") } else { format!("status {status}: {shown}") })
+        let answer = if shown.is_empty() { format!("status {status}") } else { format!("status {status}: {shown}") };
+        Err(Problem { answer, unanswered: false })
     }
 }
 
-fn explain(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
+/// What came instead of a good answer.
+struct Problem {
+    answer: String,
+    unanswered: bool,
+}
+
+impl Problem {
+    fn of(error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self { answer: "no answer in time".to_owned(), unanswered: true };
+        }
+        // The innermost cause says what happened; the outer ones repeat the address.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(source) = cause.source() {
+            cause = source;
+        }
+        Self { answer: cause.to_string(), unanswered: false }
     }
-    // The innermost cause says what happened; the outer ones repeat the address.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[async_trait]
@@ -68,13 +77,13 @@ impl HealthChecker for HttpHealthChecker {
         loop {
             attempts += 1;
             let left = probe.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
-            let (healthy, last_answer) = match self.ask(probe, left).await {
-                Ok(()) => (true, "answered".to_owned()),
-                Err(problem) => (false, problem),
-            };
+            let result = self.ask(probe, left).await;
+            let healthy = result.is_ok();
             let duration = begun.elapsed();
             if healthy || duration + wait >= probe.timeout {
-                return HealthReport { healthy, attempts, last_answer, duration };
+                let Problem { answer: last_answer, unanswered } =
+                    result.err().unwrap_or_else(|| Problem { answer: "answered".to_owned(), unanswered: false });
+                return HealthReport { healthy, attempts, last_answer, unanswered, duration };
             }
             tokio::time::sleep(wait).await;
             wait = wait.mul_f64(1.5).min(LONGEST_WAIT);

@@ -1,6 +1,7 @@
 //! Health checks of the components that a deployment changed.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use resource_graph::{Cancellation, Plan, PropertyMap, ResourceRecord, Urgency, Urn, Value};
@@ -11,18 +12,24 @@ use super::planning::Wanted;
 use super::request::{Options, Ports};
 use crate::domain;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
-use crate::ports::{CloudIdentity, HealthProbe};
+use crate::ports::{CloudIdentity, HealthProbe, HealthReport};
 
 /// The name of the output that a component is asked at.
 const URL: &str = "url";
 /// Most lines of a server's own output that are shown.
 const SHOWN_LINES: usize = 20;
+/// How often the output of a server that is still busy is asked for.
+const OUTPUT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long after a function's time is up its output is there at the latest.
+const OUTPUT_DELAY: Duration = Duration::from_secs(5);
 
 /// A component to ask.
 pub struct Check {
     component: String,
     probe: HealthProbe,
     outputs: PropertyMap,
+    /// How long the component may take for an answer.
+    longest_answer: Duration,
 }
 
 /// What the components answered.
@@ -83,6 +90,7 @@ pub fn due(
                 timeout: health.timeout.duration(),
             },
             outputs: outputs.clone(),
+            longest_answer: component.function().timeout.duration(),
             component: name.to_owned(),
         })
     });
@@ -124,8 +132,11 @@ pub async fn run(
         reports = join_all(checks.iter().map(|check| ports.health.check(&check.probe))) => reports,
         () = cancellation.requested(Urgency::Graceful) => return Ok(None),
     };
+    let printed =
+        join_all(checks.iter().zip(&reports).map(|(check, report)| printed_lately(ports, cancellation, check, report)))
+            .await;
     let mut checked = Checked::default();
-    for (check, report) in checks.into_iter().zip(reports) {
+    for ((check, report), printed) in checks.into_iter().zip(reports).zip(printed) {
         let (component, url, attempts) = (check.component, check.probe.url, report.attempts);
         if report.healthy {
             let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
@@ -134,12 +145,12 @@ pub async fn run(
             continue;
         }
         let mut message = format!(
-            "{component} isn't healthy: GET {url} gave no good answer within {} s ({attempts} tries); the last one: {}",
+            "{component} isn't healthy: GET {url} gave no good answer within {} s ({attempts} {}); the last one: {}",
             check.probe.timeout.as_secs(),
+            if attempts == 1 { "try" } else { "tries" },
             report.last_answer
         );
-        // A missing log must not hide the failure itself.
-        if let Ok(Some(output)) = ports.cloud.recent_output(&check.outputs).await {
+        if let Some(output) = printed {
             let lines: Vec<&str> = output.lines().collect();
             let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n  ");
             message.push_str(&format!("\nits last output:\n  {shown}"));
@@ -162,4 +173,41 @@ pub async fn run(
         checked.unhealthy.push((component, error));
     }
     Ok(Some(checked))
+}
+
+/// What a component that isn't well printed lately. A server that is still busy with the last question has its output
+/// written when the function's time is up: until then it is asked for again.
+async fn printed_lately(
+    ports: &Ports,
+    cancellation: &Cancellation,
+    check: &Check,
+    report: &HealthReport,
+) -> Option<String> {
+    if report.healthy {
+        return None;
+    }
+    // A missing log must not hide the failure itself.
+    let look = async || ports.cloud.recent_output(&check.outputs).await.ok().flatten();
+    let mut output = look().await;
+    if !report.unanswered {
+        return output;
+    }
+    // The last question was asked within the probe's time, however late.
+    let until = Instant::now() + check.longest_answer + OUTPUT_DELAY;
+    let mut has_changed = false;
+    while Instant::now() < until {
+        tokio::select! {
+            biased;
+            () = cancellation.requested(Urgency::Graceful) => break,
+            () = tokio::time::sleep(OUTPUT_INTERVAL) => {}
+        }
+        let later = look().await;
+        if later != output {
+            has_changed = true;
+            output = later;
+        } else if has_changed {
+            break;
+        }
+    }
+    output
 }

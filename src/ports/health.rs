@@ -24,6 +24,8 @@ pub struct HealthReport {
     pub attempts: u32,
     /// The last answer: status and the beginning of the body, or why there was none.
     pub last_answer: String,
+    /// Whether the last try got no answer in its time, so that the component may still be busy with it.
+    pub unanswered: bool,
     /// How long it took.
     pub duration: Duration,
 }

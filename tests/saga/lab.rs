@@ -77,7 +77,7 @@ impl HealthChecker for TestHealth {
     async fn check(&self, probe: &HealthProbe) -> HealthReport {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(probe.url.clone());
         let healthy = !*self.is_ill.lock().unwrap_or_else(PoisonError::into_inner);
-        HealthReport { healthy, attempts: 1, last_answer: "503".into(), duration: Duration::ZERO }
+        HealthReport { healthy, attempts: 1, last_answer: "503".into(), unanswered: false, duration: Duration::ZERO }
     }
 }
 
