@@ -411,12 +411,9 @@ impl Applier {
                 .with_hint("choose another name, or first deploy without the one, then with the other"));
         }
         if !found.ours {
-            return Err(exists(format!("{id} exists already and wasn't made by this stack")).with_hint(format!(
-                "it isn't ours, so it is left alone: delete or rename it, choose another name, or take it over with \
-                 `semantest-iac import {} {} {id}`",
-                spec.type_token,
-                spec.urn.name(),
-            )));
+            return Err(exists(format!("{id} exists already and wasn't made by this stack")).with_hint(
+                "it isn't ours, so it is left alone: delete or rename it, or choose another name for the component",
+            ));
         }
         if self.is_replaced(spec, replaced, id, inputs) {
             return Err(exists(format!("{id} can't be made anew while the one that it replaces is there"))

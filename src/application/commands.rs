@@ -201,7 +201,7 @@ fn refuse_unknown_components(
             urn: None,
             code: "unknown-component".into(),
             message: format!("there is no component {name} in the configuration or in the stack {}", target.stack),
-            hint: Some("the command `status` lists what the stack holds".into()),
+            hint: Some("`semantest-iac status` lists what the stack holds".into()),
         })
         .collect();
     if details.is_empty() { Ok(()) } else { Err(ApplicationError { kind: ErrorKind::Usage, details }) }

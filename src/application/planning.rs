@@ -180,7 +180,7 @@ fn selection(
                 urn: Some(urn.to_string()),
                 code: "unknown-target".into(),
                 message: format!("there is no resource {urn}"),
-                hint: Some("the command `graph` lists the URNs of all resources".into()),
+                hint: Some("`semantest-iac status --json` lists the URNs of what is deployed, `semantest-iac graph --json` those of what is wanted".into()),
             })
             .collect();
         if !details.is_empty() {

@@ -48,9 +48,8 @@ pub async fn settle(
     interrupted: &InterruptedDeployment,
 ) -> Result<Settled, ApplicationError> {
     let corrupt = |message: String| {
-        ApplicationError::new(ErrorKind::NeedsAttention, "journal", message).with_hint(
-            "its events are shown by the command `events`; restore the state from a backup if they are damaged",
-        )
+        ApplicationError::new(ErrorKind::NeedsAttention, "journal", message)
+            .with_hint("`semantest-iac events` shows its events; restore the state from a backup if they are damaged")
     };
     let deployment = Deployment::replay(&interrupted.events)
         .map_err(|error| corrupt(format!("the journal of the interrupted deployment doesn't hang together: {error}")))?

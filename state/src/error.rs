@@ -255,13 +255,14 @@ impl Error {
     /// What to do about it, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Empty { file } | Self::NotJson { file, .. } | Self::Truncated { file, .. } => format!(
+            Self::Empty { file }
+            | Self::NotJson { file, .. }
+            | Self::Truncated { file, .. }
+            | Self::NotAState { file, .. }
+            | Self::Malformed { file, .. } => format!(
                 "nothing was overwritten; the state before is kept as {file}.bak, and older ones in the folders \
                  'backups' and 'history' beside 'stacks': put one of them in its place"
             ),
-            Self::NotAState { .. } | Self::Malformed { .. } => {
-                "give a file that `pulumi stack export` or `semantest-iac stack export` wrote".to_owned()
-            }
             Self::Compression { file, .. } => {
                 format!("nothing was overwritten; the state before is kept as {file}.bak")
             }
@@ -280,7 +281,10 @@ impl Error {
             Self::LockLost(error) => return Some(error.hint()),
             Self::Journal(error) => return error.hint(),
             Self::Changed { .. } => "run the command again; it starts from what is there now".to_owned(),
-            Self::NoSuchStack { .. } => "`semantest-iac stack ls` lists the stacks that are there".to_owned(),
+            Self::NoSuchStack { .. } => {
+                "check the project's name, the environment and the state's URL; a stack is made by its first deployment"
+                    .to_owned()
+            }
             Self::InvalidName { .. } => return None,
             Self::InvalidUrl { .. } => "use file:///absolute/path, file://./relative/path or file://~/path".to_owned(),
             Self::LegacyLayout { .. } => "upgrade it with `pulumi state upgrade`, or use another state URL".to_owned(),

@@ -69,12 +69,7 @@ pub struct Locked {
 
 impl fmt::Display for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the stack is currently locked by {} lock(s). Either wait for the other process(es) to end or delete the \
-             lock file with `pulumi cancel`.",
-            self.holders.len()
-        )?;
+        write!(f, "the stack is currently locked by {} lock(s)", self.holders.len())?;
         for Holder { user, host, pid, since, url } in &self.holders {
             let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
             write!(f, "\n  {url}: created by {user}@{host} (pid {pid}) at {since}")?;
@@ -88,8 +83,8 @@ impl std::error::Error for Locked {}
 impl Locked {
     /// What to do about it.
     pub fn hint(&self) -> String {
-        "wait for it with `--lock-timeout`; if that process is gone for good, `semantest-iac cancel` (or `pulumi cancel`) \
-         removes its lock"
+        "let this command wait for it with `--lock-timeout`. Only where a machine died with the lock, and nothing is under \
+         way any more, remove the lock with `pulumi cancel`"
             .to_owned()
     }
 }

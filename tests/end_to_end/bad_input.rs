@@ -69,6 +69,25 @@ async fn servers_that_do_not_come_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_listens_is_shown_with_what_it_printed() {
+    let project = Project::new(&["web"]).await;
+    let yaml = std::fs::read_to_string(project.path("semantest-iac.yaml")).unwrap();
+    // The health check is over before the function is, as with the settings that `init` writes.
+    let yaml = yaml.replace(
+        "timeout: 20s\n    health: { path: /health, timeout: 20s }",
+        "timeout: 8s\n    health: { path: /health, timeout: 4s }",
+    );
+    assert!(yaml.contains("timeout: 4s"));
+    project.write("semantest-iac.yaml", &yaml);
+    project.write("web/server.js", "console.error('waiting for the database'); setInterval(() => {}, 1000);");
+    let run = project.run(DEPLOY).await;
+    let told = run.failed(5);
+    assert!(told.contains("no answer in time") && told.contains("(1 try)"), "{told}");
+    assert!(told.contains("waiting for the database"), "{told}");
+    project.all("destroy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clouds_that_cannot_be_reached_or_do_not_know_us() {
     let project = Project::new(&["web"]).await;
     let mut nobody = project.command(DEPLOY);
@@ -102,7 +121,7 @@ async fn what_is_not_ours_is_left_alone() {
     let run = project.run(DEPLOY).await;
     assert!(matches!(run.code, Some(1 | 5)), "{}", run.stderr);
     let told = run.document()["errors"].to_string();
-    assert!(told.contains(&role) && told.contains("import"), "{told}");
+    assert!(told.contains(&role) && told.contains("isn't ours"), "{told}");
     let left = iam.list_role_tags().role_name(&role).send().await.unwrap();
     assert!(left.tags().is_empty(), "somebody else's role was tagged");
     // What it made beside that goes; what isn't ours stays.

@@ -120,13 +120,16 @@ fn dot_node(tree: &Tree<'_>, index: usize, depth: usize, text: &mut String) {
     let spec = tree.specs[index];
     let indent = "  ".repeat(depth);
     let escape = |label: &str| label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let (name, kind) = (escape(spec.urn.name()), escape(spec.type_token.as_str()));
+    let (name, kind, urn) = (escape(spec.urn.name()), escape(spec.type_token.as_str()), escape(spec.urn.as_str()));
     if tree.is_box(index) {
-        let _ = writeln!(text, "{indent}subgraph cluster_{index} {{\n{indent}  label=\"{name}\\n{kind}\";");
+        let _ = writeln!(
+            text,
+            "{indent}subgraph cluster_{index} {{\n{indent}  label=\"{name}\\n{kind}\"; tooltip=\"{urn}\";"
+        );
         tree.children[index].iter().for_each(|child| dot_node(tree, *child, depth + 1, text));
         let _ = writeln!(text, "{indent}}}");
     } else {
-        let _ = writeln!(text, "{indent}n{index} [label=\"{name}\\n{kind}\"];");
+        let _ = writeln!(text, "{indent}n{index} [label=\"{name}\\n{kind}\", tooltip=\"{urn}\"];");
     }
 }
 

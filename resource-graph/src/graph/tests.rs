@@ -93,11 +93,11 @@ fn dot_draws_components_as_clusters() {
   rankdir=LR;
   compound=true;
   node [shape=box, style=rounded, fontname="sans-serif"];
-  n0 [label="base\nt:m:T"];
+  n0 [label="base\nt:m:T", tooltip="URN::base"];
   subgraph cluster_1 {
-    label="api \"one\"\nt:m:T";
-    n2 [label="a<b>\nt:m:T"];
-    n3 [label="c\nt:m:T"];
+    label="api \"one\"\nt:m:T"; tooltip="URN::api \"one\"";
+    n2 [label="a<b>\nt:m:T", tooltip="URN::a<b>"];
+    n3 [label="c\nt:m:T", tooltip="URN::c"];
   }
   n2 -> n0 [ltail=cluster_1];
   n3 -> n0;
@@ -105,6 +105,7 @@ fn dot_draws_components_as_clusters() {
 }
 "#
         .replace("\\\\", "\\")
+        .replace("URN", "urn:pulumi:dev::shop::t:m:T")
     );
 }
 

@@ -3,6 +3,8 @@
 //! What an option means beyond its own value (which stack, which components) is settled in `composition`.
 
 mod commands;
+#[cfg(test)]
+mod mentions;
 mod options;
 
 pub use commands::{

@@ -238,7 +238,7 @@ pub fn events(session: &Session, arguments: &EventsArguments) -> CommandResult {
         if let (true, Some(unknown)) = (events.is_empty(), &arguments.deployment) {
             let message = format!("there are no events of a deployment {unknown} in {}", query.stack);
             return Err(Failure::new(ExitCode::Usage, "unknown-deployment", message)
-                .with_hint("the command `history` lists the deployments"));
+                .with_hint("`semantest-iac history` lists the deployments"));
         }
         if session.output.json() == Some(JsonForm::Document) {
             let Query { project, stack, .. } = query;

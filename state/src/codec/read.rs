@@ -53,7 +53,7 @@ impl Checkpoint {
             _ if no_version => (head.stack.unwrap_or_default(), head.latest, Vec::new()),
             _ => {
                 let message = if head.has_deployment {
-                    "it is an export (it has `deployment`), not a checkpoint: give it to `stack import`"
+                    "it is an export (it has `deployment`), not a checkpoint: `pulumi stack import` takes it"
                 } else {
                     "it has no `checkpoint`"
                 };
@@ -80,7 +80,7 @@ impl Export {
         }
         if !head.has_deployment {
             let message = if head.checkpoint.is_some() {
-                "it is a checkpoint (it has `checkpoint`), not an export: give what `stack export` prints"
+                "it is a checkpoint (it has `checkpoint`), not an export: `pulumi stack export` prints one"
             } else {
                 "it has no `deployment`"
             };
