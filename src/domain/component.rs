@@ -103,6 +103,14 @@ impl Component {
         &self.function
     }
 
+    /// Takes the secrets of the code's environment out of the variables that `lookup` knows; those that aren't there stay
+    /// missing.
+    pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
+        for value in self.function.environment.values_mut() {
+            value.take(lookup);
+        }
+    }
+
     /// The front door to it.
     pub fn gateway(&self) -> &ApiGateway {
         &self.gateway

@@ -46,11 +46,15 @@ impl fmt::Display for VariableName {
     }
 }
 
-/// The value of an environment variable. What it holds is reached by [`VariableValue::expose`]
-/// only, and not shown by `Debug` or `Display`, so that secret kinds of value can join the plain
-/// one without a look at every use.
+/// The value of an environment variable: plain, or a secret that is taken from a variable of the
+/// deploying command itself. What it holds is reached by [`VariableValue::expose`] only, and not
+/// shown by `Debug` or `Display`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct VariableValue(String);
+pub struct VariableValue {
+    text: String,
+    /// The variable that the secret is taken from, and whether it was.
+    source: Option<(VariableName, bool)>,
+}
 
 impl VariableValue {
     /// A value that stands in the configuration for everybody to read.
@@ -58,21 +62,40 @@ impl VariableValue {
     /// # Errors
     /// When there is a NUL in it, which no environment can carry.
     pub fn plain(value: impl Into<String>) -> Result<Self, InvalidValue> {
-        let value = value.into();
-        if value.contains('\0') {
+        let text = value.into();
+        if text.contains('\0') {
             return Err(InvalidValue::new("environment variable value", "…", "there is a NUL character in it"));
         }
-        Ok(Self(value))
+        Ok(Self { text, source: None })
+    }
+
+    /// A secret that is to be taken from the variable `name` of the deploying command; empty until then.
+    pub fn secret_from(name: VariableName) -> Self {
+        Self { text: String::new(), source: Some((name, false)) }
+    }
+
+    /// Takes the secret out of the variables that `lookup` knows, if it is one; whether it is there now.
+    pub fn take(&mut self, lookup: impl Fn(&str) -> Option<String>) -> bool {
+        let Some((name, taken)) = &mut self.source else { return true };
+        if let Some(text) = lookup(name.as_str()) {
+            (self.text, *taken) = (text, true);
+        }
+        *taken
+    }
+
+    /// The variable that a secret is to be taken from and wasn't yet.
+    pub fn missing(&self) -> Option<&VariableName> {
+        self.source.as_ref().filter(|(_, taken)| !taken).map(|(name, _)| name)
     }
 
     /// The value itself, for the call that sets it and for nothing that is shown.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether the value has to be kept secret wherever it goes.
     pub fn is_secret(&self) -> bool {
-        false
+        self.source.is_some()
     }
 }
 
@@ -100,6 +123,11 @@ impl Environment {
     /// Names and values, in the order of the names.
     pub fn iter(&self) -> btree_map::Iter<'_, VariableName, VariableValue> {
         self.0.iter()
+    }
+
+    /// The values, to take secrets in.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut VariableValue> {
+        self.0.values_mut()
     }
 
     /// How many variables there are.
@@ -149,5 +177,17 @@ mod tests {
         assert!(!format!("{environment:?}").contains("hunter2"));
         assert_eq!(environment.get("PASSWORD").unwrap().expose(), "hunter2");
         assert!(VariableValue::plain("a\0b").is_err());
+    }
+
+    #[test]
+    fn a_secret_is_missing_until_it_is_taken() {
+        let mut value = VariableValue::secret_from("TOKEN".parse().unwrap());
+        assert!(value.is_secret() && !value.take(|_| None));
+        assert_eq!((value.missing().map(VariableName::as_str), value.expose()), (Some("TOKEN"), ""));
+        assert!(value.take(|name| (name == "TOKEN").then(|| "hunter2".to_owned())));
+        assert_eq!((value.missing(), value.expose()), (None, "hunter2"));
+        assert!(value.is_secret() && !format!("{value:?}").contains("hunter2"));
+        let mut plain = VariableValue::plain("v1").unwrap();
+        assert!(plain.take(|_| None) && plain.missing().is_none() && !plain.is_secret());
     }
 }

@@ -32,7 +32,10 @@ impl Checker {
             Shape::Map(map) => self.map(node, map, path, false),
             Shape::List { items, at_least } => self.list(node, items, *at_least, path),
             Shape::Text(text) => self.text(node, text, path),
-            Shape::Anything(_) => self.anything(node, path),
+            Shape::AnythingOr(_, object) if matches!(node.content, Content::Map(_)) => {
+                self.object(node, object, path, false);
+            }
+            Shape::Anything(_) | Shape::AnythingOr(..) => self.anything(node, path),
             Shape::WholeNumber { from, to } => self.whole_number(node, *from, *to, path),
             Shape::Boolean => self.boolean(node, path),
             Shape::WordOr(word, other) => self.word_or(node, word, other, path),

@@ -182,16 +182,19 @@ fn environment(view: &View<'_>) -> Decoded<Environment> {
     entries
         .iter()
         .map(|entry| {
-            let text = match &entry.value.content {
-                Content::Scalar(scalar) => scalar.text.as_str(),
-                _ => "",
-            };
             let refuse = |error: InvalidValue| {
                 Problem::invalid(&error)
                     .in_field(view.path.clone().key("environment").key(&entry.key))
                     .at(entry.value.span, error.what())
             };
-            Ok((entry.key.parse().map_err(refuse)?, VariableValue::plain(text).map_err(refuse)?))
+            let value = match &entry.value.content {
+                Content::Scalar(scalar) => VariableValue::plain(&scalar.text).map_err(refuse)?,
+                _ => {
+                    let path = view.path.clone().key("environment").key(&entry.key);
+                    VariableValue::secret_from(View::root(&entry.value, &fields::SECRET, path).required("from-env")?)
+                }
+            };
+            Ok((entry.key.parse().map_err(refuse)?, value))
         })
         .collect()
 }

@@ -71,7 +71,7 @@ pub static STATE: ObjectShape = ObjectShape {
         "url",
         Shape::Text(&STATE_URL),
         "file://./.semantest",
-        "A folder (file://), a relative one seen from this file's folder. Object stores (s3://, azblob://) are for a later version.",
+        "A folder (file://), a relative one seen from this file's folder. Object stores are for a later version.",
     )],
     exactly_one: &[],
     reserved: &[],
@@ -106,9 +106,9 @@ pub static COMPONENT: ObjectShape = ObjectShape {
             "environment",
             Shape::Map(&MapShape {
                 keys: &VARIABLE_NAME,
-                values: Shape::Anything("The variable's value, taken as it is written."),
+                values: Shape::AnythingOr("The variable's value, taken as it is written.", &SECRET),
             }),
-            "Environment variables of the code.",
+            "Environment variables of the code. What is written here is no secret; what is taken by from-env is one.",
         ),
         optional(
             "health",
@@ -119,6 +119,15 @@ pub static COMPONENT: ObjectShape = ObjectShape {
         optional("logs", Shape::Object(&LOGS), "What happens to the component's logs."),
     ],
     exactly_one: &["start", "handler"],
+    reserved: &[],
+};
+
+/// A variable's value that doesn't stand in the file.
+pub static SECRET: ObjectShape = ObjectShape {
+    name: "secret",
+    description: "A secret that the command takes from its own environment: encrypted in the state, and never shown.",
+    fields: &[required("from-env", Shape::Text(&VARIABLE_NAME), "The variable of the command that holds the value.")],
+    exactly_one: &[],
     reserved: &[],
 };
 
@@ -330,8 +339,8 @@ text!(
 text!(
     STATE_URL,
     "a state URL",
-    Some("^(file|s3|azblob)://.+$"),
-    &["file://./.semantest", "s3://bucket/prefix", "azblob://container"],
+    Some("^file://.+$"),
+    &["file://./.semantest", "file:///var/lib/semantest"],
     StateLocation::check
 );
 text!(SOURCE, "a folder", None, &["./rest-api"], |text| {
@@ -409,7 +418,7 @@ mod tests {
     fn objects() -> Vec<&'static ObjectShape> {
         fn visit(shape: &Shape, found: &mut Vec<&'static ObjectShape>) {
             match shape {
-                Shape::Object(object) | Shape::Partial(object) => {
+                Shape::Object(object) | Shape::Partial(object) | Shape::AnythingOr(_, object) => {
                     if !found.iter().any(|known| std::ptr::eq(*known, *object)) {
                         found.push(object);
                         object.fields.iter().for_each(|field| visit(&field.shape, found));

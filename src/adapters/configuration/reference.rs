@@ -42,6 +42,7 @@ fn object_below(path: String, shape: &Shape) -> Option<(String, &'static ObjectS
         Shape::Map(map) => object_below(format!("{path}.<name>"), &map.values),
         Shape::List { items, .. } => object_below(format!("{path}[]"), items),
         Shape::WordOr(_, other) => object_below(path, other),
+        Shape::AnythingOr(_, object) => Some((path, object)),
         _ => None,
     }
 }
@@ -90,6 +91,7 @@ fn value(shape: &Shape) -> String {
         Shape::List { items, .. } => format!("a list: {}", value(items)),
         Shape::Text(text) => text_value(text),
         Shape::Anything(_) => "text, a number, true or false, taken as written".to_owned(),
+        Shape::AnythingOr(..) => "text, a number, true or false, taken as written; or a mapping, see below".to_owned(),
         Shape::WholeNumber { from, .. } => format!("a whole number from {from}"),
         Shape::Boolean => "`true` or `false`".to_owned(),
         Shape::WordOr(word, other) => format!("`{word}`, or {}", value(other)),

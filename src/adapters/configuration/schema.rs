@@ -57,6 +57,9 @@ fn written(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -
         Shape::Anything(description) => {
             json!({ "type": ["string", "number", "boolean"], "description": description })
         }
+        Shape::AnythingOr(description, object) => {
+            json!({ "anyOf": [written(&Shape::Anything(description), partial, definitions), reference(object, false, definitions)] })
+        }
         Shape::WholeNumber { from, to } => {
             json!({ "type": "integer", "minimum": from, "maximum": to })
         }

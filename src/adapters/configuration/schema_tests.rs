@@ -87,7 +87,8 @@ fn what_the_tool_accepts_fits_the_schema() {
             .replace(":80'", ":81'").as_str(),
         "environments:\n  local: { aws: { endpoint: local } }\n  url: { aws: { endpoint: 'http://127.0.0.1:4566', region: us-gov-west-1, profile: p, account: '123456789012' } }\n",
         "environments:\n  empty:\n  changed: { components: { api: { handler: a.b, health: ~, memory: 1GB, environment: { A: ~ }, gateway: { cors: { max-age: 1h, origins: ['*'] }, auth: none } } } }\n",
-        "state: { url: 's3://bucket/prefix?region=eu-west-1' }\n",
+        "state: { url: 'file:///var/state' }\n",
+        "    environment: { TOKEN: { from-env: SHOP_TOKEN } }\n",
     ] {
         let text = format!("{COMPONENT}{lines}");
         assert!(tool_accepts(&text), "{:?}", Configuration::from_bytes(Path::new("x.yaml"), text.into()).unwrap_err().reported());

@@ -23,6 +23,8 @@ pub enum Shape {
     Text(&'static TextShape),
     /// Any single value, taken as it is written.
     Anything(&'static str),
+    /// As [`Shape::Anything`], or else a mapping with the keys of a table.
+    AnythingOr(&'static str, &'static ObjectShape),
     /// A whole number without quotes, within bounds.
     WholeNumber {
         /// The smallest.
