@@ -11,6 +11,7 @@ use crate::adapters::source_code::SourceCode;
 use crate::adapters::state_store::StateStore;
 use crate::application::Ports;
 use crate::application::gate::Calls;
+use crate::domain::violation::Severity;
 use crate::ports::{Cloud, EventHandler, NoticeHandler, StackStore};
 
 use super::arguments::CloudOptions;
@@ -112,8 +113,13 @@ async fn open_cloud(
         local_credentials: is_local.then(local_credentials),
     };
     // Nothing was called yet: what can go wrong here is a setting.
-    let cloud =
-        aws::Aws::connect(settings, code).await.map_err(|error| Failure::from(error).with_exit(ExitCode::Usage))?;
+    let cloud = aws::Aws::connect(settings, code).await.map_err(|error| {
+        let is_region = error.code.as_deref() == Some(aws::NO_REGION);
+        match configuration.missing_region(environment, Severity::Error).filter(|_| is_region) {
+            Some(errors) => errors.into(),
+            None => Failure::from(error).with_exit(ExitCode::Usage),
+        }
+    })?;
     Ok(Arc::new(cloud))
 }
 
@@ -160,7 +166,6 @@ pub fn open_store(
     let location = configuration.state();
     let url = match location {
         StateLocation::Folder(folder) => state::StoreUrl::File { folder: folder.clone() },
-        StateLocation::ObjectStore(url) => state::StoreUrl::Object { url: url.to_string() },
     };
     let store = state::StackStore::open(&url, state::StoreOptions::default()).map_err(|error| {
         let failure = Failure::new(ExitCode::Usage, "state-unsupported", chain(&error));

@@ -20,6 +20,7 @@ pub mod project;
 pub mod prompt;
 pub mod redaction;
 pub mod reference;
+pub mod rules;
 pub mod run;
 pub mod session;
 pub mod source_facts;

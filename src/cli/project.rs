@@ -1,7 +1,9 @@
 //! Which project, environment, provider and stack a command is about: the configuration is found and read, and what was
 //! left out on the command line is settled where there is only one choice.
 
-use crate::adapters::configuration::{Configuration, ConfigurationErrors};
+use std::path::{Path, PathBuf};
+
+use crate::adapters::configuration::{Configuration, ConfigurationErrors, Draft};
 use crate::domain::deployment::ErrorDetail;
 use crate::domain::names::{EnvironmentName, StackName};
 use crate::domain::provider::Provider;
@@ -9,6 +11,7 @@ use crate::domain::provider::Provider;
 use super::arguments::StackSelection;
 use super::exit_code::ExitCode;
 use super::failure::Failure;
+use super::rules::all_problems;
 use super::session::Session;
 
 /// The stack that a command is about.
@@ -28,15 +31,43 @@ impl Session {
     /// # Errors
     /// When there is none, or everything that is wrong with it.
     pub fn configuration(&self) -> Result<Configuration, Failure> {
-        let path = match &self.global.config {
-            Some(path) => self.process.resolve(path),
-            None => Configuration::find(self.folder()?)?,
-        };
-        let configuration = Configuration::load(&path)?;
+        let draft = self.draft(&self.configuration_path()?)?;
+        if draft.errors.is_some() {
+            return match all_problems(self, draft, None)? {
+                Some(errors) => Err(errors.into()),
+                None => Err(Failure::usage("the configuration is wrong")),
+            };
+        }
+        let configuration = draft.finished()?;
         let redactor = self.output.redactor();
         redactor.add_public(configuration.project_name().as_str());
         configuration.component_names().into_iter().for_each(|name| redactor.add_public(name));
         Ok(configuration)
+    }
+
+    /// The configuration file that is named, or else the one in the working folder or above.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn configuration_path(&self) -> Result<PathBuf, Failure> {
+        Ok(match &self.global.config {
+            Some(path) => self.process.resolve(path),
+            None => Configuration::find(self.folder()?)?,
+        })
+    }
+
+    /// Reads the configuration as far as it can be read, with the secrets that it takes from this process's environment.
+    ///
+    /// # Errors
+    /// When nothing of it can be read.
+    pub fn draft(&self, path: &Path) -> Result<Draft, ConfigurationErrors> {
+        let mut draft = Configuration::draft(path)?;
+        draft.configuration.take_secrets(&|name| {
+            let secret = self.process.text(name)?;
+            self.output.redactor().add_secret(secret);
+            Some(secret.to_owned())
+        });
+        Ok(draft)
     }
 
     /// Settles which stack is meant.
@@ -166,8 +197,6 @@ pub fn configuration_details(errors: &ConfigurationErrors) -> Vec<ErrorDetail> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn configuration(environments: &str) -> Configuration {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test that is skipped, and one that measures, say so")]
 
+mod configuration;
 mod contract;
 mod credentials;
 mod program;

@@ -36,9 +36,9 @@ async fn configuration_that_makes_no_sense() {
 async fn source_that_cannot_be_packaged() {
     let project = Project::new(&["web"]).await;
     std::fs::remove_dir_all(project.path("web")).unwrap();
-    assert!(project.run(DEPLOY).await.failed(1).contains("web"));
+    assert!(project.run(DEPLOY).await.failed(2).contains("web"));
     std::fs::create_dir(project.path("web")).unwrap();
-    assert!(project.run(DEPLOY).await.failed(1).contains("web"));
+    assert!(project.run(DEPLOY).await.failed(2).contains("web"));
     project.write_server("web", "1");
     project.configure(&[("web", "build: \"echo about to fail; exit 3\"")]);
     let told = project.run(DEPLOY).await.failed(1);

@@ -7,4 +7,5 @@ mod concurrency;
 mod interruption;
 mod lifecycle;
 mod ownership;
+mod secrets;
 mod support;

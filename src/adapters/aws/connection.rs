@@ -21,6 +21,8 @@ use super::http::LazyHttpClient;
 use super::{profile, quota};
 use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
 
+/// The code of the error that no region is set.
+pub const NO_REGION: &str = "no-region";
 /// A connection that isn't made in this time is given up.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer that doesn't come in this time is given up; uploads get more, by their size.
@@ -159,6 +161,7 @@ impl Connection {
                 None => "no AWS region is set".to_owned(),
             };
             return Err(ProviderError::new(ProviderErrorKind::Refused, message)
+                .with_code(NO_REGION)
                 .with_hint("set `region` for the environment, give --region, or set AWS_REGION"));
         };
         let origin = Origin {

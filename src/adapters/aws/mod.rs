@@ -22,4 +22,4 @@ mod tags;
 pub mod validation;
 
 pub use cloud::Aws;
-pub use connection::{AwsSettings, LocalCredentials};
+pub use connection::{AwsSettings, LocalCredentials, NO_REGION};

@@ -17,18 +17,26 @@ use super::problem::{ConfigurationErrors, Problem};
 use super::settings::{AwsSettings, EnvironmentSettings, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
-use super::sources;
 use super::suggest;
 use super::tree::{self, Node};
 
 /// The name of the configuration file.
 pub const FILE_NAME: &str = "semantest-iac.yaml";
 
+/// What could be made of a file, and what is wrong with it: more may be, in what could be read.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// All that could be read; with errors it is good for nothing but looking for more of them.
+    pub configuration: Configuration,
+    /// What is wrong so far.
+    pub errors: Option<ConfigurationErrors>,
+}
+
 /// A project's configuration.
 #[derive(Debug, Clone)]
 pub struct Configuration {
-    source: Arc<SourceFile>,
-    tree: Node,
+    pub(super) source: Arc<SourceFile>,
+    pub(super) tree: Node,
     project: ProjectName,
     state: StateLocation,
     environments: Vec<DeclaredEnvironment>,
@@ -46,6 +54,19 @@ struct DeclaredEnvironment {
 struct ResolvedComponent {
     component: Component,
     tree: Node,
+}
+
+impl Draft {
+    /// The configuration, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn finished(self) -> Result<Configuration, ConfigurationErrors> {
+        match self.errors {
+            None => Ok(self.configuration),
+            Some(errors) => Err(errors),
+        }
+    }
 }
 
 impl Configuration {
@@ -80,6 +101,14 @@ impl Configuration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigurationErrors> {
+        Self::draft(path).and_then(Draft::finished)
+    }
+
+    /// Reads the file at `path` and makes of it what can be made.
+    ///
+    /// # Errors
+    /// When nothing can.
+    pub fn draft(path: &Path) -> Result<Draft, ConfigurationErrors> {
         let source = SourceFile::read(path).map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
         Self::from_source(source)
     }
@@ -91,12 +120,11 @@ impl Configuration {
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ConfigurationErrors> {
         let source = SourceFile::from_bytes(path, bytes)
             .map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
-        Self::from_source(source)
+        Self::from_source(source).and_then(Draft::finished)
     }
 
-    fn from_source(source: SourceFile) -> Result<Self, ConfigurationErrors> {
+    fn from_source(source: SourceFile) -> Result<Draft, ConfigurationErrors> {
         let source = Arc::new(source);
-        let fail = |problems| Err(ConfigurationErrors::new(&source, problems));
         let (tree, mut problems) = tree::parse(&source);
         let Some(tree) = tree else {
             if problems.is_empty() {
@@ -105,23 +133,23 @@ impl Configuration {
                         .with_hint("`semantest-iac init` writes one with everything that is needed"),
                 );
             }
-            return fail(problems);
+            return Err(ConfigurationErrors::new(&source, problems));
         };
         problems.extend(check(&tree, &Shape::Object(&fields::ROOT), &FieldPath::root()));
         problems.extend(unknown_overrides(&tree));
         let environments = resolve_environments(&tree, source.folder(), &mut problems);
-        if !problems.is_empty() {
-            return fail(problems);
+        // The check has told already what is wrong with these two; names of one letter break no rule of length.
+        let project = tree.get("project").and_then(|node| source_text(node).parse::<ProjectName>().ok());
+        let state = decode::state_location(&tree, source.folder()).ok();
+        if problems.is_empty() && (project.is_none() || state.is_none()) {
+            problems.push(Problem::new("config/missing-key", "the project's name or the state's URL can't be read"));
         }
-        let project = tree.get("project").map(|node| source_text(node).parse::<ProjectName>()).transpose();
-        let state = decode::state_location(&tree, source.folder());
-        match (project, state) {
-            (Ok(Some(project)), Ok(state)) => Ok(Self { source, tree, project, state, environments }),
-            // The check has found these already; they are told all the same rather than lost.
-            (Err(error), _) => fail(vec![Problem::invalid(&error)]),
-            (_, Err(problem)) => fail(vec![problem]),
-            (Ok(None), _) => fail(vec![Problem::new("config/missing-key", "the key \"project\" is missing")]),
-        }
+        let Some(project) = project.or_else(|| "p".parse().ok()) else {
+            return Err(ConfigurationErrors::new(&source, problems));
+        };
+        let state = state.unwrap_or_else(|| StateLocation::Folder(source.folder().to_owned()));
+        let errors = (!problems.is_empty()).then(|| ConfigurationErrors::new(&source, problems));
+        Ok(Draft { configuration: Self { source, tree, project, state, environments }, errors })
     }
 
     /// The file.
@@ -191,29 +219,6 @@ impl Configuration {
         Ok(components)
     }
 
-    /// Looks whether the source folders of `components` are there and not empty.
-    ///
-    /// # Errors
-    /// Every folder that is missing, empty or can't be read, at the line that names it.
-    pub fn check_sources(&self, environment: &str, components: &[Component]) -> Result<(), ConfigurationErrors> {
-        let problems: Vec<Problem> = components
-            .iter()
-            .filter_map(|component| {
-                let (message, hint) = sources::problem_of(component.function().source.path())?;
-                let field = FieldPath::of(["source"]);
-                let problem = Problem::new("config/source-folder", message)
-                    .in_field(format!("components.{}.{field}", component.name()))
-                    .with_hint(hint);
-                let root = self.resolved(environment, component.name());
-                Some(match root {
-                    Some(root) => problem.at(locate(root, &field), "this folder"),
-                    None => problem,
-                })
-            })
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(ConfigurationErrors::new(&self.source, problems)) }
-    }
-
     /// The whole project as it is in `environment`.
     ///
     /// # Errors
@@ -230,6 +235,13 @@ impl Configuration {
     /// When there is no such environment.
     pub fn aws_settings(&self, environment: &str) -> Result<AwsSettings, ConfigurationErrors> {
         Ok(self.environment(environment)?.aws.clone().unwrap_or_default())
+    }
+
+    /// Takes the components' secrets out of the variables that `lookup` knows; those that aren't there stay missing.
+    pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
+        for declared in &mut self.environments {
+            declared.components.iter_mut().for_each(|resolved| resolved.component.take_secrets(lookup));
+        }
     }
 
     /// The provider of that name.
@@ -281,7 +293,7 @@ impl Configuration {
     }
 
     /// The tree of a component as it is in an environment.
-    fn resolved(&self, environment: &str, component: &ComponentName) -> Option<&Node> {
+    pub(super) fn resolved(&self, environment: &str, component: &ComponentName) -> Option<&Node> {
         let declared = self.declared(environment).ok()?;
         declared
             .components
@@ -316,7 +328,7 @@ impl Configuration {
 }
 
 /// Where the field of `root` was written; where it was left out, the nearest thing around it.
-fn locate(root: &Node, field: &FieldPath) -> Span {
+pub(super) fn locate(root: &Node, field: &FieldPath) -> Span {
     let mut node = root;
     for step in field.steps() {
         let next = match step {
@@ -404,9 +416,9 @@ fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>)
     let mut environments = Vec::new();
     for entry in declared {
         let components = resolve(Some((&entry.key, &entry.value)));
-        if let Ok(name) = entry.key.parse::<EnvironmentName>()
-            && let Ok(aws) = decode::aws_settings(&entry.value, &entry.key)
-        {
+        if let Ok(name) = entry.key.parse::<EnvironmentName>() {
+            // What is wrong with the settings has been told; the components are looked at all the same.
+            let aws = decode::aws_settings(&entry.value, &entry.key).unwrap_or_default();
             environments.push(DeclaredEnvironment { settings: EnvironmentSettings { name, aws }, components });
         }
     }

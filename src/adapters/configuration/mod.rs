@@ -8,6 +8,7 @@ mod fields;
 mod load;
 mod merge;
 mod problem;
+mod readiness;
 mod reference;
 mod schema;
 mod settings;
@@ -23,7 +24,7 @@ mod schema_tests;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Configuration, FILE_NAME};
+pub use load::{Configuration, Draft, FILE_NAME};
 pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
 pub use reference::markdown as reference_page;
 pub use schema::json_schema;

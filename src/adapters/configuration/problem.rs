@@ -12,10 +12,12 @@ use serde::Serialize;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::violation::Severity;
 
-use super::source::{SourceFile, Span};
+use super::source::{Position, SourceFile, Span};
 
 /// How many problems are drawn at most; a file with more is something else altogether.
 const MOST_DRAWN: usize = 50;
+/// The longest line that is drawn, in bytes.
+const LONGEST_DRAWN: usize = 500;
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -204,10 +206,20 @@ impl ConfigurationErrors {
         let mut known = HashSet::new();
         for problem in problems {
             if known.insert((problem.0.message.clone(), problem.0.place.clone())) {
-                told.push(DrawnProblem { problem, source: named.clone() });
+                let undrawable = source.as_deref().and_then(|source| undrawable_place(source, &problem));
+                let source = named.clone().filter(|_| undrawable.is_none());
+                told.push(DrawnProblem { problem, source, undrawable });
             }
         }
         Self { path, source, drawn: told }
+    }
+
+    /// All problems of several findings in one file, in the order of their places; `None` if there are none.
+    pub fn joined(findings: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut findings = findings.into_iter();
+        let Self { path, source, mut drawn } = findings.next()?;
+        drawn.extend(findings.flat_map(|finding| finding.drawn));
+        Some(Self::build(path, source, drawn.into_iter().map(|drawn| drawn.problem).collect()))
     }
 
     /// The configuration file.
@@ -252,6 +264,9 @@ impl fmt::Display for ConfigurationErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |severity| self.problems().filter(|problem| problem.0.severity == severity).count();
         let name = self.path.display();
+        if self.source.is_none() {
+            return write!(formatter, "{name} can't be used");
+        }
         match (count(Severity::Error), count(Severity::Warning)) {
             (0, 1) => write!(formatter, "{name} has a problem ahead"),
             (0, warnings) => write!(formatter, "{name} has {warnings} problems ahead"),
@@ -279,11 +294,24 @@ impl Diagnostic for ConfigurationErrors {
 struct DrawnProblem {
     problem: Problem,
     source: Option<Arc<NamedSource<String>>>,
+    /// The place in words, where the lines are too long to be drawn.
+    undrawable: Option<Position>,
+}
+
+/// Where a problem is, if the lines around it are too long to be drawn: one of them would fill screens.
+fn undrawable_place(source: &SourceFile, problem: &Problem) -> Option<Position> {
+    let place = source.position(problem.span()?.start);
+    let lines = source.text().lines().skip(place.line.saturating_sub(2)).take(3);
+    lines.into_iter().any(|line| line.len() > LONGEST_DRAWN).then_some(place)
 }
 
 impl fmt::Display for DrawnProblem {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.problem.0.message)
+        formatter.write_str(&self.problem.0.message)?;
+        match &self.undrawable {
+            Some(place) => write!(formatter, " (line {}, column {})", place.line, place.column),
+            None => Ok(()),
+        }
     }
 }
 
@@ -326,7 +354,7 @@ impl Diagnostic for DrawnProblem {
                 LabeledSpan::new_with_span(text, range)
             }
         };
-        let place = self.problem.0.place.as_ref()?;
+        let place = self.problem.0.place.as_ref().filter(|_| self.undrawable.is_none())?;
         let mut labels = vec![label(place, true)];
         labels.extend(self.problem.0.related.as_ref().map(|place| label(place, false)));
         Some(Box::new(labels.into_iter()))

@@ -16,18 +16,16 @@ use crate::domain::provider::Region;
 pub enum StateLocation {
     /// A folder on this machine.
     Folder(PathBuf),
-    /// An object store; `s3://…` or `azblob://…`.
-    ObjectStore(Url),
 }
 
 impl StateLocation {
     /// Reads a URL; a relative `file://` one is seen from the folder `base`.
     ///
     /// # Errors
-    /// When it is none of `file://`, `s3://` and `azblob://`, or names no folder or bucket.
+    /// When it is no `file://` URL, or names no folder.
     pub fn new(text: &str, base: &Path) -> Result<Self, InvalidValue> {
         let refuse = |reason: &str| InvalidValue::new("state URL", text, reason);
-        const KNOWN: &str = "use file://, s3:// or azblob://, such as file://./.semantest";
+        const KNOWN: &str = "use file://, such as file://./.semantest";
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(refuse("it has no scheme").with_hint(if text.starts_with(['/', '.']) {
                 format!("did you mean file://{text}?")
@@ -50,12 +48,8 @@ impl StateLocation {
                 let parts = Path::new(rest).components().filter(|part| !matches!(part, std::path::Component::CurDir));
                 Ok(Self::Folder(base.join(parts.collect::<PathBuf>())))
             }
-            "s3" | "azblob" => {
-                let url = Url::parse(text).map_err(|_| refuse("it is not a URL"))?;
-                if url.host_str().is_none_or(str::is_empty) {
-                    return Err(refuse("it names no bucket or container").with_hint(KNOWN));
-                }
-                Ok(Self::ObjectStore(url))
+            "s3" | "azblob" | "gs" => {
+                Err(refuse("this version keeps state in a folder, and not in an object store").with_hint(KNOWN))
             }
             _ => Err(refuse("there is no store of that scheme").with_hint(KNOWN)),
         }
@@ -69,7 +63,6 @@ impl StateLocation {
     pub fn url(&self) -> String {
         match self {
             Self::Folder(path) => format!("file://{}", path.display()),
-            Self::ObjectStore(url) => url.to_string(),
         }
     }
 }
@@ -189,13 +182,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn state_lies_in_a_folder_or_an_object_store() {
+    fn state_lies_in_a_folder() {
         let base = Path::new("/project");
         let location = |text: &str| StateLocation::new(text, base);
         assert_eq!(location("file://./.semantest").unwrap(), StateLocation::Folder("/project/.semantest".into()));
         assert_eq!(location("file:///var/state").unwrap(), StateLocation::Folder("/var/state".into()));
         assert_eq!(location("file://../state").unwrap().url(), "file:///project/../state");
-        assert!(matches!(location("s3://bucket/a?region=eu-west-1"), Ok(StateLocation::ObjectStore(_))));
+        assert!(location("s3://bucket/a").unwrap_err().to_string().contains("object store"));
         assert_eq!(location("./state").unwrap_err().hint(), Some("did you mean file://./state?"));
         for bad in ["", "file://", "file://~/x", "s3://", "gs://bucket", "http://a/b", "state"] {
             assert!(location(bad).is_err(), "{bad:?} was accepted");

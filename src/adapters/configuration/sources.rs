@@ -4,11 +4,11 @@
 use std::io;
 use std::path::Path;
 
-/// What keeps the folder at `path` from being packaged, and the remedy.
-pub fn problem_of(path: &Path) -> Option<(String, &'static str)> {
+/// What keeps the folder at `path` from being packaged, and the remedy. One that is `built` may be empty before.
+pub fn problem_of(path: &Path, built: bool) -> Option<(String, &'static str)> {
     let shown = path.display();
     match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_none().then(|| {
+        Ok(mut entries) => (!built && entries.next().is_none()).then(|| {
             (format!("the source folder {shown} is empty"), "put the component's code there, or name its folder")
         }),
         Err(error) => Some(match error.kind() {

@@ -354,8 +354,8 @@ fn source_folders_must_be_there() {
     std::fs::write(folder.path().join(FILE_NAME), file).unwrap();
     let configuration = Configuration::load(&folder.path().join(FILE_NAME)).unwrap();
     let components = configuration.components_for("local").unwrap();
-    assert!(configuration.check_sources("local", &components[..1]).is_ok());
-    let errors = configuration.check_sources("local", &components).unwrap_err().reported();
+    assert!(configuration.missing_sources("local", &components[..1]).is_none());
+    let errors = configuration.missing_sources("local", &components).unwrap().reported();
     let told: Vec<_> = errors.iter().map(|error| (error.line.unwrap(), error.text.clone().unwrap())).collect();
     assert_eq!(told, [(4, "./empty".to_owned()), (5, "./gone".to_owned())]);
     assert!(errors[0].message.contains("is empty") && errors[1].message.contains("there is no folder"));

@@ -15,7 +15,6 @@ use crate::cli::arguments::{
     CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm, PreviewArguments,
     RefreshMode, StackSelection,
 };
-use crate::cli::commands::validate::check_rules;
 use crate::cli::composition::{self, Handlers};
 use crate::cli::confirmation::{TerminalConfirmation, require_confirmation};
 use crate::cli::document::closing_event;
@@ -26,6 +25,7 @@ use crate::cli::interrupt;
 use crate::cli::preview::PlanView;
 use crate::cli::progress::{EventStream, Progress};
 use crate::cli::project::SelectedStack;
+use crate::cli::rules::check_rules;
 use crate::cli::session::{CommandResult, Session};
 use crate::cli::source_facts;
 use crate::cli::summary::{OperationTable, outputs_text, summary_line};

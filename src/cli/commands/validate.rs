@@ -3,17 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::aws::validation;
-use crate::adapters::configuration::{Configuration, ConfigurationErrors};
+use crate::adapters::configuration::ConfigurationErrors;
 use crate::cli::arguments::ValidateArguments;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::failure::{Failure, draw};
+use crate::cli::failure::draw;
 use crate::cli::progress::plural;
+use crate::cli::rules::all_problems;
 use crate::cli::session::{CommandResult, Session};
-use crate::domain::component::Component;
-use crate::domain::names::ComponentName;
-use crate::domain::violation::{Severity, Violation};
-use crate::ports::{Notice, NoticeHandler};
+use crate::domain::violation::Severity;
 
 /// `validate --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,13 +55,10 @@ pub struct ProblemDocument {
 
 /// Checks and tells.
 pub fn validate(session: &Session, arguments: &ValidateArguments) -> CommandResult {
-    let path = match &session.global.config {
-        Some(path) => session.process.resolve(path),
-        None => Configuration::find(session.folder()?)?,
-    };
-    let found = match Configuration::load(&path) {
-        Ok(configuration) => broken_rules(session, &configuration, arguments.environment.as_deref())?,
-        Err(errors) => vec![errors],
+    let path = session.configuration_path()?;
+    let found = match session.draft(&path) {
+        Ok(draft) => all_problems(session, draft, arguments.environment.as_deref())?,
+        Err(errors) => Some(errors),
     };
     let severity = |wanted: Severity| {
         found.iter().flat_map(ConfigurationErrors::problems).filter(|problem| problem.severity() == wanted).count()
@@ -80,7 +74,7 @@ pub fn validate(session: &Session, arguments: &ValidateArguments) -> CommandResu
         });
     } else {
         let palette = session.output.message_palette();
-        for errors in &found {
+        if let Some(errors) = &found {
             session.output.message(&draw(errors, palette, session.message_width()));
         }
         let sum = match (errors, warnings) {
@@ -92,85 +86,6 @@ pub fn validate(session: &Session, arguments: &ValidateArguments) -> CommandResu
         session.output.result(&format!("{}: {sum}\n", path.display()));
     }
     Ok(if valid { ExitCode::Done } else { ExitCode::Usage })
-}
-
-/// What breaks the clouds' rules in each environment that is to be checked; the same problem of several environments is
-/// told once.
-fn broken_rules(
-    session: &Session,
-    configuration: &Configuration,
-    environment: Option<&str>,
-) -> Result<Vec<ConfigurationErrors>, Failure> {
-    let names: Vec<String> = match environment {
-        Some(name) => vec![configuration.environment(name)?.name.to_string()],
-        None => configuration.environments().map(|environment| environment.name.to_string()).collect(),
-    };
-    let mut told: Vec<String> = Vec::new();
-    let mut found = Vec::new();
-    for name in &names {
-        let broken = broken_in(session, configuration, name)?;
-        let Some(errors) = configuration.violations(name, &broken.components, &broken.environment) else { continue };
-        let text: Vec<String> = errors.reported().iter().map(ToString::to_string).collect();
-        if text.iter().any(|line| !told.contains(line)) {
-            told.extend(text);
-            found.push(errors);
-        }
-    }
-    Ok(found)
-}
-
-/// Refuses to deploy what the cloud would refuse; warnings are told and don't stop anything.
-///
-/// # Errors
-/// The rules that are broken, with the lines of the configuration.
-pub fn check_rules(
-    session: &Session,
-    configuration: &Configuration,
-    environment: &str,
-    components: &[Component],
-    notices: &dyn NoticeHandler,
-) -> Result<(), Failure> {
-    let chosen = |name: &ComponentName| components.iter().any(|component| component.name() == name);
-    let broken = broken_in(session, configuration, environment)?;
-    let is_error = |violation: &Violation| violation.severity == Severity::Error;
-    let (errors, warnings): (Vec<_>, Vec<_>) = broken
-        .components
-        .into_iter()
-        .filter(|(component, _)| chosen(component))
-        .partition(|(_, violation)| is_error(violation));
-    let (settings, odd_settings): (Vec<_>, Vec<_>) = broken.environment.into_iter().partition(is_error);
-    for (component, violation) in warnings {
-        let message = format!("component {component}: {}", violation.message);
-        notices.notice(Notice::Warning { message, hint: violation.hint });
-    }
-    for Violation { message, hint, .. } in odd_settings {
-        notices.notice(Notice::Warning { message: format!("environment {environment}: {message}"), hint });
-    }
-    match configuration.violations(environment, &errors, &settings) {
-        Some(errors) => Err(errors.into()),
-        None => Ok(()),
-    }
-}
-
-/// What breaks the cloud's rules in an environment.
-struct Broken {
-    components: Vec<(ComponentName, Violation)>,
-    environment: Vec<Violation>,
-}
-
-fn broken_in(session: &Session, configuration: &Configuration, environment: &str) -> Result<Broken, Failure> {
-    let settings = configuration.aws_settings(environment)?;
-    let circumstances = validation::Circumstances {
-        project: configuration.project_name(),
-        environment: &configuration.environment(environment)?.name,
-        local_cloud: settings.endpoint.is_some() || session.process.variable("AWS_ENDPOINT_URL").is_some(),
-        added_variables: &[],
-        today: chrono::Utc::now().date_naive(),
-    };
-    Ok(Broken {
-        components: validation::check_all(&configuration.components_for(environment)?, &circumstances),
-        environment: validation::check_settings(&settings),
-    })
 }
 
 fn problems_of(errors: &ConfigurationErrors) -> impl Iterator<Item = ProblemDocument> {

@@ -38,7 +38,7 @@ pub fn render(answers: &Answers) -> String {
     );
     let _ = writeln!(text, "project: {}\n", scalar(&answers.project));
     text.push_str(
-        "# Where the state of deployments is kept, in Pulumi's layout: a folder, or s3:// or azblob:// for a team.\n\
+        "# Where the state of deployments is kept, in Pulumi's layout: a folder, seen from this file.\n\
          # state: { url: \"file://./.semantest\" }\n\ncomponents:\n",
     );
     for (index, component) in answers.components.iter().enumerate() {

@@ -1,0 +1,92 @@
+//! What has to be there beside the file before its components can be deployed: source folders, the variables that secrets
+//! are taken from, an environment, a region. Each problem is shown at the line that asks for it.
+
+use crate::domain::component::Component;
+use crate::domain::violation::{FieldPath, Severity};
+
+use super::load::{Configuration, locate};
+use super::problem::{ConfigurationErrors, Problem};
+use super::sources;
+
+impl Configuration {
+    /// What is wrong with the source folders of `components`: every one that is missing, empty, a file, or can't be read.
+    pub fn missing_sources(&self, environment: &str, components: &[Component]) -> Option<ConfigurationErrors> {
+        let problems = components.iter().filter_map(|component| {
+            let function = component.function();
+            let (message, hint) = sources::problem_of(function.source.path(), function.build.is_some())?;
+            let problem = Problem::new("config/source-folder", message).with_hint(hint);
+            Some(self.at_field(problem, environment, component, &FieldPath::of(["source"]), "this folder"))
+        });
+        self.told(problems.collect())
+    }
+
+    /// The variables that secrets of `components` are to be taken from and that aren't set, told as `severity`.
+    pub fn missing_secrets(
+        &self,
+        environment: &str,
+        components: &[Component],
+        severity: Severity,
+    ) -> Option<ConfigurationErrors> {
+        let missing = components.iter().flat_map(|component| {
+            component.function().environment.iter().filter_map(move |(name, value)| {
+                let source = value.missing()?.as_str();
+                let problem = Problem::new("config/missing-variable", format!("the variable {source} isn't set"))
+                    .of_severity(severity)
+                    .with_hint(format!("the secret {name} is taken from it: set it for the command that deploys"));
+                let field = FieldPath::of(["environment", name.as_str()]);
+                Some(self.at_field(problem, environment, component, &field, "not set"))
+            })
+        });
+        self.told(missing.collect())
+    }
+
+    /// The warning that there is no environment at all, and so nowhere to deploy to.
+    pub fn missing_environment(&self) -> Option<ConfigurationErrors> {
+        if self.environments().next().is_some()
+            || !self.tree.get("environments").is_none_or(|node| node.entries().is_empty())
+        {
+            return None;
+        }
+        let problem = Problem::new("config/no-environment", "there is no environment, so nothing can be deployed")
+            .of_severity(Severity::Warning)
+            .in_field("environments")
+            .with_hint("add one, such as `environments: { local: { aws: { endpoint: local } } }`");
+        self.told(vec![match self.tree.entry("environments") {
+            Some(entry) => problem.at(entry.key_span, "none in it"),
+            None => problem.at(self.tree.span, "no `environments`"),
+        }])
+    }
+
+    /// The problem that no region is set for `environment`, told as `severity`.
+    pub fn missing_region(&self, environment: &str, severity: Severity) -> Option<ConfigurationErrors> {
+        let problem = Problem::new("config/no-region", format!("no region is set for the environment {environment}"))
+            .of_severity(severity)
+            .in_field(format!("environments.{environment}.aws.region"))
+            .with_hint("set `region` for the environment, give --region, or set AWS_REGION");
+        let entry = self.tree.get("environments").and_then(|environments| environments.entry(environment));
+        let aws = entry.and_then(|entry| entry.value.entry("aws")).or(entry);
+        self.told(vec![match aws {
+            Some(entry) => problem.at(entry.key_span, "has no region"),
+            None => problem,
+        }])
+    }
+
+    fn at_field(
+        &self,
+        problem: Problem,
+        environment: &str,
+        component: &Component,
+        field: &FieldPath,
+        label: &str,
+    ) -> Problem {
+        let problem = problem.in_field(format!("components.{}.{field}", component.name()));
+        match self.resolved(environment, component.name()) {
+            Some(root) => problem.at(locate(root, field), label),
+            None => problem,
+        }
+    }
+
+    fn told(&self, problems: Vec<Problem>) -> Option<ConfigurationErrors> {
+        (!problems.is_empty()).then(|| ConfigurationErrors::new(&self.source, problems))
+    }
+}

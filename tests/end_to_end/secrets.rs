@@ -1,0 +1,71 @@
+//! A secret of a component's environment: the server has it, and nothing that is written or shown does.
+
+use std::path::Path;
+
+use crate::support::{Project, Run, get, url};
+
+const SECRET: &str = "correct-horse-battery";
+
+/// Every file below a folder that holds the text, or its Base64 form.
+fn holders(folder: &Path, text: &str, found: &mut Vec<String>) {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            holders(&path, text, found);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        if holds(text) || holds(&encoded) {
+            found.push(path.display().to_string());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_variable_reaches_the_server_and_nothing_else() {
+    let project = Project::new(&["web"]).await;
+    project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET }, OPEN: visible }")]);
+    let run = async |arguments: &[&str], secret: &str| {
+        let mut command = project.command(arguments);
+        command.env("SHOP_SECRET", secret);
+        let run = Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap());
+        for secret in [SECRET, "another-horse-battery"] {
+            assert!(
+                !run.stdout.contains(secret) && !run.stderr.contains(secret),
+                "{arguments:?}\n{}\n{}",
+                run.stdout,
+                run.stderr
+            );
+        }
+        run
+    };
+    let deploy = ["deploy", "--all", "--env", "test", "--yes", "--json"];
+    let deployed = run(&deploy, SECRET).await.succeeded();
+    assert_eq!(get(&url(&deployed, "web")).await["setting"], SECRET);
+    assert_eq!(run(&deploy, SECRET).await.succeeded()["changes"]["update"], 0);
+
+    // Another value is a change, which is shown as one without either of them.
+    let preview = run(&["preview", "--all", "--env", "test", "-v"], "another-horse-battery").await;
+    assert!(preview.stdout.contains("SETTING") && preview.stdout.contains("[secret]"), "{}", preview.stdout);
+    let streamed = run(&["deploy", "--all", "--env", "test", "--yes", "--json=events"], "another-horse-battery").await;
+    assert_eq!(streamed.code, Some(0), "{}", streamed.stderr);
+    for shown in
+        [&["status", "--json"][..], &["events", "--json"], &["history", "--json"], &["outputs", "--json"], &["graph"]]
+    {
+        assert_eq!(run(&[shown, &["--env", "test"]].concat(), SECRET).await.code, Some(0), "{shown:?}");
+    }
+    let mut found = Vec::new();
+    for secret in [SECRET, "another-horse-battery"] {
+        holders(&project.path(".semantest"), secret, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+    assert!(
+        std::fs::read_to_string(project.path(".semantest/.pulumi/stacks/shop/aws-test.json"))
+            .unwrap()
+            .contains("visible")
+    );
+    project.all("destroy").await;
+}
