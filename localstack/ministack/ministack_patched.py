@@ -16,6 +16,7 @@ import patch_events
 import patch_functions
 import patch_gateway
 import patch_identity
+import patch_logs
 import patch_state
 import patch_tags
 import patch_workers
@@ -38,7 +39,7 @@ def named(inner):
 
 
 def main():
-    for patch in (patch_functions, patch_gateway, patch_events, patch_identity, patch_tags, patch_workers):
+    for patch in (patch_functions, patch_gateway, patch_events, patch_identity, patch_logs, patch_tags, patch_workers):
         patch.apply()
     ministack_app.app = named(patch_events.joined(patch_state.saved(ministack_app.app)))
     ministack_app.main()

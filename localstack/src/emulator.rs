@@ -163,6 +163,7 @@ impl Emulator {
                 ("patch_functions.py", include_str!("../ministack/patch_functions.py")),
                 ("patch_gateway.py", include_str!("../ministack/patch_gateway.py")),
                 ("patch_identity.py", include_str!("../ministack/patch_identity.py")),
+                ("patch_logs.py", include_str!("../ministack/patch_logs.py")),
                 ("patch_state.py", include_str!("../ministack/patch_state.py")),
                 ("patch_tags.py", include_str!("../ministack/patch_tags.py")),
                 ("patch_workers.py", include_str!("../ministack/patch_workers.py")),

@@ -164,6 +164,18 @@ impl Account {
         self.aws.endpoint().unwrap().to_owned()
     }
 
+    /// Settings for SDK clients of one's own.
+    pub async fn sdk(&self) -> aws_config::SdkConfig {
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .http_client(http)
+            .endpoint_url(self.endpoint())
+            .region(REGION)
+            .credentials_provider(aws_credential_types::Credentials::new(&self.number, "test", None, None, "test"))
+            .load()
+            .await
+    }
+
     /// Asks who we are.
     pub async fn identity(&self) -> CloudIdentity {
         self.aws.identity().await.unwrap()

@@ -2,6 +2,7 @@
 Arguments: the endpoint of a MiniStack, an account."""
 
 import json
+import time
 
 from cloud import ACCOUNT, POLICY, TRUST, Case, client, main, name
 
@@ -72,6 +73,26 @@ class LogGroups(Case):
             "ResourceNotFoundException", 400, logs.put_retention_policy, logGroupName=group, retentionInDays=14
         )
         self.refused("ResourceNotFoundException", 400, logs.list_tags_for_resource, resourceArn=arn)
+
+    def test_events_come_in_pages_and_in_either_direction(self):
+        logs, group = client("logs"), name("events")
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="one")
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now + number // 2, "message": str(number)} for number in range(5)]
+        logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
+
+        def pages(**options):
+            token = {}
+            while True:
+                answer = logs.filter_log_events(logGroupName=group, limit=2, **options, **token)
+                yield [event["message"] for event in answer["events"]]
+                if "nextToken" not in answer:
+                    return
+                token = {"nextToken": answer["nextToken"]}
+
+        self.assertEqual(list(pages()), [["0", "1"], ["2", "3"], ["4"]])
+        self.assertEqual(list(pages(startTime=now + 1, startFromHead=False)), [["4", "3"], ["2"]])
 
     def test_log_groups_come_in_pages(self):
         logs, prefix = client("logs"), name("paged")
