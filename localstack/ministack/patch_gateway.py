@@ -1,6 +1,7 @@
 """API Gateway v2's control plane: conflicts, what is missing, pages and tags as AWS has them.
 
-1.5.33 lets route keys and stages repeat, deletes what is in use and what isn't there, ignores pages, and tags without the resource showing it.
+1.5.33 lets route keys and stages repeat, deletes what is in use and what isn't there, ignores pages, tags without the resource showing it, and takes what
+an update leaves out for what is to go.
 """
 
 import json
@@ -21,6 +22,8 @@ handle_request = gateway.handle_request
 create_route = gateway._create_route
 update_route = gateway._update_route
 create_stage = gateway._create_stage
+update_stage = gateway._update_stage
+update_api = gateway._update_api
 tag_resource = gateway._tag_resource
 untag_resource = gateway._untag_resource
 find_api_scope = gateway.find_api_scope
@@ -31,6 +34,8 @@ def apply():
     gateway._create_route = checked_create_route
     gateway._update_route = checked_update_route
     gateway._create_stage = checked_create_stage
+    gateway._update_stage = merging_update_stage
+    gateway._update_api = merging_update_api
     gateway._tag_resource = lambda arn, data: shown(arn, tag_resource(arn, data))
     gateway._untag_resource = lambda arn, keys: shown(arn, untag_resource(arn, keys))
     gateway.find_api_scope = owner_of_api
@@ -147,6 +152,28 @@ def checked_create_stage(api, data):
     if name in gateway._stages.get(api, {}):
         return refuse("ConflictException", "Stage already exists", 409)
     return create_stage(api, data)
+
+
+# What is left out of an update stays as it is, also within a group of settings: who wants something gone has to say so.
+
+
+def merging_update_stage(api, name, data):
+    old = gateway._stages.get(api, {}).get(name) or {}
+    merged = dict(data)
+    if "defaultRouteSettings" in data:
+        merged["defaultRouteSettings"] = {**(old.get("defaultRouteSettings") or {}), **data["defaultRouteSettings"]}
+    if "routeSettings" in data:
+        known = old.get("routeSettings") or {}
+        changed = {key: {**known.get(key, {}), **settings} for key, settings in data["routeSettings"].items()}
+        merged["routeSettings"] = {**known, **changed}
+    return update_stage(api, name, merged)
+
+
+def merging_update_api(api, data):
+    old = (gateway._apis.get(api) or {}).get("corsConfiguration") or {}
+    if data.get("corsConfiguration"):
+        data = {**data, "corsConfiguration": {**old, **data["corsConfiguration"]}}
+    return update_api(api, data)
 
 
 def shown(arn, answer):

@@ -241,6 +241,18 @@ pub async fn api(_: &Account) -> Case {
                 cors(texts(["https://semantest.com"]), ("allowMethods", texts(["GET", "POST"]))),
             )],
             vec![("corsConfiguration", cors(texts(["*"]), ("allowHeaders", texts(["authorization"]))))],
+            vec![(
+                "corsConfiguration",
+                map([
+                    ("allowCredentials", true.into()),
+                    ("allowHeaders", texts(["authorization"])),
+                    ("allowMethods", texts(["GET"])),
+                    ("allowOrigins", texts(["https://semantest.com"])),
+                    ("exposeHeaders", texts(["etag"])),
+                    ("maxAge", 600.0.into()),
+                ]),
+            )],
+            vec![("corsConfiguration", map([("allowOrigins", texts(["https://semantest.com"]))]))],
             vec![("corsConfiguration", Value::Null)],
             vec![("name", "two".into())],
             vec![("description", "the shop's".into()), ("version", "2".into())],
@@ -322,6 +334,14 @@ pub async fn stage(account: &Account) -> Case {
         map([("destinationArn", arn.into()), ("format", "$context.requestId".into())])
     };
     let limits = |rate: f64| map([("throttlingRateLimit", rate.into()), ("throttlingBurstLimit", 200.0.into())]);
+    let routes = |settings: [(&str, Value); 2]| {
+        let one = |(key, settings): (&str, Value)| {
+            let Value::Map(mut settings) = settings else { unreachable!() };
+            settings.insert("routeKey", key);
+            Value::Map(settings)
+        };
+        Value::List(settings.map(one).into())
+    };
     Case {
         token: TOKEN,
         inputs: [
@@ -335,6 +355,14 @@ pub async fn stage(account: &Account) -> Case {
         updates: vec![
             vec![("defaultRouteSettings", limits(100.5))],
             vec![("defaultRouteSettings", limits(50.0))],
+            vec![("defaultRouteSettings", map([("throttlingRateLimit", 50.0.into())]))],
+            vec![("defaultRouteSettings", Value::Null)],
+            vec![("routeSettings", routes([("GET /a", limits(5.0)), ("GET /b", limits(6.0))]))],
+            vec![(
+                "routeSettings",
+                routes([("GET /a", map([("throttlingRateLimit", 5.0.into())])), ("GET /c", limits(7.0))]),
+            )],
+            vec![("routeSettings", Value::Null)],
             vec![("accessLogSettings", log("b"))],
             vec![("accessLogSettings", Value::Null)],
             vec![("stageVariables", map([("mode", "a".into())]))],

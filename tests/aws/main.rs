@@ -5,8 +5,10 @@
 mod blueprint;
 mod cases;
 mod connect;
+mod drift;
 mod faults;
 mod laws;
 mod localstack_server;
+mod recent_output;
 mod schema;
 mod support;

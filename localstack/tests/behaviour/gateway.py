@@ -35,6 +35,9 @@ class HttpApis(Case):
         self.apis.update_api(ApiId=api, Description="changed", CorsConfiguration={**cors, "AllowMethods": ["*"]})
         found = self.apis.get_api(ApiId=api)
         self.assertEqual((found["Description"], found["CorsConfiguration"]["AllowMethods"]), ("changed", ["*"]))
+        self.apis.update_api(ApiId=api, CorsConfiguration={"AllowHeaders": [], "MaxAge": 0})
+        found = self.apis.get_api(ApiId=api)["CorsConfiguration"]
+        self.assertEqual((found["AllowMethods"], found["AllowHeaders"], found["MaxAge"]), (["*"], [], 0))
         self.apis.delete_cors_configuration(ApiId=api)
         self.assertNotIn("CorsConfiguration", self.apis.get_api(ApiId=api))
         self.apis.delete_api(ApiId=api)
@@ -156,6 +159,11 @@ class HttpApis(Case):
         self.assertEqual(
             (found["DefaultRouteSettings"]["ThrottlingRateLimit"], found["AccessLogSettings"]), (50.0, logs)
         )
+        self.apis.update_stage(
+            ApiId=api, StageName="$default", DefaultRouteSettings={"ThrottlingBurstLimit": 300}
+        )
+        found = self.apis.get_stage(ApiId=api, StageName="$default")["DefaultRouteSettings"]
+        self.assertEqual((found["ThrottlingBurstLimit"], found["ThrottlingRateLimit"]), (300, 50.0))
         self.apis.update_stage(ApiId=api, StageName="$default", RouteSettings={"GET /x": {"ThrottlingBurstLimit": 5}})
         self.apis.delete_route_settings(ApiId=api, StageName="$default", RouteKey="GET /x")
         self.assertEqual(self.apis.get_stage(ApiId=api, StageName="$default").get("RouteSettings"), {})

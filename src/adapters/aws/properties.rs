@@ -301,6 +301,21 @@ pub(super) fn same_set(old: &Value, new: &Value) -> bool {
     ordered(opened(old)) == ordered(opened(new))
 }
 
+/// As [`same_set`], for lists of groups: what says nothing in a group, such as a limit of 0, makes no difference either.
+pub(super) fn same_set_of_groups(old: &Value, new: &Value) -> bool {
+    fn without_empty(value: &Value) -> Value {
+        match value.exposed() {
+            Value::List(list) => Value::List(list.iter().map(without_empty).collect()),
+            Value::Map(map) => {
+                let kept = map.iter().filter(|(_, value)| !is_empty(value.exposed()));
+                Value::Map(kept.map(|(name, value)| (name, without_empty(value))).collect())
+            }
+            other => other.clone(),
+        }
+    }
+    same_set(&without_empty(old), &without_empty(new))
+}
+
 /// The archive of a file property.
 pub(super) fn archive<'a>(given: &'a PropertyMap, name: &str) -> Option<&'a Archive> {
     match given.get(name)?.exposed() {

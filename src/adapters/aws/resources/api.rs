@@ -73,6 +73,21 @@ fn cors(inputs: &Inputs) -> Option<Cors> {
     Some(builder.build())
 }
 
+/// The policy that leads from another one to the wanted one. What is to go is said, for what is left out may stay.
+fn cors_change(old: &Inputs, new: &Inputs) -> Option<Cors> {
+    let wanted = new.cors_configuration.clone()?;
+    let had_max_age = old.cors_configuration.as_ref().is_some_and(|cors| cors.max_age.is_some());
+    let builder = Cors::builder()
+        .allow_credentials(wanted.allow_credentials.unwrap_or(false))
+        .set_allow_headers(Some(wanted.allow_headers.unwrap_or_default()))
+        .set_allow_methods(Some(wanted.allow_methods.unwrap_or_default()))
+        .set_allow_origins(Some(wanted.allow_origins.unwrap_or_default()))
+        .set_expose_headers(Some(wanted.expose_headers.unwrap_or_default()))
+        // Unlike the others, 0 isn't the same as nothing: it forbids what browsers do by themselves for some seconds.
+        .set_max_age(wanted.max_age.or(had_max_age.then_some(0)));
+    Some(builder.build())
+}
+
 /// The address at which any client reaches the API.
 ///
 /// MiniStack reports `http://<id>.execute-api.localhost:<port>`, which most resolvers don't know; the same API answers on the
@@ -273,7 +288,7 @@ impl AwsResource for Api {
             .api_id(id)
             .name(&new.name)
             .api_key_selection_expression(new.api_key_selection_expression.as_deref().unwrap_or(API_KEY))
-            .set_cors_configuration(cors(new))
+            .set_cors_configuration(cors_change(old, new))
             .description(new.description.clone().unwrap_or_default())
             .disable_execute_api_endpoint(new.disable_execute_api_endpoint.unwrap_or(false))
             .set_ip_address_type(new.ip_address_type.as_deref().map(IpAddressType::from))

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::managed::{AwsResource, Call, Remote, optional, required};
-use super::super::properties::{Default, Shape, same_set};
+use super::super::properties::{Default, Shape, same_set_of_groups};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
+use super::super::validation::{ACCOUNT_BURST, ACCOUNT_RATE};
 use super::api;
 use crate::ports::ProviderError;
 
@@ -48,7 +49,7 @@ pub(in super::super) struct AccessLogSettings {
     format: String,
 }
 
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct RouteSettings {
     data_trace_enabled: Option<bool>,
@@ -89,14 +90,48 @@ impl RouteSettings {
     }
 
     fn for_sdk(&self) -> Settings {
-        // 0 means no limit of its own to Pulumi, but no request at all to API Gateway.
         Settings::builder()
             .set_data_trace_enabled(self.data_trace_enabled)
             .set_detailed_metrics_enabled(self.detailed_metrics_enabled)
-            .set_logging_level(self.logging_level.as_deref().filter(|level| !level.is_empty()).map(LoggingLevel::from))
-            .set_throttling_burst_limit(self.throttling_burst_limit.filter(|limit| *limit > 0))
-            .set_throttling_rate_limit(self.throttling_rate_limit.filter(|limit| *limit > 0.0))
+            .set_logging_level(self.level().map(LoggingLevel::from))
+            .set_throttling_burst_limit(self.burst())
+            .set_throttling_rate_limit(self.rate())
             .build()
+    }
+
+    /// The settings that lead from others to these. What is left out of an update stays as it is, and nothing takes a limit
+    /// away again, so the account's own limit stands for none.
+    fn after(&self, old: &Self) -> Settings {
+        Self {
+            data_trace_enabled: self.data_trace_enabled.or(old.data_trace_enabled.map(|_| false)),
+            detailed_metrics_enabled: self.detailed_metrics_enabled.or(old.detailed_metrics_enabled.map(|_| false)),
+            logging_level: self.level().or(old.level().map(|_| "OFF")).map(str::to_owned),
+            throttling_burst_limit: self.burst().or(old.burst().and_then(|_| i32::try_from(ACCOUNT_BURST).ok())),
+            throttling_rate_limit: self.rate().or(old.rate().map(|_| ACCOUNT_RATE.into())),
+        }
+        .for_sdk()
+    }
+
+    /// Whether something is set here that isn't in the others.
+    fn has_more_than(&self, others: &Self) -> bool {
+        self.data_trace_enabled.is_some() && others.data_trace_enabled.is_none()
+            || self.detailed_metrics_enabled.is_some() && others.detailed_metrics_enabled.is_none()
+            || self.level().is_some() && others.level().is_none()
+            || self.burst().is_some() && others.burst().is_none()
+            || self.rate().is_some() && others.rate().is_none()
+    }
+
+    // An empty level and a limit of 0 mean none to Pulumi; to API Gateway the latter lets no request through.
+    fn level(&self) -> Option<&str> {
+        self.logging_level.as_deref().filter(|level| !level.is_empty())
+    }
+
+    fn burst(&self) -> Option<i32> {
+        self.throttling_burst_limit.filter(|limit| *limit > 0)
+    }
+
+    fn rate(&self) -> Option<f64> {
+        self.throttling_rate_limit.filter(|limit| *limit > 0.0)
     }
 }
 
@@ -191,7 +226,7 @@ impl AwsResource for Stage {
         update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 2 }], 500),
         delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
         read: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 150),
-        equivalent: |input, old, new| input == "routeSettings" && same_set(old, new),
+        equivalent: |input, old, new| input == "routeSettings" && same_set_of_groups(old, new),
     };
     const SHAPE: Shape = Shape {
         required: &["apiId", "name"],
@@ -202,8 +237,9 @@ impl AwsResource for Stage {
         defaults: &[
             // With auto-deploy each change of the API makes another one.
             ("deploymentId", Default::Chosen),
-            ("defaultRouteSettings", Default::Chosen),
-            ("defaultRouteSettings.loggingLevel", Default::Chosen),
+            ("defaultRouteSettings.loggingLevel", Default::Text("OFF")),
+            ("defaultRouteSettings.throttlingBurstLimit", Default::Number(ACCOUNT_BURST as f64)),
+            ("defaultRouteSettings.throttlingRateLimit", Default::Number(ACCOUNT_RATE as f64)),
         ],
         sensitive: &[],
     };
@@ -251,8 +287,12 @@ impl AwsResource for Stage {
             let request = gateway.delete_access_log_settings().api_id(&new.api_id).stage_name(id);
             optional(call.send(DELETE_LOGS, &on, || request.clone().send()).await)?;
         }
-        let kept = |key: &str| new.route_settings.iter().flatten().any(|one| one.route_key == key);
-        for gone in old.route_settings.iter().flatten().filter(|one| !kept(&one.route_key)) {
+        // A route without a setting of its own has the stage's. That can only be said by leaving out all it had.
+        let kept = |old: &RouteSetting| {
+            let same = |new: &&RouteSetting| new.route_key == old.route_key;
+            new.route_settings.iter().flatten().find(same).is_some_and(|new| !old.settings.has_more_than(&new.settings))
+        };
+        for gone in old.route_settings.iter().flatten().filter(|one| !kept(one)) {
             let request = gateway.delete_route_settings().api_id(&new.api_id).stage_name(id).route_key(&gone.route_key);
             optional(call.send(DELETE_ROUTE_SETTINGS, &on, || request.clone().send()).await)?;
         }
@@ -270,6 +310,8 @@ impl AwsResource for Stage {
         let mut variables: HashMap<String, String> =
             old.stage_variables.iter().flatten().map(|(name, _)| (name.clone(), String::new())).collect();
         variables.extend(new.stage_variables.clone().into_iter().flatten());
+        let of_routes = |inputs: &Inputs| inputs.default_route_settings.clone().unwrap_or_default();
+        let changed = old.default_route_settings.is_some() || new.default_route_settings.is_some();
         let request = gateway
             .update_stage()
             .api_id(&new.api_id)
@@ -277,7 +319,7 @@ impl AwsResource for Stage {
             .set_access_log_settings(new.access_log())
             .auto_deploy(new.auto_deploy.unwrap_or(false))
             .set_client_certificate_id(new.client_certificate_id.clone().filter(|id| !id.is_empty()))
-            .set_default_route_settings(new.default_route_settings.as_ref().map(RouteSettings::for_sdk))
+            .set_default_route_settings(changed.then(|| of_routes(new).after(&of_routes(old))))
             .set_deployment_id(new.deployment_id.clone().filter(|id| !id.is_empty() && new.auto_deploy != Some(true)))
             .description(new.description.clone().unwrap_or_default())
             .set_route_settings(new.settings_by_route())

@@ -45,9 +45,11 @@ const LONGEST_URI: usize = 2048;
 /// Seconds that an answer to a preflight request may be remembered (`MaxAge`: −1 to 86 400).
 const LONGEST_MAX_AGE: u64 = 86_400;
 
-/// Requests a second, and at once, of an account in a region, unless raised ("Throttle quota").
-const ACCOUNT_RATE: u32 = 10_000;
-const ACCOUNT_BURST: u32 = 5_000;
+/// Requests a second of an account in a region, unless raised ("Throttle quota").
+pub(in super::super) const ACCOUNT_RATE: u32 = 10_000;
+
+/// Requests at once of an account in a region, unless raised (the same).
+pub(in super::super) const ACCOUNT_BURST: u32 = 5_000;
 
 pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
     let gateway = component.gateway();

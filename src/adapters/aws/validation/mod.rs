@@ -18,6 +18,8 @@ use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 use crate::domain::provider::Region;
 use crate::domain::violation::{FieldPath, Severity, Violation};
 
+pub(super) use gateway::{ACCOUNT_BURST, ACCOUNT_RATE};
+
 pub use alias::check_alias_routing;
 pub use names::check_name;
 pub use runtimes::identifier as runtime_identifier;

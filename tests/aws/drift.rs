@@ -1,0 +1,32 @@
+//! What somebody changed by hand shows when a resource is read, and the next update takes it back.
+
+use aws_sdk_apigatewayv2::types::RouteSettings;
+use resource_graph::Value;
+
+use crate::cases;
+use crate::support::{Account, PROJECT};
+
+#[tokio::test]
+async fn limits_that_nobody_asked_for_show_and_go() {
+    let account = Account::new().await;
+    let case = cases::stage(&account).await;
+    let (provider, context) = (account.provider(case.token), account.context(case.token, "one"));
+    let made = account.create(case.token, "one", &case.inputs_for(PROJECT)).await;
+    let gateway = aws_sdk_apigatewayv2::Client::new(&account.sdk().await);
+    let limits = RouteSettings::builder().throttling_burst_limit(2).throttling_rate_limit(1.0).build();
+    let api = made.inputs.string("apiId").unwrap();
+    gateway.update_stage().api_id(api).stage_name(&made.id).default_route_settings(limits).send().await.unwrap();
+
+    let found = provider.read(&context, &made.id, &made.inputs).await.unwrap().unwrap();
+    let shown = found.inputs.map("defaultRouteSettings").unwrap();
+    assert_eq!(shown.get("throttlingRateLimit"), Some(&Value::from(1.0)));
+    assert_eq!(shown.get("throttlingBurstLimit"), Some(&Value::from(2.0)));
+
+    let mended = provider.update(&context, &found, &made.inputs).await.unwrap();
+    // Nothing takes a stage's limits away again; these are what an account has anyway.
+    let settings = gateway.get_stage().api_id(api).stage_name(&made.id).send().await.unwrap().default_route_settings;
+    let settings = settings.unwrap();
+    assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (Some(10_000.0), Some(5_000)));
+    let found = provider.read(&context, &made.id, &made.inputs).await.unwrap().unwrap();
+    assert_eq!(found.inputs, mended.inputs);
+}
