@@ -27,6 +27,12 @@ impl WatchedCloud {
     }
 }
 
+/// An error without the secrets that the cloud quotes back: it goes into events, the journal and the audit log as well.
+fn redacted(redactor: &Redactor, error: ProviderError) -> ProviderError {
+    let without = |text: String| redactor.text(&text).into_owned();
+    ProviderError { message: without(error.message), hint: error.hint.map(without), source: None, ..error }
+}
+
 /// Tells every secret text and number in a map.
 fn learn(redactor: &Redactor, properties: &PropertyMap) {
     properties.iter().for_each(|(_, value)| learn_value(redactor, value, false));
@@ -82,7 +88,8 @@ impl Cloud for WatchedCloud {
 
     async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         learn(&self.redactor, outputs);
-        self.cloud.recent_output(outputs).await
+        let output = self.cloud.recent_output(outputs).await.map_err(|error| redacted(&self.redactor, error))?;
+        Ok(output.map(|output| self.redactor.text(&output).into_owned()))
     }
 
     fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
@@ -104,6 +111,10 @@ struct WatchedProvider {
 }
 
 impl WatchedProvider {
+    fn checked<T>(&self, result: Result<T, ProviderError>) -> Result<T, ProviderError> {
+        result.map_err(|error| redacted(&self.redactor, error))
+    }
+
     fn learn_state(&self, state: &ResourceState) {
         learn(&self.redactor, &state.inputs);
         learn(&self.redactor, &state.outputs);
@@ -126,7 +137,7 @@ impl ResourceProvider for WatchedProvider {
 
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
         learn(&self.redactor, inputs);
-        let state = self.provider.create(context, inputs).await?;
+        let state = self.checked(self.provider.create(context, inputs).await)?;
         self.learn_state(&state);
         Ok(state)
     }
@@ -138,7 +149,7 @@ impl ResourceProvider for WatchedProvider {
         inputs: &PropertyMap,
     ) -> Result<Option<ResourceState>, ProviderError> {
         learn(&self.redactor, inputs);
-        let state = self.provider.read(context, id, inputs).await?;
+        let state = self.checked(self.provider.read(context, id, inputs).await)?;
         state.iter().for_each(|state| self.learn_state(state));
         Ok(state)
     }
@@ -151,19 +162,19 @@ impl ResourceProvider for WatchedProvider {
     ) -> Result<ResourceState, ProviderError> {
         self.learn_state(old);
         learn(&self.redactor, inputs);
-        let state = self.provider.update(context, old, inputs).await?;
+        let state = self.checked(self.provider.update(context, old, inputs).await)?;
         self.learn_state(&state);
         Ok(state)
     }
 
     async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError> {
         self.learn_state(old);
-        self.provider.delete(context, old).await
+        self.checked(self.provider.delete(context, old).await)
     }
 
     async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
         learn(&self.redactor, inputs);
-        let found = self.provider.find(context, inputs).await?;
+        let found = self.checked(self.provider.find(context, inputs).await)?;
         found.iter().for_each(|found| self.learn_state(&found.state));
         Ok(found)
     }
@@ -172,6 +183,15 @@ impl ResourceProvider for WatchedProvider {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::ProviderErrorKind;
+
+    #[test]
+    fn what_the_cloud_quotes_back_is_taken_out() {
+        let redactor = Redactor::default();
+        learn(&redactor, &PropertyMap::from([("key", Value::secret("hunter2hunter2"))]));
+        let error = ProviderError::new(ProviderErrorKind::Refused, "the value hunter2hunter2 is too long");
+        assert_eq!(redacted(&redactor, error).message, "the value [secret] is too long");
+    }
 
     #[test]
     fn secrets_are_learned_at_any_depth_and_nothing_else_is() {
