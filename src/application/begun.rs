@@ -13,6 +13,7 @@ use resource_graph::{
 };
 
 use super::apply::{Applier, StepFailure};
+use super::audit::AuditLog;
 use super::dispatcher::Dispatcher;
 use super::error::{ApplicationError, ErrorKind};
 use super::execution::{StepExecutor, record_rest, unneeded};
@@ -25,6 +26,9 @@ use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail,
 use crate::ports::clock::rfc3339;
 use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
 
+/// The name of the deployment's saga.
+const SAGA: &str = "Deployment";
+
 /// A deployment whose request is durable.
 pub(super) struct Begun<'a> {
     pub saga: &'a Saga<'a>,
@@ -35,6 +39,8 @@ pub(super) struct Begun<'a> {
     pub lower_bound_ms: u64,
     /// With the times that the steps really took.
     pub measured_bound_ms: OnceLock<u64>,
+    /// Hears the events.
+    pub audit: Arc<AuditLog>,
     /// The components that are to be asked for their health.
     pub health_checks: Vec<String>,
 }
@@ -68,6 +74,12 @@ impl Begun<'_> {
     ) -> Result<DeploymentReport, ApplicationError> {
         let (ports, options, dispatcher) = (self.saga.ports, self.saga.options, &self.dispatcher);
         let plan = &self.planned.plan;
+        dispatcher.dispatch(DeploymentEvent::SagaStarted {
+            saga_id: dispatcher.deployment_id(),
+            saga_name: SAGA.into(),
+            correlation_id: dispatcher.correlation_id(),
+            initial_context: self.saga.context(),
+        })?;
         let provider_reference = self.record_provider()?;
         if let Some(event) = recovered {
             dispatcher.dispatch(event)?;
@@ -252,6 +264,7 @@ impl Begun<'_> {
             let result = if is_well { self.failure() } else { DeploymentResult::NeedsAttention };
             (result, DeploymentEvent::DeploymentFailed { changes, calls, duration_ms, errors })
         };
+        self.end_saga(applied.errors.first())?;
         dispatcher.dispatch(event)?;
         self.close(succeeded).await?;
         Ok(self.report(result, &shown, applied.errors))
@@ -263,6 +276,7 @@ impl Begun<'_> {
         let (dispatcher, stack) = (&self.dispatcher, self.dispatcher.stack());
         dispatcher.flush().await?;
         stack.checkpoint(&dispatcher.changes(), &[]).await?;
+        stack.audit(&dispatcher.deployment_id(), self.audit.lines()).await?;
         let keep_open = !dispatcher.unknown().is_empty();
         stack.finish(&self.history_entry(succeeded), keep_open).await?;
         Ok(())
@@ -271,6 +285,7 @@ impl Begun<'_> {
     /// Steps were dropped while they ran: the journal stays open, and the next command settles what was under way.
     async fn stopped_at_once(&self) -> Result<DeploymentReport, ApplicationError> {
         let unknown = self.dispatcher.unknown();
+        self.end_saga(stop_errors(&[]).first())?;
         self.dispatcher.dispatch(DeploymentEvent::DeploymentInterrupted {
             changes: self.dispatcher.done(),
             calls: self.saga.ports.calls.counts(),
@@ -295,6 +310,7 @@ impl Begun<'_> {
             errors: errors.clone(),
         };
         // One that has ended can't end again; only its end couldn't be written.
+        let _ = self.end_saga(errors.first());
         if self.dispatcher.dispatch(event).is_ok()
             && let Err(error) = self.close(false).await
         {
@@ -394,6 +410,14 @@ impl Begun<'_> {
         Ok(self.dispatcher.dispatch(match errors.first() {
             None => DeploymentEvent::StepCompleted { saga_id, step },
             Some(first) => DeploymentEvent::StepFailed { saga_id, step, attempt: 1, error: first.message.clone() },
+        })?)
+    }
+
+    fn end_saga(&self, error: Option<&ErrorDetail>) -> Result<(), ApplicationError> {
+        let saga_id = self.dispatcher.deployment_id();
+        Ok(self.dispatcher.dispatch(match error {
+            None => DeploymentEvent::SagaCompleted { saga_id },
+            Some(error) => DeploymentEvent::SagaFailed { saga_id, error: error.message.clone() },
         })?)
     }
 

@@ -92,6 +92,11 @@ impl Dispatcher {
         &self.stack
     }
 
+    /// What joins the events with those of whatever set the deployment off.
+    pub fn correlation_id(&self) -> String {
+        self.stream().deployment.correlation_id().to_owned()
+    }
+
     /// The deployment's id.
     pub fn deployment_id(&self) -> String {
         self.stream().deployment.id().to_owned()

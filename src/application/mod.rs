@@ -1,6 +1,7 @@
 //! What the program does: commands, queries, event handlers and the deployment saga. Only ports are called; nothing prints.
 
 mod apply;
+pub mod audit;
 mod begun;
 pub mod commands;
 mod dispatcher;

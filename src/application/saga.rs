@@ -3,11 +3,13 @@
 //! Each turn of it is an event; what it leaves in the store is decided by the events alone. Nothing that changes the cloud
 //! happens before the plan's intents are durable, and nothing is removed before the components answer.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use resource_graph::{Latencies, LowerBound, Plan, UntouchedReason};
 
+use super::audit::AuditLog;
 use super::begun::Begun;
 use super::dispatcher::Dispatcher;
 use super::error::{ApplicationError, ErrorKind};
@@ -153,6 +155,8 @@ impl Saga<'_> {
         let mut handlers = self.ports.handlers.clone();
         let measured = Arc::new(Measured::default());
         handlers.push(Arc::clone(&measured) as _);
+        let audit = Arc::new(AuditLog::default());
+        handlers.push(Arc::clone(&audit) as _);
         let dispatcher = Dispatcher::begin(
             Deployment::new(&id, correlation, &self.options.user),
             self.request_event(),
@@ -169,6 +173,7 @@ impl Saga<'_> {
             planned,
             snapshot,
             dispatcher: Arc::new(dispatcher),
+            audit,
             health_checks,
         };
         let report = begun.run(recovered, &creating).await;
@@ -195,6 +200,19 @@ impl Saga<'_> {
             source: self.options.source.clone(),
             message: self.options.message.clone(),
         }
+    }
+
+    /// What the saga is about.
+    pub fn context(&self) -> BTreeMap<String, String> {
+        let target = &self.options.target;
+        [
+            ("command", self.wanted.command.as_str()),
+            ("project", &target.project),
+            ("stack", &target.stack),
+            ("environment", &target.environment),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
     }
 
     /// Milliseconds since the command began.
@@ -257,6 +275,9 @@ impl Saga<'_> {
         let entry = recovery::history_entry(interrupted);
         let known = self.ports.store.history(RECENT_HISTORY).await?;
         let entry = entry.filter(|entry| known.iter().all(|known| known.deployment_id != entry.deployment_id));
+        if let Some(first) = interrupted.events.first() {
+            stack.audit(&first.aggregate_id, AuditLog::of(&interrupted.events).lines()).await?;
+        }
         Ok(stack.settle(entry.as_ref()).await?)
     }
 }

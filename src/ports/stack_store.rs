@@ -220,6 +220,12 @@ pub trait LockedStack: Send + Sync {
     /// [`StoreErrorKind::LockLost`], or when it can't be written.
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError>;
 
+    /// Writes the audit log of a deployment, JSON lines, in the place of what was written of it before.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    async fn audit(&self, deployment: &str, lines: String) -> Result<(), StoreError>;
+
     /// Puts a died deployment's journal with the others, after its outcome is in the checkpoint, and writes its history where
     /// it has none yet.
     ///

@@ -224,6 +224,17 @@ impl StackStore {
         }
     }
 
+    /// Writes the audit log of a deployment, in the place of what was written of it before.
+    ///
+    /// # Errors
+    /// When the lock is lost or the store can't be written.
+    pub async fn record_audit(&self, lock: &StackLock, deployment: &str, lines: bytes::Bytes) -> Result<()> {
+        lock.verify().await?;
+        let key = format!("{}/{deployment}.jsonl", lock.stack().audit());
+        let _ = self.objects.put(&key, lines, &Condition::Always).await?;
+        Ok(())
+    }
+
     /// The archived journals of a stack, newest first.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! The state of one stack in memory, by the port's rules: a checkpoint, a journal of which a part is durable, a lock that a
 //! dead process leaves behind, a history.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, ResourceRecord, Urn, Value};
+use semantest_iac::application::audit::AuditEntry;
 use semantest_iac::domain::deployment::{DeploymentEvent, ResourceImage};
 use semantest_iac::domain::event::DomainEvent;
 use semantest_iac::ports::{
@@ -45,6 +47,7 @@ struct State {
     journal: Option<Journal>,
     archive: Vec<(String, Vec<DomainEvent>)>,
     history: Vec<HistoryEntry>,
+    audit: BTreeMap<String, String>,
     lock: Lock,
     locks: u64,
     images: Vec<ResourceRecord>,
@@ -71,6 +74,7 @@ impl MemoryStore {
             pending: 0,
             journal: None,
             archive: Vec::new(),
+            audit: BTreeMap::new(),
             history: Vec::new(),
             lock: Lock::Free,
             locks: 0,
@@ -132,12 +136,22 @@ impl MemoryStore {
         self.state().history.clone()
     }
 
-    /// Deployments whose events are kept, but that don't stand in the history once.
+    /// The audit log of a deployment.
+    pub fn audit_of(&self, deployment: &str) -> Vec<AuditEntry> {
+        let state = self.state();
+        let lines = state.audit.get(deployment).map(String::as_str).unwrap_or_default();
+        lines.lines().map(|line| serde_json::from_str(line).expect("an entry")).collect()
+    }
+
+    /// Deployments whose events are kept, but that don't stand in the history once, or have no audit log.
     pub fn unlisted(&self) -> Vec<String> {
         let state = self.state();
         let times = |id: &str| state.history.iter().filter(|entry| entry.deployment_id == id).count();
-        let archived = state.archive.iter().map(|(id, _)| (id, times(id))).filter(|(_, times)| *times != 1);
-        archived.map(|(id, times)| format!("the deployment {id} stands in the history {times} times")).collect()
+        let archived = state.archive.iter().map(|(id, _)| (id, times(id), state.audit.contains_key(id)));
+        archived
+            .filter(|(_, times, audited)| *times != 1 || !audited)
+            .map(|(id, times, audited)| format!("{id} is in the history {times} times; audit log: {audited}"))
+            .collect()
     }
 
     /// How often anything was written.
@@ -460,6 +474,14 @@ impl LockedStack for Held {
             state.fold(&mut resources, changes);
             state.verify(&resources, "checkpoint");
             (state.resources, state.pending, state.exists) = (resources, creating.len(), true);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn audit(&self, deployment: &str, lines: String) -> Result<(), StoreError> {
+        self.write("audit", |state| {
+            state.audit.insert(deployment.to_owned(), lines);
             Ok(())
         })
         .await

@@ -485,6 +485,26 @@ fn a_destruction_tells_what_it_leaves() {
 }
 
 #[test]
+fn the_audit_log_says_who_did_what_and_no_values() {
+    let lab = Lab::default();
+    let report = lab.deploy(&RestApi { secret: Some("hunter2"), ..REST }.program());
+    let entries = lab.store.audit_of(&report.deployment_id.expect("an id"));
+    let told: Vec<(&str, &str)> = entries.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    assert_eq!((told[0], told[told.len() - 1]), (("deploy", "requested"), ("end", "succeeded")));
+    assert_eq!(told.iter().filter(|told| **told == ("create", "succeeded")).count(), REST.program().size());
+    assert!(entries.iter().all(|entry| !entry.user.is_empty() && !format!("{entry:?}").contains("hunter2")));
+    // One that died is written when it is settled.
+    let command = Command::Deploy(changed().program());
+    let at = point(&deployed(), &command, "update rest");
+    let lab = deployed();
+    lab.kill(&command, &[Fault { at, moment: Moment::After, act: Act::Die }], Tail::Kept(usize::MAX));
+    let died = lab.store.latest_events().first().expect("its events").aggregate_id.clone();
+    assert!(lab.store.audit_of(&died).is_empty());
+    lab.deploy(&changed().program());
+    assert_eq!(lab.store.audit_of(&died).first().map(|entry| entry.action.as_str()), Some("deploy"));
+}
+
+#[test]
 fn the_lower_bound_is_one() {
     let lab = Lab::default();
     let report = lab.deploy(&REST.program());

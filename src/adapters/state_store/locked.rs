@@ -157,6 +157,12 @@ impl LockedStack for OpenStack {
         self.with_base(|base| base.revision = Some(revision))
     }
 
+    async fn audit(&self, deployment: &str, lines: String) -> Result<(), StoreError> {
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        self.store.store.record_audit(lock, deployment, lines.into()).await.map_err(|error| store_error(&error))
+    }
+
     async fn settle(&self, entry: Option<&HistoryEntry>) -> Result<(), StoreError> {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;

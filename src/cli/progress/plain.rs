@@ -135,7 +135,10 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
             format!("{} {step} failed (try {attempt}): {error}", palette.bad("!"))
         }
         // The step's own lines tell it, or the summary does.
-        E::StepStarted { .. }
+        E::SagaStarted { .. }
+        | E::SagaCompleted { .. }
+        | E::SagaFailed { .. }
+        | E::StepStarted { .. }
         | E::StepCompleted { .. }
         | E::ResourceOperationStarted { .. }
         | E::ResourceRecorded { .. }

@@ -97,6 +97,11 @@ impl Deployment {
         &self.id
     }
 
+    /// What joins its events with those of whatever set it off.
+    pub fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
     /// How far it is.
     pub fn phase(&self) -> DeploymentPhase {
         self.phase
@@ -161,6 +166,10 @@ impl Deployment {
             DeploymentEvent::DeploymentRequested { .. } => (DeploymentPhase::New, DeploymentPhase::Requested),
             DeploymentEvent::DeploymentPlanned { .. } => (DeploymentPhase::Requested, DeploymentPhase::Planned),
             DeploymentEvent::DeploymentRecovered { .. } | DeploymentEvent::ResourceDrifted { .. } => {
+                (DeploymentPhase::Requested, DeploymentPhase::Requested)
+            }
+            DeploymentEvent::SagaStarted { .. } => (DeploymentPhase::Requested, DeploymentPhase::Requested),
+            DeploymentEvent::SagaFailed { .. } if self.phase == DeploymentPhase::Requested => {
                 (DeploymentPhase::Requested, DeploymentPhase::Requested)
             }
             DeploymentEvent::DeploymentFailed { .. } | DeploymentEvent::DeploymentInterrupted { .. } => {

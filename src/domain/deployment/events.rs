@@ -295,6 +295,29 @@ pub enum DeploymentEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         health_checks: Vec<String>,
     },
+    /// The deployment's saga began. Its stream is the deployment's own.
+    SagaStarted {
+        /// The saga: the deployment's id.
+        saga_id: String,
+        /// Its name: `Deployment`.
+        saga_name: String,
+        /// Joins everything that one request set off.
+        correlation_id: String,
+        /// What it is about: `command`, `project`, `stack`, `environment`.
+        initial_context: BTreeMap<String, String>,
+    },
+    /// All steps of the saga are done.
+    SagaCompleted {
+        /// The saga.
+        saga_id: String,
+    },
+    /// The saga ended before all its steps were done.
+    SagaFailed {
+        /// The saga.
+        saga_id: String,
+        /// What went wrong.
+        error: String,
+    },
     /// A step of the deployment's saga began.
     StepStarted {
         /// The saga: the deployment's id.
@@ -476,6 +499,9 @@ impl DeploymentEvent {
             Self::DeploymentRequested { .. } => "DeploymentRequested",
             Self::DeploymentRecovered { .. } => "DeploymentRecovered",
             Self::DeploymentPlanned { .. } => "DeploymentPlanned",
+            Self::SagaStarted { .. } => "SagaStarted",
+            Self::SagaCompleted { .. } => "SagaCompleted",
+            Self::SagaFailed { .. } => "SagaFailed",
             Self::StepStarted { .. } => "StepStarted",
             Self::StepCompleted { .. } => "StepCompleted",
             Self::StepFailed { .. } => "StepFailed",

@@ -73,7 +73,7 @@ impl StackLock {
         self.shared.token
     }
 
-    /// The dead holder whose lock this was, to be told to the user and the audit log.
+    /// The dead holder whose lock this was, to be told to the user.
     pub fn takeover(&self) -> Option<&Takeover> {
         self.takeover.as_ref()
     }

@@ -92,6 +92,10 @@ impl StackId {
         format!(".semantest/journal/{}/{}", self.project, self.stack)
     }
 
+    pub(crate) fn audit(&self) -> String {
+        format!(".semantest/audit/{}/{}", self.project, self.stack)
+    }
+
     pub(crate) fn events(&self) -> String {
         format!(".semantest/events/{}/{}", self.project, self.stack)
     }
