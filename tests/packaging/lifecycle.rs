@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use semantest_iac::adapters::packaging::{PROBE_EVENT, Start};
+use semantest_iac::adapters::packaging::Start;
 use serde_json::{Value, json};
 
 use crate::events::Event;
@@ -28,7 +28,7 @@ fn bare() -> Sandbox {
 }
 
 fn probe(sandbox: &mut Sandbox, time: Duration) -> Value {
-    sandbox.invoke(&serde_json::from_str(PROBE_EVENT).unwrap(), time).unwrap()
+    sandbox.invoke(&serde_json::json!({ "semantest": "probe" }), time).unwrap()
 }
 
 fn server_process(sandbox: &mut Sandbox) -> u32 {

@@ -1,5 +1,5 @@
-//! Writes a manifest's entries into a zip: sorted, with fixed times, normalised modes and a fixed deflate level, so that
-//! the same entries give the same bytes everywhere. Files are compressed on all processors and written in order.
+//! Writes a manifest's entries into a zip: sorted, with times that depend on their content alone, normalised modes and a fixed
+//! deflate level, so that the same entries give the same bytes everywhere. Files are compressed on all processors and written in order.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, Write};
@@ -69,12 +69,12 @@ pub(super) fn write<W: Write + Seek, R: Read + Seek>(
             match content {
                 Content::Folder => archive.add_directory(name.as_str(), options(0o755))?,
                 Content::Link(target) => archive.add_symlink(name.as_str(), target.as_str(), options(0o777))?,
-                Content::Source { stat, .. }
+                Content::Source { stat, digest }
                     if let Some(earlier) = &mut earlier
                         && reusable[position] =>
                 {
                     let file = earlier.archive.by_name(name)?;
-                    archive.raw_copy_file_touch(file, DateTime::DEFAULT, Some(mode_of(stat.executable)))?;
+                    archive.raw_copy_file_touch(file, time_of(digest), Some(mode_of(stat.executable)))?;
                 }
                 Content::Source { .. } | Content::Generated(_) => {
                     let prepared = queue.take(position)?;
@@ -93,6 +93,20 @@ fn mode_of(executable: bool) -> u32 {
     if executable { 0o755 } else { 0o644 }
 }
 
+/// The time that a file of this content has in the package. Web servers make ETags of a file's size and time, so a constant one
+/// would let browsers keep a changed file of the same size. It lies in the past, as DOS counts from 1980: two seconds a step.
+fn time_of(digest: &str) -> DateTime {
+    let mut rest = digest.get(..16).and_then(|start| u64::from_str_radix(start, 16).ok()).unwrap_or_default();
+    let mut draw = |from: u8, count: u8| {
+        let drawn = u8::try_from(rest % u64::from(count)).unwrap_or_default();
+        rest /= u64::from(count);
+        from + drawn
+    };
+    let (year, month, day) = (1980 + u16::from(draw(0, 40)), draw(1, 12), draw(1, 28));
+    let (hour, minute, second) = (draw(0, 24), draw(0, 60), 2 * draw(0, 30));
+    DateTime::from_date_and_time(year, month, day, hour, minute, second).unwrap_or_default()
+}
+
 fn options(mode: u32) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -106,7 +120,8 @@ fn options(mode: u32) -> SimpleFileOptions {
 fn prepare(root: &Path, name: &str, content: &Content) -> Result<PreparedZipFile, PackagingError> {
     match content {
         Content::Source { stat, digest } => {
-            let mut builder = ZipFileBuilder::new(name, options(mode_of(stat.executable)))?;
+            let mut builder =
+                ZipFileBuilder::new(name, options(mode_of(stat.executable)).last_modified_time(time_of(digest)))?;
             let mut hasher = Sha256::new();
             let path = root.join(name);
             read_blocks(&path, stat, |block| {
@@ -119,7 +134,8 @@ fn prepare(root: &Path, name: &str, content: &Content) -> Result<PreparedZipFile
             Ok(builder.finish()?)
         }
         Content::Generated(bytes) => {
-            let mut builder = ZipFileBuilder::new(name, options(0o644))?;
+            let time = time_of(&hex::encode(Sha256::digest(bytes)));
+            let mut builder = ZipFileBuilder::new(name, options(0o644).last_modified_time(time))?;
             for block in bytes.chunks(BLOCK_SIZE) {
                 builder.write_all(block).map_err(|error| PackagingError::Archive(error.into()))?;
             }

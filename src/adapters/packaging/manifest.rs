@@ -11,7 +11,7 @@ use super::tree::{EntryKind, FileStat, SourceTree, TreeEntry};
 
 /// Part of every digest. To be changed whenever the bytes of an archive change for an unchanged list of entries, as by
 /// another version of the deflate library: a test with a known archive digest tells.
-const FORMAT: &str = "semantest package, format 1";
+const FORMAT: &str = "semantest package, format 2";
 
 /// How many of the largest folders are named when a package is too large.
 const LARGEST_FOLDERS: usize = 8;

@@ -22,9 +22,6 @@ use super::tree::{self, SourceTree};
 /// 250 MB).
 pub const UNPACKED_SIZE_LIMIT: u64 = 262_144_000;
 
-/// Bytes of an archive that may be uploaded in the request itself; a larger one goes through S3 (the same page, 50 MB).
-pub const ZIPPED_SIZE_LIMIT: u64 = 52_428_800;
-
 /// How often a source that changes under our hands is read again before that is an error.
 const ATTEMPTS: usize = 3;
 
@@ -68,11 +65,6 @@ pub struct Package {
 }
 
 impl Package {
-    /// Whether the archive is too large for the request and must be uploaded through S3.
-    pub fn needs_bucket(&self) -> bool {
-        self.zipped_size > ZIPPED_SIZE_LIMIT
-    }
-
     /// Reads the archive and makes sure that it is still the one described.
     ///
     /// # Errors

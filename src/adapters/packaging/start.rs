@@ -28,11 +28,6 @@ pub const SHIM_SETTINGS_FILE: &str = "semantest-shim-settings.json";
 /// What Lambda calls when a server is packaged: the shim's file without its ending, and its function.
 pub const SHIM_HANDLER: &str = "semantest-shim.handler";
 
-/// Invoked with this event, the shim starts the server, waits until it listens and answers
-/// `{"listening": true, "port": …, "startMilliseconds": …}`, or `{"listening": false, "error": {"code": …, "message": …},
-/// "lastOutput": [lines]}`. No request through a gateway can have this form.
-pub const PROBE_EVENT: &str = r#"{"semantest":"probe"}"#;
-
 /// The longest handler that Lambda accepts (`Handler` of CreateFunction: 128 characters without white space).
 const HANDLER_LENGTH: usize = 128;
 

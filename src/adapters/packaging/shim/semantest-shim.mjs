@@ -271,7 +271,10 @@ function cameForPreflights(event) {
   return PREFLIGHT_ROUTES.has(event.routeKey ?? event.requestContext.routeKey);
 }
 
-/** The deployment's question whether the server starts. Its answer holds output, so no gateway event can ask it. */
+/**
+ * The answer to `{"semantest": "probe"}`: whether the server starts, `{"listening": true, "port": …, "startMilliseconds": …}` or
+ * `{"listening": false, "error": {"code": …, "message": …}, "lastOutput": [lines]}`. It holds output, so no gateway event can ask it.
+ */
 async function probe(deadline) {
   try {
     const target = await listeningServer(deadline);
