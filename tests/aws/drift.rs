@@ -3,8 +3,8 @@
 use aws_sdk_apigatewayv2::types::RouteSettings;
 use resource_graph::Value;
 
-use crate::cases;
-use crate::support::{Account, PROJECT};
+use crate::cases::{self, FUNCTION};
+use crate::support::{Account, PROJECT, with};
 
 #[tokio::test]
 async fn limits_that_nobody_asked_for_show_and_go() {
@@ -29,4 +29,34 @@ async fn limits_that_nobody_asked_for_show_and_go() {
     assert_eq!((settings.throttling_rate_limit(), settings.throttling_burst_limit()), (Some(10_000.0), Some(5_000)));
     let found = provider.read(&context, &made.id, &made.inputs).await.unwrap().unwrap();
     assert_eq!(found.inputs, mended.inputs);
+}
+
+/// Code in S3 is named by its hash, so other code in the function shows although Lambda doesn't say where its code came from.
+#[tokio::test]
+async fn other_code_than_that_of_the_object_shows_and_goes() {
+    let account = Account::new().await;
+    let object = cases::bucket_object(&account).await;
+    let Value::Archive(archive) = account.package("one") else { unreachable!() };
+    let key = format!("{}.zip", archive.hash.unwrap());
+    let inputs = with(&object.inputs_for(PROJECT), [("key", key.as_str().into())]);
+    account.create(object.token, "one", &inputs).await;
+    let role = cases::runner(&account, "runner").await;
+    let inputs = with(
+        &cases::function_inputs(&account, &role, "one"),
+        [("code", Value::Null), ("s3Bucket", inputs.get("bucket").cloned().unwrap()), ("s3Key", key.as_str().into())],
+    );
+    let made = account.create(FUNCTION, "one", &inputs).await;
+    let (provider, context) = (account.provider(FUNCTION), account.context(FUNCTION, "one"));
+    let read = async || provider.read(&context, &made.id, &inputs).await.unwrap().unwrap();
+    assert_eq!(read().await.inputs, inputs);
+
+    let lambda = aws_sdk_lambda::Client::new(&account.sdk().await);
+    let other = std::fs::read(account.package_path("two")).unwrap();
+    lambda.update_function_code().function_name("one").zip_file(other.into()).send().await.unwrap();
+    let found = read().await;
+    assert_ne!(found.inputs.get("s3Key"), inputs.get("s3Key"));
+    provider.update(&context, &found, &inputs).await.unwrap();
+    let mended = read().await;
+    assert_eq!(mended.inputs, inputs);
+    assert_eq!(mended.outputs.get("codeSha256"), made.outputs.get("codeSha256"));
 }

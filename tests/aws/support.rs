@@ -190,6 +190,12 @@ impl Account {
         Value::Archive(Box::new(self.packages.package(text)))
     }
 
+    /// Where such a package lies.
+    pub fn package_path(&self, text: &str) -> PathBuf {
+        let archive = self.packages.package(text);
+        self.packages.paths.lock().unwrap()[archive.hash.as_deref().unwrap()].clone()
+    }
+
     /// An operation on the resource `name` of a type.
     pub fn context(&self, token: &str, name: &str) -> OperationContext {
         self.context_of(PROJECT, token, name)

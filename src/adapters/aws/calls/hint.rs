@@ -68,6 +68,9 @@ fn refusal(failure: &Failure) -> Option<String> {
         Some("BadRequestException") if message.contains("Insufficient permissions to enable logging") => {
             "allow logs:CreateLogDelivery, logs:PutResourcePolicy, logs:UpdateLogDelivery, logs:DeleteLogDelivery, logs:GetLogDelivery, logs:ListLogDeliveries, logs:DescribeResourcePolicies and logs:DescribeLogGroups: access logs need them".to_owned()
         }
+        Some("BadRequestException") if message.contains("Invalid issuer") || message.contains("openid-configuration") => {
+            "API Gateway asks the issuer when it is told of it: check that its URL with /.well-known/openid-configuration behind it answers from the internet, and names the same issuer, to the last slash".to_owned()
+        }
         _ => return None,
     })
 }
@@ -108,6 +111,13 @@ mod tests {
             hint(ACTION, &failure(Class::Denied, Some("AccessDenied"), "Access Denied"), &origin(Some("staging")))
                 .unwrap();
         assert!(hint.contains("lambda:CreateFunction") && hint.contains("staging"), "{hint}");
+    }
+
+    #[test]
+    fn an_issuer_that_cannot_be_asked_says_where_it_is_asked() {
+        let message = "Caught exception when connecting to https://id.example.com/.well-known/openid-configuration for issuer https://id.example.com. Please try again later. Error: Invalid issuer: https://id.example.com";
+        let failure = failure(Class::Refused, Some("BadRequestException"), message);
+        assert!(hint(ACTION, &failure, &origin(None)).unwrap().contains("answers from the internet"));
     }
 
     #[test]

@@ -396,7 +396,7 @@ impl AwsResource for Function {
     }
 
     fn observed(given: &PropertyMap, outputs: &Outputs) -> Vec<(&'static str, Value)> {
-        let code = upload::found(given, outputs.code_hash()).map(|code| ("code", code));
+        let code = upload::found(given, outputs.code_hash());
         // A change that was cut off before its version was published: the next update publishes it.
         let publish = (publishes(given) && outputs.unpublished).then_some(("publish", Value::Bool(false)));
         code.into_iter().chain(publish).collect()

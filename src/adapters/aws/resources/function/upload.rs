@@ -71,18 +71,35 @@ pub(super) fn differs(old: &PropertyMap, new: &PropertyMap) -> bool {
     })
 }
 
+/// The SHA-256 of the wanted code, where the inputs tell: that of the archive, or the one that the key of an object in S3 is
+/// named by.
+fn wanted_hash(given: &PropertyMap) -> Option<Vec<u8>> {
+    match archive(given, "code") {
+        Some(archive) => hex::decode(archive.hash.as_ref()?).ok(),
+        None => {
+            let name = given.string("s3Key")?.rsplit('/').next()?.strip_suffix(".zip")?;
+            hex::decode(name).ok().filter(|hash| hash.len() == 32)
+        }
+    }
+}
+
 /// Whether the function has the code of the inputs already.
 pub(super) fn is_there(given: &PropertyMap, found: &Outputs) -> bool {
-    let wanted = archive(given, "code").and_then(|archive| hex::decode(archive.hash.as_ref()?).ok());
     let architectures =
         given.list("architectures").map(|list| list.iter().filter_map(Value::as_str).collect::<Vec<_>>());
-    wanted.is_some_and(|hash| STANDARD.encode(hash) == found.code_hash())
+    wanted_hash(given).is_some_and(|hash| STANDARD.encode(hash) == found.code_hash())
         && found.has_architectures(&architectures.unwrap_or_else(|| vec!["x86_64"]))
 }
 
-/// The `code` input as the cloud has it: the given archive, with the cloud's hash where that differs.
-pub(super) fn found(given: &PropertyMap, code_sha256: &str) -> Option<Value> {
-    let archive = archive(given, "code")?;
-    let hash = hex::encode(STANDARD.decode(code_sha256).ok()?);
-    (archive.hash.as_deref() != Some(hash.as_str()) && !hash.is_empty()).then(|| archive_with_hash(archive, hash))
+/// The input that says which code it is, as the cloud has it, where that differs from the given one.
+pub(super) fn found(given: &PropertyMap, code_sha256: &str) -> Option<(&'static str, Value)> {
+    let (wanted, hash) = (wanted_hash(given)?, STANDARD.decode(code_sha256).ok()?);
+    if wanted == hash || hash.is_empty() {
+        return None;
+    }
+    let hash = hex::encode(hash);
+    Some(match archive(given, "code") {
+        Some(archive) => ("code", archive_with_hash(archive, hash)),
+        None => ("s3Key", format!("{hash}.zip").into()),
+    })
 }
