@@ -126,8 +126,11 @@ async fn a_rest_api_becomes_these_resources() {
 #[tokio::test]
 async fn a_large_package_goes_through_a_bucket() {
     let account = Account::at("http://127.0.0.1:1").await;
-    let request = request(component(ApiGateway::default()), some_archive(), 50 * 1024 * 1024 + 1);
-    let blueprint = account.aws.blueprint(&request).unwrap();
+    let of_size =
+        |size| account.aws.blueprint(&request(component(ApiGateway::default()), some_archive(), size)).unwrap();
+    let direct = of_size(50_000_000);
+    assert!(direct.resources.iter().all(|spec| !spec.type_token.as_str().starts_with("aws:s3/")));
+    let blueprint = of_size(50_000_001);
     let of_type = |token: &str| blueprint.resources.iter().find(|spec| spec.type_token.as_str() == token).unwrap();
     let function = of_type("aws:lambda/function:Function");
     assert!(!function.inputs.contains_key("code") && function.inputs.contains_key("s3Bucket"));

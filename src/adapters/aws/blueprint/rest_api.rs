@@ -20,9 +20,10 @@ use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment, ProviderErr
 
 /// The alias that the API calls. Releases move it from version to version.
 const ALIAS: &str = "live";
-/// A zip file up to this size is sent along with the call
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>: 50 MB zipped, direct upload).
-const LARGEST_DIRECT_UPLOAD: u64 = 50 * 1024 * 1024;
+/// A zip file up to this many bytes is sent along with the call
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>: 50 MB zipped, direct upload). Lambda counts the
+/// whole request, in base64 and with the environment variables, so the last 2.4 MB to 50 MiB aren't relied on.
+const LARGEST_DIRECT_UPLOAD: u64 = 50_000_000;
 /// The longest that an HTTP API waits, in milliseconds: the function's own timeout ends a request earlier
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
 const LONGEST_INTEGRATION: f64 = 30_000.0;
