@@ -11,6 +11,7 @@ pub mod gate;
 mod health;
 mod intent;
 mod measure;
+pub mod metrics;
 pub mod outputs;
 pub mod planning;
 pub mod queries;

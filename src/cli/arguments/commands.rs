@@ -29,6 +29,9 @@ pub struct DeployArguments {
     /// A word for the history
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
+    /// Write the deployment's metrics to this file, as OpenMetrics text
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
     /// Exit with 3 instead of 0 when something was changed
     #[arg(long)]
     pub detailed_exitcode: bool,
@@ -78,6 +81,9 @@ pub struct DestroyArguments {
     /// A word for the history
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
+    /// Write the deployment's metrics to this file, as OpenMetrics text
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
 }
 
 /// `status`.

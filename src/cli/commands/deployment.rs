@@ -1,6 +1,7 @@
 //! `deploy`, `destroy` and `preview`: from arguments to a request, and from the report to output and exit code.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use resource_graph::{Cancellation, Urgency};
 
 use crate::adapters::configuration::Configuration;
+use crate::application::metrics::Metrics;
 use crate::application::{
     self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, Options, Refresh, StackTarget,
 };
@@ -21,7 +23,6 @@ use crate::cli::document::closing_event;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::explanation::explain;
 use crate::cli::failure::{Failure, render_detail};
-use crate::cli::interrupt;
 use crate::cli::preview::PlanView;
 use crate::cli::progress::{EventStream, Progress};
 use crate::cli::project::SelectedStack;
@@ -29,10 +30,11 @@ use crate::cli::rules::check_rules;
 use crate::cli::session::{CommandResult, Session};
 use crate::cli::source_facts;
 use crate::cli::summary::{OperationTable, outputs_text, summary_line};
+use crate::cli::{interrupt, metrics};
 use crate::domain::component::Component;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent};
 use crate::domain::event::DomainEvent;
-use crate::ports::EventHandler;
+use crate::ports::{EventHandler, Notice};
 
 /// How long an application that was told to stop at once may take to do so.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
@@ -48,6 +50,7 @@ pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
         let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
         let request = DeployRequest { options, components };
         let report = run.guard(application::deploy(&run.connection.ports, &request, &confirmation)).await?;
+        run.write_metrics(arguments.metrics.as_deref(), &report);
         Ok(run.conclude(&report, arguments.detailed_exitcode))
     })
 }
@@ -62,6 +65,7 @@ pub fn destroy(session: &Session, arguments: &DestroyArguments) -> CommandResult
         let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
         let request = DestroyRequest { options };
         let report = run.guard(application::destroy(&run.connection.ports, &request, &confirmation)).await?;
+        run.write_metrics(arguments.metrics.as_deref(), &report);
         Ok(run.conclude(&report, false))
     })
 }
@@ -128,6 +132,7 @@ struct Run<'a> {
     cancellation: Cancellation,
     table: Arc<OperationTable>,
     begun: Arc<Begun>,
+    metrics: Arc<Metrics>,
 }
 
 impl<'a> Run<'a> {
@@ -141,8 +146,9 @@ impl<'a> Run<'a> {
         };
         let progress = Progress::start(session);
         let (table, begun) = (Arc::new(OperationTable::default()), Arc::new(Begun::default()));
+        let metrics = Arc::new(Metrics::default());
         let mut handlers: Vec<Arc<dyn EventHandler>> =
-            vec![progress.events(), Arc::clone(&table) as _, Arc::clone(&begun) as _];
+            vec![progress.events(), Arc::clone(&table) as _, Arc::clone(&begun) as _, Arc::clone(&metrics) as _];
         if session.output.json() == Some(JsonForm::Events) {
             handlers.push(Arc::new(EventStream(Arc::clone(&session.output))));
         }
@@ -152,7 +158,18 @@ impl<'a> Run<'a> {
             connection = connecting => connection?,
             () = cancellation.requested(Urgency::Graceful) => return Err(stopped_early()),
         };
-        Ok(Self { session, configuration, selected, environment, connection, progress, cancellation, table, begun })
+        Ok(Self {
+            session,
+            configuration,
+            selected,
+            environment,
+            connection,
+            progress,
+            cancellation,
+            table,
+            begun,
+            metrics,
+        })
     }
 
     /// All components in the environment, after the chosen ones are known to exist and to keep the cloud's rules.
@@ -236,6 +253,15 @@ impl<'a> Run<'a> {
             "stopped at once; what was under way is settled by the next command",
         )
         .with_hint(format!("`semantest-iac status --stack {}` shows what is recorded", self.selected.name))
+    }
+
+    /// Writes the metrics that were asked for. What was deployed stays deployed when that fails.
+    fn write_metrics(&self, path: Option<&Path>, report: &DeploymentReport) {
+        let Some(path) = path else { return };
+        if let Err(error) = metrics::write(path, report, &self.metrics.counted()) {
+            let message = format!("the metrics can't be written to {}: {error}", path.display());
+            self.progress.notices().notice(Notice::Warning { message, hint: None });
+        }
     }
 
     /// Tells how it went.
