@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use resource_graph::{PropertyMap, Resolved, ResourceRecord, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, ResourceTypes, TypeToken, Urn, Value};
 
 use super::apply::output_of;
 use super::error::{ApplicationError, ErrorKind};
 use super::gate::ReadGate;
+use super::planning::recorded_output;
 use super::records::{hide_named, like_before};
 use super::refresh::tags;
 use super::request::{Options, Ports};
@@ -24,8 +25,8 @@ use crate::domain::deployment::{
 use crate::domain::event::DomainEvent;
 use crate::ports::clock::rfc3339;
 use crate::ports::{
-    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, OperationContext, ProviderError,
-    ResourceProvider, ResourceState, StackSnapshot,
+    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, Notice, OperationContext, ProviderError,
+    RecordedResource, ResourceProvider, ResourceState, StackSnapshot,
 };
 
 /// What was found out: the event to record, and what changes in the state.
@@ -54,11 +55,22 @@ pub async fn settle(
     let deployment = Deployment::replay(&interrupted.events)
         .map_err(|error| corrupt(format!("the journal of the interrupted deployment doesn't hang together: {error}")))?
         .ok_or_else(|| corrupt("the journal of the interrupted deployment is empty".into()))?;
+    if interrupted.overwritten.is_some() {
+        ports.notices.notice(Notice::Warning {
+            message: format!(
+                "another program has written the state since deployment {} was cut off: what that has done is looked up \
+                 in the cloud",
+                deployment.id()
+            ),
+            hint: None,
+        });
+    }
     let mut settlement = Settlement {
         ports,
         options,
         stack,
         deployment: deployment.id(),
+        overwritten: interrupted.overwritten.as_deref(),
         gate: Arc::new(ReadGate::new(ports, options)),
         records: Records::of(snapshot, ports.cloud.as_ref())?,
         groups: groups(&deployment),
@@ -187,6 +199,8 @@ struct Settlement<'a> {
     options: &'a Options,
     stack: &'a dyn LockedStack,
     deployment: &'a str,
+    /// What the events recorded, when that isn't in the state: all steps are open then.
+    overwritten: Option<&'a [RecordedResource]>,
     gate: Arc<dyn CallGate>,
     records: Records,
     groups: HashMap<Urn, PlannedStep>,
@@ -213,13 +227,19 @@ enum Answer {
 impl Settlement<'_> {
     async fn settle_all(&mut self, deployment: &Deployment) -> Result<(), ApplicationError> {
         let phases: HashMap<u32, StepPhase> = deployment.steps().map(|(step, phase)| (step.step, phase)).collect();
-        let is_started = |step: &PlannedStep| phases.get(&step.step) != Some(&StepPhase::Planned);
+        let is_started = |step: &PlannedStep| {
+            matches!(phases.get(&step.step), Some(StepPhase::Started | StepPhase::Failed { outcome_unknown: true }))
+        };
         let asks = |step: &&PlannedStep| {
             let is_for_the_state_alone =
                 matches!(step.operation, Operation::Same | Operation::Read | Operation::Forget);
             !step.state_only && !is_for_the_state_alone || self.is_to_be_forgotten(step)
         };
-        let mut open: Vec<&PlannedStep> = deployment.open_steps().filter(asks).collect();
+        let mut open: Vec<&PlannedStep> = if self.overwritten.is_some() {
+            deployment.steps().map(|(step, _)| step).filter(asks).filter(|step| !self.is_recorded(step)).collect()
+        } else {
+            deployment.open_steps().filter(asks).collect()
+        };
         // Resources of which it is known that they weren't made, so that nothing that refers to them was either.
         let mut unmade: HashSet<Urn> = HashSet::new();
         // In rounds, since a route can be looked for only once it is known which API it belongs to.
@@ -237,7 +257,8 @@ impl Settlement<'_> {
             }
             let answers = try_join_all(ready.iter().map(|step| self.ask(step, is_started(step), &unmade))).await?;
             for (step, answer) in ready.iter().zip(answers) {
-                if step.operation.creates() && matches!(answer, Answer::Nothing(SettledOutcome::Undone)) {
+                let is_undone = matches!(answer, Answer::Nothing(SettledOutcome::Undone));
+                if step.operation.creates() && is_undone && self.overwritten.is_none() {
                     unmade.insert(step.urn.clone());
                 }
                 let outcome = self.take(step, answer)?;
@@ -252,6 +273,12 @@ impl Settlement<'_> {
     fn is_to_be_forgotten(&self, step: &PlannedStep) -> bool {
         let is_absent = |record: &Arc<ResourceRecord>| record.pending_replacement;
         step.operation == Operation::Forget && self.records.live.get(&step.urn).is_some_and(is_absent)
+    }
+
+    /// Whether the state has what a step was to make: another program has recorded it, or had read it before.
+    fn is_recorded(&self, step: &PlannedStep) -> bool {
+        let is_there = |record: &Arc<ResourceRecord>| !record.pending_replacement && record.id.is_some();
+        step.operation == Operation::Create && self.records.live.get(&step.urn).is_some_and(is_there)
     }
 
     /// Asks the cloud about an open step.
@@ -339,9 +366,15 @@ impl Settlement<'_> {
         let inputs = intent::decode(&step.identity)?;
         let resolved = inputs.resolve(&mut |reference| match self.records.live.get(&reference.urn) {
             Some(record) => output_of(record, &reference.path),
-            None => Resolved::Unknown,
+            None => self.overwritten_output(reference),
         });
         resolved.ok().filter(|inputs| !inputs.values().any(Value::contains_unknown))
+    }
+
+    /// An output of a resource that another program has taken out of the state since.
+    fn overwritten_output(&self, reference: &OutputReference) -> Resolved {
+        let record = self.overwritten.unwrap_or_default().iter().find(|record| *record.urn() == reference.urn);
+        record.map_or(Resolved::Unknown, |record| recorded_output(record, &reference.path))
     }
 
     /// Records what the cloud said.

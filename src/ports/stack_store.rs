@@ -15,12 +15,14 @@ use crate::domain::event::DomainEvent;
 pub type RecordedResource = Arc<dyn Recorded + Send + Sync>;
 
 /// A deployment that hasn't come to its end, or whose end left something open: its events, as far as they were durable.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct InterruptedDeployment {
     /// The events in order; at least the request.
     pub events: Vec<DomainEvent>,
     /// Who is carrying it out, from where, since when; `None` when nobody is known to: it died, or left something open.
     pub runner: Option<String>,
+    /// What the events recorded, when another program has written the state since: it isn't in there then.
+    pub overwritten: Option<Vec<RecordedResource>>,
 }
 
 /// What the state says of a stack at one moment.

@@ -1,5 +1,8 @@
 //! The write-ahead journal of a deployment: a log of records that are opaque here, appended in groups.
 //!
+//! A journal names the checkpoints that its records may be folded over: the one that the deployment began with, and those
+//! that were written meanwhile. Any other was written by another program, which knew nothing of the records.
+//!
 //! A journal that is there and isn't finished belongs to a deployment that runs or died. Finishing moves it to the
 //! stack's event logs. The records' form is in [`line`]; where they are kept is a [`storage`] matter.
 
@@ -15,7 +18,7 @@ pub use write::JournalWriter;
 
 use crate::error::Result;
 use crate::lock::StackLock;
-use crate::store::{Condition, StackId, StackStore};
+use crate::store::{CheckpointDigest, Condition, StackId, StackStore};
 use storage::{FileStorage, JournalStorage, SegmentStorage};
 
 /// The version of the format; others are refused.
@@ -40,6 +43,16 @@ pub struct JournalHeader {
     pub fencing_token: u64,
     /// What all records share; opaque.
     pub constants: serde_json::Value,
+    /// The checkpoint that the deployment began with, when there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointDigest>,
+}
+
+/// A record of the journal's own: it names a checkpoint that is about to be written.
+#[derive(Serialize, Deserialize)]
+struct CheckpointName {
+    #[serde(rename = "semantest-checkpoint")]
+    digest: CheckpointDigest,
 }
 
 /// A journal that can't be read or written.
@@ -141,7 +154,7 @@ impl StackStore {
         }
     }
 
-    /// Starts the journal of a deployment.
+    /// Starts the journal of a deployment that begins with `checkpoint`.
     ///
     /// # Errors
     /// [`JournalError::Unfinished`] when there is one already, or [`crate::Error::LockLost`].
@@ -150,13 +163,15 @@ impl StackStore {
         lock: &StackLock,
         deployment: &str,
         constants: serde_json::Value,
+        checkpoint: Option<CheckpointDigest>,
     ) -> Result<JournalWriter> {
         lock.verify().await?;
         if let Some(found) = self.read_journal(lock.stack()).await? {
             let stack = lock.stack().stack().to_owned();
             return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
         }
-        self.write_journal(lock, deployment, constants, &[]).await
+        let header = self.journal_header(lock, deployment, constants, checkpoint)?;
+        JournalWriter::start(self.journal_storage(lock.stack()), header, &[], &[]).await
     }
 
     /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
@@ -167,24 +182,26 @@ impl StackStore {
     pub async fn resume_journal(&self, lock: &StackLock) -> Result<Option<(JournalContents, JournalWriter)>> {
         lock.verify().await?;
         let Some(found) = self.read_journal(lock.stack()).await? else { return Ok(None) };
-        let JournalHeader { deployment, constants, .. } = found.header.clone();
-        let writer = self.write_journal(lock, &deployment, constants, &found.records).await?;
+        let JournalHeader { deployment, constants, checkpoint, .. } = found.header.clone();
+        let header = self.journal_header(lock, &deployment, constants, checkpoint)?;
+        let storage = self.journal_storage(lock.stack());
+        let writer = JournalWriter::start(storage, header, &found.checkpoints, &found.records).await?;
         Ok(Some((found, writer)))
     }
 
-    async fn write_journal(
+    fn journal_header(
         &self,
         lock: &StackLock,
         deployment: &str,
         constants: serde_json::Value,
-        records: &[JournalRecord],
-    ) -> Result<JournalWriter> {
+        checkpoint: Option<CheckpointDigest>,
+    ) -> Result<JournalHeader> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         if deployment.is_empty() || deployment.starts_with('.') || !deployment.bytes().all(allowed) {
             return Err(JournalError::InvalidDeployment(deployment.to_owned()).into());
         }
         let id = lock.stack();
-        let header = JournalHeader {
+        Ok(JournalHeader {
             kind: KIND.to_owned(),
             version: FORMAT,
             project: id.project().to_owned(),
@@ -192,8 +209,8 @@ impl StackStore {
             deployment: deployment.to_owned(),
             fencing_token: lock.fencing_token(),
             constants,
-        };
-        JournalWriter::start(self.journal_storage(id), header, records).await
+            checkpoint,
+        })
     }
 
     /// The journal of the deployment that runs or died, if there is one. A torn end is left out, see

@@ -36,8 +36,10 @@
 //!     let _ = journal.records;
 //! }
 //!
-//! // The journal comes first: what is intended must be durable before anything is changed.
-//! let journal = store.create_journal(&lock, "deployment-1", serde_json::json!({ "user": "ann" })).await?;
+//! // The journal comes first: what is intended must be durable before anything is changed. It names the checkpoint that
+//! // its records are to be folded over.
+//! let digest = loaded.as_ref().map(|loaded| loaded.digest());
+//! let journal = store.create_journal(&lock, "deployment-1", serde_json::json!({ "user": "ann" }), digest).await?;
 //! journal.append_durable(&serde_json::json!({ "eventType": "DeploymentPlanned" })).await?;
 //! journal.append(&serde_json::json!({ "eventType": "ResourceOperationSucceeded" }));
 //!
@@ -47,7 +49,7 @@
 //! editor.upsert(&record, &*secrets)?;
 //! editor.finish();
 //! let base = loaded.as_ref().map(|loaded| &loaded.revision);
-//! store.save(&lock, &Checkpoint::new(&id, deployment), base).await?;
+//! store.save_during(&lock, &Checkpoint::new(&id, deployment), base, Some(&journal)).await?;
 //! store.record_history(&lock, &UpdateInfo { kind: "update".to_owned(), ..UpdateInfo::default() }).await?;
 //! journal.finish().await?;
 //! lock.release().await?;
@@ -88,7 +90,7 @@ pub use secrets::{
     Crypter, DerivedKey, Passphrase, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider,
 };
 pub use store::{
-    HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions, StoreUrl, TimeSource,
-    UpdateInfo,
+    CheckpointDigest, HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions,
+    StoreUrl, TimeSource, UpdateInfo,
 };
 pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use crate::codec::Compression;
 use crate::error::{Error, Result};
-pub use checkpoints::{LoadedCheckpoint, StackSummary};
+pub use checkpoints::{CheckpointDigest, LoadedCheckpoint, StackSummary};
 pub use history::{HistoryEntry, UpdateInfo};
 pub use layout::StackId;
 pub use objects::Revision;

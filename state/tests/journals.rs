@@ -8,7 +8,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use serde_json::{Value, json};
 use state::{Error, JournalContents, JournalError, StackStore, StoreOptions};
-use support::{FakeProcesses, files, id, lock_options, owner, store};
+use support::{FakeProcesses, checkpoint, files, id, lock_options, owner, store};
 
 /// The laws hold on both kinds of stores.
 fn stores() -> Vec<(StackStore, Option<tempfile::TempDir>)> {
@@ -29,7 +29,7 @@ async fn records_are_there_in_order_and_finishing_archives_them() {
     for (store, _folder) in stores() {
         let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
         assert!(store.read_journal(&id()).await.unwrap().is_none());
-        let journal = store.create_journal(&lock, "d-1", json!({ "user": "ann" })).await.unwrap();
+        let journal = store.create_journal(&lock, "d-1", json!({ "user": "ann" }), None).await.unwrap();
         journal.append_durable(&json!({ "number": 1 })).await.unwrap();
         for number in 2..100 {
             journal.append(&json!({ "number": number }));
@@ -50,7 +50,7 @@ async fn records_are_there_in_order_and_finishing_archives_them() {
         assert_eq!(store.event_logs(&id()).await.unwrap()[0].deployment, "d-1");
         assert!(store.event_log(&id(), "d-2").await.unwrap().is_none());
         // The next deployment starts anew.
-        store.create_journal(&lock, "d-2", json!({})).await.unwrap().finish().await.unwrap();
+        store.create_journal(&lock, "d-2", json!({}), None).await.unwrap().finish().await.unwrap();
         assert_eq!(store.event_logs(&id()).await.unwrap().len(), 2);
         assert!(store.remove_event_log(&id(), "d-1").await.unwrap());
     }
@@ -62,11 +62,11 @@ async fn an_unfinished_journal_is_a_deployment_that_died_and_the_next_goes_on_wi
         let processes = FakeProcesses::default();
         let options = lock_options(&processes);
         let dead = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
-        let zombie = store.create_journal(&dead, "d-1", json!({ "user": "ann" })).await.unwrap();
+        let zombie = store.create_journal(&dead, "d-1", json!({ "user": "ann" }), None).await.unwrap();
         zombie.append_durable(&json!({ "number": 1 })).await.unwrap();
         processes.kill(1);
         let lock = store.lock(&id(), &owner("here", 2), &options).await.unwrap();
-        let error = store.create_journal(&lock, "d-2", json!({})).await.unwrap_err();
+        let error = store.create_journal(&lock, "d-2", json!({}), None).await.unwrap_err();
         assert!(
             matches!(&error, Error::Journal(JournalError::Unfinished { deployment, .. }) if deployment == "d-1"),
             "{error}"
@@ -88,7 +88,7 @@ async fn an_unfinished_journal_is_a_deployment_that_died_and_the_next_goes_on_wi
         assert_eq!(archived.header.constants["user"], "ann");
         assert!(store.resume_journal(&lock).await.unwrap().is_none());
         // Nor may the dead one start or touch anything else.
-        assert!(matches!(store.create_journal(&dead, "d-3", json!({})).await, Err(Error::LockLost(_))));
+        assert!(matches!(store.create_journal(&dead, "d-3", json!({}), None).await, Err(Error::LockLost(_))));
         assert!(matches!(store.archive_journal(&dead).await, Err(Error::LockLost(_))));
     }
 }
@@ -98,7 +98,7 @@ async fn a_settled_journal_is_archived_without_its_writer() {
     for (store, _folder) in stores() {
         let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
         store.archive_journal(&lock).await.unwrap();
-        let journal = store.create_journal(&lock, "d-1", json!({})).await.unwrap();
+        let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
         journal.append_durable(&json!({ "number": 1 })).await.unwrap();
         drop(journal);
         store.archive_journal(&lock).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_torn_end_is_cut_off_and_the_next_writer_goes_on_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-    let journal = store.create_journal(&lock, "d-1", json!({})).await.unwrap();
+    let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
     for number in 1..=3 {
         journal.append_durable(&json!({ "number": number })).await.unwrap();
     }
@@ -138,7 +138,7 @@ async fn damage_before_the_end_is_named_and_nothing_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-    let journal = store.create_journal(&lock, "d-1", json!({})).await.unwrap();
+    let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
     for number in 1..=3 {
         journal.append_durable(&json!({ "number": number })).await.unwrap();
     }
@@ -151,7 +151,7 @@ async fn damage_before_the_end_is_named_and_nothing_is_overwritten() {
     for error in [
         store.read_journal(&id()).await.unwrap_err(),
         store.resume_journal(&lock).await.unwrap_err(),
-        store.create_journal(&lock, "d-2", json!({})).await.unwrap_err(),
+        store.create_journal(&lock, "d-2", json!({}), None).await.unwrap_err(),
         store.archive_journal(&lock).await.unwrap_err(),
     ] {
         let expected = format!("{} is damaged at line 3 (byte ", path.display());
@@ -177,7 +177,7 @@ async fn a_journal_of_which_nothing_was_written_is_none() {
         std::fs::write(&path, content).unwrap();
         assert!(store.read_journal(&id()).await.unwrap().is_none());
     }
-    store.create_journal(&lock, "d-1", json!({})).await.unwrap().finish().await.unwrap();
+    store.create_journal(&lock, "d-1", json!({}), None).await.unwrap().finish().await.unwrap();
     std::fs::write(&path, "").unwrap();
     store.archive_journal(&lock).await.unwrap();
     assert!(!path.exists());
@@ -189,11 +189,11 @@ async fn a_journal_that_can_not_be_written_is_an_error_that_names_it() {
     let store = store(folder.path());
     let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
     std::fs::write(folder.path().join(".semantest/journal"), "in the way").unwrap();
-    let error = store.create_journal(&lock, "d-1", json!({})).await.unwrap_err();
+    let error = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap_err();
     assert!(error.to_string().contains(".semantest/journal/shop/dev.jsonl"), "{error}");
     for name in ["", "a/b", "..", ".hidden", "a b"] {
         std::fs::remove_file(folder.path().join(".semantest/journal")).ok();
-        let error = store.create_journal(&lock, name, json!({})).await.unwrap_err();
+        let error = store.create_journal(&lock, name, json!({}), None).await.unwrap_err();
         assert!(matches!(error, Error::Journal(JournalError::InvalidDeployment(_))), "{name}: {error}");
     }
 }
@@ -203,7 +203,7 @@ async fn many_records_go_out_in_few_writes_and_cost_the_same_however_many_there_
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-    let journal = store.create_journal(&lock, "d-1", json!({})).await.unwrap();
+    let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
     let before = store.bytes_written();
     let mut length = 0;
     for number in 0..10_000 {
@@ -223,5 +223,27 @@ async fn many_records_go_out_in_few_writes_and_cost_the_same_however_many_there_
     assert!(groups < 2_000, "{groups} writes");
     for line in content.lines() {
         serde_json::from_str::<Vec<Value>>(line).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_journal_names_the_checkpoints_that_its_records_belong_to() {
+    for (store, _folder) in stores() {
+        let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+        store.save(&lock, &checkpoint(1), None).await.unwrap();
+        let first = store.load(&id()).await.unwrap().unwrap();
+        let journal = store.create_journal(&lock, "d-1", json!({}), Some(first.digest())).await.unwrap();
+        store.save_during(&lock, &checkpoint(2), Some(&first.revision), Some(&journal)).await.unwrap();
+        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
+        let second = store.load(&id()).await.unwrap().unwrap();
+        drop(journal);
+        let (_, _journal) = store.resume_journal(&lock).await.unwrap().unwrap();
+        let found = store.read_journal(&id()).await.unwrap().unwrap();
+        assert_eq!(numbers(&found), [1]);
+        assert!(found.belongs_to(Some(&first.digest())) && found.belongs_to(Some(&second.digest())));
+        // Another program writes the state, or removes it.
+        store.save(&lock, &checkpoint(3), Some(&second.revision)).await.unwrap();
+        assert!(!found.belongs_to(Some(&store.load(&id()).await.unwrap().unwrap().digest())));
+        assert!(!found.belongs_to(None));
     }
 }

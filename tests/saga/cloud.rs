@@ -166,6 +166,13 @@ impl SimulatedCloud {
         world.remove(&key);
     }
 
+    /// Deletes an object, and what belongs to it, as another program does.
+    pub fn delete(&self, token: &str, id: &str) {
+        let mut world = self.world();
+        let key = world.objects.keys().find(|(kind, known)| *kind == token && known == id).cloned();
+        key.iter().for_each(|key| world.remove(key));
+    }
+
     /// Puts something there that isn't ours.
     pub fn plant(&self, token: &'static str, id: &str, inputs: PropertyMap) {
         let kind = kinds::of_token(token).expect("a known type");

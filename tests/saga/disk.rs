@@ -1,15 +1,17 @@
 //! The same deaths over the real store in a folder: what is on the disk then is enough to go on.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use resource_graph::{Recorded, ResourceRecord};
 use semantest_iac::adapters::state_store::StateStore;
 use semantest_iac::application::DeploymentResult;
-use semantest_iac::ports::{StackSnapshot, StackStore};
+use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
 use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsError, StoreOptions};
 
 use crate::faults::{Act, Fault, Kind, Moment};
+use crate::kinds;
 use crate::lab::{Command, How, Lab};
 use crate::program::{PROJECT, Program, REST, RestApi, STACK};
 
@@ -47,6 +49,14 @@ impl Disk {
         Arc::new(StateStore::new(store, PROJECT, STACK, owner, lock, Arc::new(passphrase)).expect("names"))
     }
 
+    /// Rewrites the checkpoint as another program does.
+    fn rewrite(folder: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+        let file = folder.join(format!(".pulumi/stacks/{PROJECT}/{STACK}.json"));
+        let mut checkpoint = serde_json::from_slice(&std::fs::read(&file).expect("a checkpoint")).expect("JSON");
+        change(&mut checkpoint);
+        std::fs::write(file, serde_json::to_vec(&checkpoint).expect("JSON")).expect("a file");
+    }
+
     /// The process is dead; the next one is another.
     pub fn die(&self) {
         self.lives.0.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +82,11 @@ fn changed() -> RestApi {
 }
 
 fn lab_with(before: &[Program]) -> Lab {
-    let lab = Lab::on_disk(Disk::new());
+    lab_in(Disk::new(), before)
+}
+
+fn lab_in(disk: Disk, before: &[Program]) -> Lab {
+    let lab = Lab::on_disk(disk);
     for program in before {
         let report = lab.deploy(program);
         assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
@@ -125,4 +139,82 @@ fn a_change_killed_after_any_call_can_be_taken_back() {
 #[test]
 fn a_destruction_killed_after_any_call_is_finished_by_the_next() {
     kill_everywhere(&[changed().program()], &Command::Destroy, &Command::Destroy);
+}
+
+/// Without a secret: its key takes long to derive.
+fn quick() -> RestApi {
+    RestApi { secret: None, ..changed() }
+}
+
+/// Kills `command` after every call that changes something, lets another program change the state, then runs `next`.
+fn kill_and_meddle(before: &[Program], command: &Command, meddle: impl Fn(&Lab, &Path), next: &Command) {
+    let probe = lab_with(before);
+    probe.run(command, &How::default(), &[]).expect("it lives").expect("a report");
+    let points = probe.points();
+    let mut wrong = Vec::new();
+    for at in (0..points.len()).filter(|at| points[*at].kind == Kind::Write) {
+        let disk = Disk::new();
+        let folder = disk.folder.path().to_owned();
+        let lab = lab_in(disk, before);
+        let fault = Fault { at, moment: Moment::After, act: Act::Die };
+        assert!(lab.run(command, &How::default(), &[fault]).is_none());
+        meddle(&lab, &folder);
+        let what = format!("killed after {at} ({})", points[at].label);
+        wrong.extend(crate::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+        let notices = lab.collected.notices.lock().expect("no panic");
+        let is_told =
+            |notice: &Notice| matches!(notice, Notice::Warning { message, .. } if message.contains("another program"));
+        if !notices.iter().any(is_told) {
+            wrong.push(format!("{what}: nobody is told"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+}
+
+/// What `pulumi destroy` does: everything that the checkpoint holds goes.
+fn destroy_by_another(lab: &Lab, folder: &Path) {
+    Disk::rewrite(folder, |checkpoint| {
+        let resources = checkpoint["checkpoint"]["latest"]["resources"].take();
+        for resource in resources.as_array().into_iter().flatten() {
+            if let (Some(token), Some(id)) = (resource["type"].as_str(), resource["id"].as_str()) {
+                lab.cloud.delete(token, id);
+            }
+        }
+        checkpoint["checkpoint"]["latest"].as_object_mut().expect("a state").remove("resources");
+    });
+}
+
+#[test]
+fn what_another_program_destroyed_after_a_death_is_made_again() {
+    let command = Command::Deploy(quick().program());
+    kill_and_meddle(&[], &command, destroy_by_another, &command);
+    // An integration that was made beside the old one is known by what the other program has just destroyed.
+    let command =
+        Command::Deploy(RestApi { protocol: REST.protocol, integration: REST.integration, ..quick() }.program());
+    kill_and_meddle(&[REST.program()], &command, destroy_by_another, &command);
+}
+
+#[test]
+fn what_another_program_destroyed_after_a_death_is_destroyed_to_its_end() {
+    kill_and_meddle(&[REST.program()], &Command::Deploy(quick().program()), destroy_by_another, &Command::Destroy);
+}
+
+#[test]
+fn what_another_program_changed_after_a_death_is_what_the_next_deployment_starts_from() {
+    // The other program gives the function more memory, and records that.
+    let meddle = |lab: &Lab, folder: &Path| {
+        Disk::rewrite(folder, |checkpoint| {
+            let resources = checkpoint["checkpoint"]["latest"]["resources"].as_array_mut().expect("resources");
+            let is_there = lab.cloud.objects().iter().any(|object| object.kind.info.token == kinds::FUNCTION);
+            for resource in resources.iter_mut().filter(|resource| is_there && resource["type"] == kinds::FUNCTION) {
+                for place in ["inputs", "outputs"] {
+                    resource[place]["memory"] = 4096.into();
+                }
+                lab.cloud.meddle(kinds::FUNCTION, "memory", 4096.0);
+            }
+        });
+    };
+    for program in [REST.program(), quick().program(), RestApi { memory: 4096, ..REST }.program()] {
+        kill_and_meddle(&[REST.program()], &Command::Deploy(quick().program()), meddle, &Command::Deploy(program));
+    }
 }

@@ -231,6 +231,7 @@ impl MemoryStore {
             InterruptedDeployment {
                 events: events.collect(),
                 runner: is_held.then(|| "somebody@elsewhere (pid 7)".to_owned()),
+                overwritten: None,
             }
         });
         Ok(StackSnapshot {

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use resource_graph::{ResourceRecord, Urn};
-use state::{Checkpoint, Deployment, JournalWriter, Manifest, PendingOperation, Resource, StackLock, UpdateInfo};
+use state::{
+    Checkpoint, Deployment, JournalWriter, LoadedCheckpoint, Manifest, PendingOperation, Resource, StackLock,
+    UpdateInfo,
+};
 
 use super::secrets::StackSecrets;
 use super::{DEPLOYMENT_KEY, Loaded, StateStore, changes, events, store_error};
@@ -20,6 +23,9 @@ const WRITER: &str = concat!("semantest-iac-", env!("CARGO_PKG_VERSION"));
 struct Base {
     deployment: Arc<Deployment>,
     secrets: Arc<StackSecrets>,
+    /// The file that was read.
+    checkpoint: Option<Arc<LoadedCheckpoint>>,
+    /// The file's version, as it was read or written here since.
     revision: Option<state::Revision>,
     /// Places of the live resources.
     places: HashMap<Urn, usize>,
@@ -57,7 +63,8 @@ impl OpenStack {
         let base = Base {
             deployment: Arc::clone(&loaded.deployment),
             secrets: Arc::clone(&loaded.secrets),
-            revision: loaded.revision.clone(),
+            checkpoint: loaded.checkpoint.clone(),
+            revision: loaded.checkpoint.as_ref().map(|loaded| loaded.revision.clone()),
             places: places.map(|(index, resource)| (resource.urn.clone(), index)).collect(),
         };
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
@@ -103,7 +110,10 @@ impl LockedStack for OpenStack {
     async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError> {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
-        let created = self.store.store.create_journal(lock, &first.aggregate_id, events::constants(first)).await;
+        let read = self.with_base(|base| base.checkpoint.clone())?;
+        let digest = read.map(|loaded| loaded.digest());
+        let created =
+            self.store.store.create_journal(lock, &first.aggregate_id, events::constants(first), digest).await;
         let journal = Arc::new(created.map_err(|error| store_error(&error))?);
         *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&journal));
         self.append(first);
@@ -152,7 +162,9 @@ impl LockedStack for OpenStack {
         let checkpoint = Checkpoint::new(&self.store.id, deployment);
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
-        let saved = self.store.store.save(lock, &checkpoint, revision.as_ref()).await;
+        let journal = self.writer();
+        let saved = self.store.store.save_during(lock, &checkpoint, revision.as_ref(), journal.as_deref()).await;
+        drop(journal);
         let revision = saved.map_err(|error| store_error(&error))?;
         self.with_base(|base| base.revision = Some(revision))
     }

@@ -12,7 +12,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::DateTime;
 use resource_graph::PropertyMap;
-use state::{Deployment, HistoryEntry as StateHistory, LockOptions, Owner, PassphraseSource, StackId, ValueDecoder};
+use state::{
+    Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, PassphraseSource,
+    StackId, ValueDecoder,
+};
 
 use self::locked::OpenStack;
 use self::recorded::StateResource;
@@ -41,8 +44,46 @@ pub struct StateStore {
 struct Loaded {
     deployment: Arc<Deployment>,
     secrets: Arc<StackSecrets>,
-    revision: Option<state::Revision>,
-    events: Option<Vec<DomainEvent>>,
+    /// The checkpoint's file; its state is in `deployment`.
+    checkpoint: Option<Arc<LoadedCheckpoint>>,
+    journal: Option<OpenJournal>,
+}
+
+/// The journal of a deployment that runs or died.
+struct OpenJournal {
+    events: Vec<DomainEvent>,
+    /// What the events recorded, when another program has written the checkpoint since: it isn't folded in then.
+    overwritten: Option<Arc<Deployment>>,
+}
+
+impl OpenJournal {
+    fn of(contents: &JournalContents, checkpoint: Option<&LoadedCheckpoint>) -> Result<Self, StoreError> {
+        let mut journal = Self { events: events::decode(contents)?, overwritten: None };
+        if !contents.belongs_to(checkpoint.map(LoadedCheckpoint::digest).as_ref()) {
+            let mut recorded = Deployment::default();
+            changes::apply(&mut recorded, &journal.all_changes())?;
+            journal.overwritten = Some(Arc::new(recorded));
+        }
+        Ok(journal)
+    }
+
+    fn all_changes(&self) -> Vec<CheckpointChange> {
+        self.events.iter().filter_map(|event| CheckpointChange::of(&event.event)).collect()
+    }
+
+    /// What is to be folded into the checkpoint.
+    fn changes(&self, deployment: &Deployment) -> Vec<CheckpointChange> {
+        let mut changes = self.all_changes();
+        if self.overwritten.is_none() {
+            return changes;
+        }
+        // What the other program wrote is newer than the events. Only the provider comes back where that program has
+        // removed it, for what the deployment has made and nobody recorded.
+        let has_provider = deployment.resources.iter().any(|resource| resource.type_token.is_provider());
+        let is_provider = |change: &CheckpointChange| matches!(change, CheckpointChange::Put { urn, .. } if urn.type_token().is_provider());
+        changes.retain(|change| !has_provider && is_provider(change));
+        changes
+    }
 }
 
 impl StateStore {
@@ -64,20 +105,22 @@ impl StateStore {
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
-        let loaded = self.store.load(&self.id).await.map_err(|error| store_error(&error))?;
+        let mut checkpoint = self.store.load(&self.id).await.map_err(|error| store_error(&error))?;
         let journal = self.store.read_journal(&self.id).await.map_err(|error| store_error(&error))?;
-        let (mut deployment, revision) = match loaded {
-            Some(loaded) => (loaded.checkpoint.latest.unwrap_or_default(), Some(loaded.revision)),
-            None => (Deployment::default(), None),
-        };
-        let events = journal.map(|journal| events::decode(&journal)).transpose()?;
-        if let Some(events) = &events {
-            let changes: Vec<CheckpointChange> =
-                events.iter().filter_map(|event| CheckpointChange::of(&event.event)).collect();
+        let latest = checkpoint.as_mut().and_then(|loaded| loaded.checkpoint.latest.take());
+        let mut deployment = latest.unwrap_or_default();
+        let journal = journal.map(|contents| OpenJournal::of(&contents, checkpoint.as_ref())).transpose()?;
+        if let Some(journal) = &journal {
+            let changes = journal.changes(&deployment);
             changes::apply(&mut deployment, &changes)?;
         }
         let secrets = StackSecrets::new(deployment.secrets_provider.clone(), Arc::clone(&self.passphrase));
-        Ok(Loaded { deployment: Arc::new(deployment), secrets: Arc::new(secrets), revision, events })
+        Ok(Loaded {
+            deployment: Arc::new(deployment),
+            secrets: Arc::new(secrets),
+            checkpoint: checkpoint.map(Arc::new),
+            journal,
+        })
     }
 
     fn snapshot(&self, loaded: &Loaded) -> Result<StackSnapshot, StoreError> {
@@ -86,23 +129,28 @@ impl StateStore {
             Some(root) => decoder.properties(&root.outputs).map_err(|error| store_error(&error.into()))?,
             None => PropertyMap::new(),
         };
-        let resources = (0..loaded.deployment.resources.len()).map(|index| {
-            let resource = StateResource::new(Arc::clone(&loaded.deployment), index, Arc::clone(&loaded.secrets));
-            Arc::new(resource) as RecordedResource
-        });
-        let journal = loaded.events.as_ref().map_or(0, Vec::len);
+        let journal = loaded.journal.as_ref().filter(|journal| !journal.events.is_empty());
+        let revision = loaded.checkpoint.as_ref().map(|loaded| &loaded.revision);
         Ok(StackSnapshot {
-            exists: loaded.revision.is_some(),
-            version: format!("{:?}+{journal}", loaded.revision),
-            resources: resources.collect(),
+            exists: revision.is_some(),
+            version: format!("{revision:?}+{}", journal.map_or(0, |journal| journal.events.len())),
+            resources: recorded(&loaded.deployment, &loaded.secrets),
             outputs,
-            interrupted: loaded
-                .events
-                .clone()
-                .filter(|events| !events.is_empty())
-                .map(|events| InterruptedDeployment { events, runner: None }),
+            interrupted: journal.map(|journal| InterruptedDeployment {
+                events: journal.events.clone(),
+                runner: None,
+                overwritten: journal.overwritten.as_ref().map(|deployment| recorded(deployment, &loaded.secrets)),
+            }),
         })
     }
+}
+
+/// The resources of a state, each decoded when it is asked for.
+fn recorded(deployment: &Arc<Deployment>, secrets: &Arc<StackSecrets>) -> Vec<RecordedResource> {
+    let resources = (0..deployment.resources.len()).map(|index| {
+        Arc::new(StateResource::new(Arc::clone(deployment), index, Arc::clone(secrets))) as RecordedResource
+    });
+    resources.collect()
 }
 
 #[async_trait]

@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::line::{self, Line};
-use super::{FORMAT, JournalError, JournalHeader, KIND};
+use super::{CheckpointName, FORMAT, JournalError, JournalHeader, KIND};
 use crate::json::Json;
+use crate::store::CheckpointDigest;
 
 /// What a journal holds.
 #[derive(Clone, Debug)]
@@ -13,10 +14,21 @@ pub struct JournalContents {
     pub header: JournalHeader,
     /// All records that are whole, in order.
     pub records: Vec<JournalRecord>,
+    /// The checkpoints that were (or were about to be) written while it was open.
+    pub checkpoints: Vec<CheckpointDigest>,
     /// What was cut off, when the last write didn't get to its end.
     pub torn: Option<TornTail>,
     /// Length of what is whole, in bytes.
     pub length: u64,
+}
+
+impl JournalContents {
+    /// Whether the records may be folded over a checkpoint (`None`: there is none). If not, another program has written it
+    /// since the deployment began.
+    pub fn belongs_to(&self, checkpoint: Option<&CheckpointDigest>) -> bool {
+        self.header.checkpoint.as_ref() == checkpoint
+            || checkpoint.is_some_and(|checkpoint| self.checkpoints.contains(checkpoint))
+    }
 }
 
 /// A record.
@@ -79,13 +91,21 @@ pub(super) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents
         };
         match &mut contents {
             None => {
-                contents =
-                    Some(JournalContents { header: header(&line, file)?, records: Vec::new(), torn: None, length: 0 })
+                contents = Some(JournalContents {
+                    header: header(&line, file)?,
+                    records: Vec::new(),
+                    checkpoints: Vec::new(),
+                    torn: None,
+                    length: 0,
+                });
             }
-            Some(contents) => contents.records.push(JournalRecord {
-                sequence: line.sequence,
-                record: Json::checked(bytes::Bytes::copy_from_slice(line.record.as_bytes())),
-            }),
+            Some(contents) => match checkpoint_name(line.record) {
+                Some(digest) => contents.checkpoints.push(digest),
+                None => contents.records.push(JournalRecord {
+                    sequence: line.sequence,
+                    record: Json::checked(bytes::Bytes::copy_from_slice(line.record.as_bytes())),
+                }),
+            },
         }
         expected += 1;
         if let Some(contents) = &mut contents {
@@ -93,6 +113,13 @@ pub(super) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents
         }
     }
     Ok(contents)
+}
+
+fn checkpoint_name(record: &str) -> Option<CheckpointDigest> {
+    if !record.starts_with(r#"{"semantest-checkpoint":"#) {
+        return None;
+    }
+    serde_json::from_str::<CheckpointName>(record).ok().map(|name| name.digest)
 }
 
 fn header(line: &Line<'_>, file: &str) -> Result<JournalHeader, JournalError> {
@@ -166,6 +193,7 @@ mod tests {
             deployment: "d1".to_owned(),
             fencing_token: 7,
             constants: serde_json::json!({ "user": "ann" }),
+            checkpoint: None,
         };
         let (mut content, mut ends) = (Vec::new(), Vec::new());
         let mut sequence = 0;

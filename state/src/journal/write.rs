@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::line::{self, Line};
 use super::storage::JournalStorage;
-use super::{JournalError, JournalHeader, JournalRecord, event_log};
+use super::{CheckpointName, JournalError, JournalHeader, JournalRecord, event_log};
 use crate::error::{Error, Result};
-use crate::store::StackId;
+use crate::store::{CheckpointDigest, StackId};
 
 /// Writes a journal. Dropping it leaves the journal unfinished, as a crash would; [`JournalWriter::finish`] archives it.
 #[derive(Debug)]
@@ -38,20 +38,26 @@ impl JournalWriter {
     pub(super) async fn start(
         mut storage: Box<dyn JournalStorage>,
         header: JournalHeader,
+        checkpoints: &[CheckpointDigest],
         records: &[JournalRecord],
     ) -> Result<Self> {
         let place = storage.place();
         let text = serde_json::to_string(&header).map_err(|error| Error::write(&place, error))?;
         let mut content = Vec::new();
         line::write(&mut content, Line { sequence: 0, record: &text, durable: Some(0) });
-        for (index, record) in records.iter().enumerate() {
-            let sequence = index as u64 + 1;
-            line::write(&mut content, Line { sequence, record: record.record.as_str(), durable: None });
+        let mut next = 1;
+        let mut write = |record: &str| {
+            line::write(&mut content, Line { sequence: next, record, durable: None });
+            next += 1;
+        };
+        for digest in checkpoints {
+            let name = CheckpointName { digest: digest.clone() };
+            write(&serde_json::to_string(&name).map_err(|error| Error::write(&place, error))?);
         }
+        records.iter().for_each(|record| write(record.record.as_str()));
         storage.create(content.into()).await?;
         let (commands, queue) = mpsc::unbounded_channel();
         let failure = Arc::new(OnceLock::new());
-        let next = records.len() as u64 + 1;
         let task = tokio::spawn(run(storage, queue, next, Arc::clone(&failure)));
         Ok(Self { commands, task, header, place, failure })
     }
@@ -77,6 +83,11 @@ impl JournalWriter {
     pub async fn append_durable(&self, record: &impl Serialize) -> Result<()> {
         self.append(record);
         self.flush().await
+    }
+
+    /// Names a checkpoint that is about to be written, durably.
+    pub(crate) async fn name_checkpoint(&self, digest: &CheckpointDigest) -> Result<()> {
+        self.append_durable(&CheckpointName { digest: digest.clone() }).await
     }
 
     /// Waits until all that was recorded is durable.
@@ -211,6 +222,7 @@ mod tests {
             deployment: "d".to_owned(),
             fencing_token: 1,
             constants: json!(null),
+            checkpoint: None,
         }
     }
 
@@ -218,7 +230,7 @@ mod tests {
     async fn on_a_full_disk_what_was_durable_stays_and_the_failure_is_told_from_then_on() {
         for size in 160..600 {
             let disk = SmallDisk(Arc::default(), size);
-            let writer = match JournalWriter::start(Box::new(disk.clone()), header(), &[]).await {
+            let writer = match JournalWriter::start(Box::new(disk.clone()), header(), &[], &[]).await {
                 Ok(writer) => writer,
                 Err(error) => {
                     assert!(error.to_string().contains("/disk/journal"), "{error}");

@@ -1,6 +1,9 @@
 //! Loading, saving and listing checkpoints (SPEC.md sections 4.3, 4.6).
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::layout::{STACKS, stack_of_file};
 use super::objects::{Entry, Listing};
@@ -10,6 +13,7 @@ use crate::codec::read::Origin;
 use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
+use crate::journal::JournalWriter;
 use crate::lock::StackLock;
 
 /// A checkpoint and what is needed to write the next one over it.
@@ -21,6 +25,25 @@ pub struct LoadedCheckpoint {
     pub revision: Revision,
     /// The file, for messages.
     pub file: String,
+    /// The file's content.
+    content: Bytes,
+}
+
+impl LoadedCheckpoint {
+    /// What tells this checkpoint from any other.
+    pub fn digest(&self) -> CheckpointDigest {
+        CheckpointDigest::of(&self.content)
+    }
+}
+
+/// What tells a checkpoint from any other, whoever wrote it: the SHA-256 of the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointDigest(String);
+
+impl CheckpointDigest {
+    fn of(content: &[u8]) -> Self {
+        Self(hex::encode(Sha256::digest(content)))
+    }
 }
 
 /// A stack in a list.
@@ -96,8 +119,8 @@ impl StackStore {
         let Some(object) = self.objects.get(&key).await? else { return Ok(None) };
         let file = self.objects.show(&key);
         let origin = Origin { file: &file, stack: id.stack() };
-        let checkpoint = Checkpoint::read(object.content, origin)?;
-        Ok(Some(LoadedCheckpoint { checkpoint, revision: object.revision, file }))
+        let checkpoint = Checkpoint::read(object.content.clone(), origin)?;
+        Ok(Some(LoadedCheckpoint { checkpoint, revision: object.revision, file, content: object.content }))
     }
 
     /// The forms in which a stack's checkpoint exists, the one that counts last: the newest, on a tie the later by name.
@@ -125,6 +148,21 @@ impl StackStore {
     /// [`Error::LockLost`], [`Error::Integrity`], [`Error::Changed`], or [`Error::Write`]; the state before is then still
     /// in place.
     pub async fn save(&self, lock: &StackLock, checkpoint: &Checkpoint, base: Option<&Revision>) -> Result<Revision> {
+        self.save_during(lock, checkpoint, base, None).await
+    }
+
+    /// As [`Self::save`], while a deployment's journal is open: that names the checkpoint first, so that whoever finds
+    /// both can tell it from one that another program wrote.
+    ///
+    /// # Errors
+    /// As [`Self::save`], or when the journal can't be written.
+    pub async fn save_during(
+        &self,
+        lock: &StackLock,
+        checkpoint: &Checkpoint,
+        base: Option<&Revision>,
+        journal: Option<&JournalWriter>,
+    ) -> Result<Revision> {
         let id = lock.stack();
         self.initialise().await?;
         let mut forms = self.forms(id).await?;
@@ -141,6 +179,9 @@ impl StackStore {
             return Err(Error::Changed { file });
         }
         lock.verify().await?;
+        if let Some(journal) = journal {
+            journal.name_checkpoint(&CheckpointDigest::of(&content)).await?;
+        }
         if let Some(form) = &current {
             let before = id.checkpoint(form.compression);
             self.objects.copy(&before, &format!("{before}.bak")).await?;
