@@ -52,6 +52,10 @@ pub trait Recorded {
         None
     }
 
+    /// Calls `visit` with the URN of each resource that it refers to in yet other ways: as what single inputs depend on
+    /// (`propertyDependencies`), or as what it is replaced with (`replaceWith`). Asked only when something is removed.
+    fn for_each_other_reference(&self, _visit: &mut dyn FnMut(&str)) {}
+
     /// The URN of the provider resource that manages it: it goes last.
     fn provider(&self) -> Option<&str> {
         None
@@ -107,6 +111,10 @@ impl Recorded for ResourceRecord {
         self.dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        self.property_dependencies.iter().flat_map(|(_, urns)| urns).for_each(|urn| visit(urn.as_str()));
+    }
+
     fn provider(&self) -> Option<&str> {
         Some(self.provider.as_deref()?.rsplit_once("::")?.0)
     }
@@ -144,6 +152,9 @@ macro_rules! through_a_pointer {
             }
             fn deleted_with(&self) -> Option<&str> {
                 (**self).deleted_with()
+            }
+            fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+                (**self).for_each_other_reference(visit)
             }
             fn provider(&self) -> Option<&str> {
                 (**self).provider()
@@ -204,6 +215,10 @@ impl<R: Recorded> Recorded for Refreshed<'_, R> {
 
     fn deleted_with(&self) -> Option<&str> {
         self.get().deleted_with()
+    }
+
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        self.get().for_each_other_reference(visit);
     }
 
     fn provider(&self) -> Option<&str> {

@@ -123,16 +123,32 @@ struct Records {
     /// Who has an id already, by type, id and what it is unique within.
     by_id: HashMap<(TypeToken, String, Option<String>), Urn>,
     provider: Option<String>,
+    /// References that records don't hold: who refers (`None`: an old copy), and to what.
+    others: Vec<(Option<Urn>, String)>,
 }
 
 impl Records {
     fn of(snapshot: &StackSnapshot, types: &dyn ResourceTypes) -> Result<Self, ApplicationError> {
-        let mut records = Self { live: HashMap::new(), old_copies: Vec::new(), by_id: HashMap::new(), provider: None };
+        let mut records = Self {
+            live: HashMap::new(),
+            old_copies: Vec::new(),
+            by_id: HashMap::new(),
+            provider: None,
+            others: Vec::new(),
+        };
         for resource in &snapshot.resources {
             let record = resource.to_record().map_err(|error| {
                 let message = format!("the record of {} can't be read: {error}", resource.urn());
                 ApplicationError::new(ErrorKind::Failed, "state-unreadable", message)
             })?;
+            let referrer = (!record.pending_deletion).then(|| record.urn.clone());
+            let mut refer = |urn: &str| {
+                if !record.dependencies.iter().any(|known| known.as_str() == urn) {
+                    records.others.push((referrer.clone(), urn.to_owned()));
+                }
+            };
+            resource.deleted_with().into_iter().for_each(&mut refer);
+            resource.for_each_other_reference(&mut refer);
             if record.type_token.is_provider() && records.provider.is_none() {
                 records.provider = record.id.as_ref().map(|id| format!("{}::{id}", record.urn));
             }
@@ -432,12 +448,17 @@ impl Settlement<'_> {
         let mut removed = std::mem::take(&mut self.removed);
         loop {
             let records = self.records.live.values().filter(|record| !removed.contains(&record.urn));
-            let stays: HashSet<Urn> = records
+            let mut stays: HashSet<Urn> = records
                 .chain(&self.records.old_copies)
                 .flat_map(|record| record.parent.iter().chain(&record.dependencies))
                 .filter(|urn| removed.contains(urn))
                 .cloned()
                 .collect();
+            for (referrer, target) in &self.records.others {
+                if referrer.as_ref().is_none_or(|referrer| !removed.contains(referrer)) {
+                    stays.extend(removed.iter().find(|urn| urn.as_str() == target).cloned());
+                }
+            }
             if stays.is_empty() {
                 break;
             }

@@ -68,6 +68,7 @@ pub mod json;
 pub mod lock;
 pub mod record;
 pub mod rename;
+pub mod repair;
 pub mod resource;
 pub mod secrets;
 pub mod store;

@@ -207,7 +207,7 @@ impl ResourceFields {
 
     /// Whether each URN that the property dependencies name is known; `false` also where that can't be told without
     /// decoding. Costs no decoding: URNs are found as texts.
-    pub(crate) fn property_dependencies_are(&self, known: impl Fn(&str) -> bool) -> bool {
+    pub(crate) fn property_dependencies_are(&self, mut known: impl FnMut(&str) -> bool) -> bool {
         static URN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("urn:"));
         let Some(json) = &self.property_dependencies else { return true };
         let text = json.as_str();
@@ -221,6 +221,20 @@ impl ResourceFields {
             rest = &urn[end..];
         }
         text.starts_with('{')
+    }
+
+    /// Calls `visit` with the URN of each resource that it refers to other than as parent, in `dependencies`, as
+    /// `deletedWith` or as its provider.
+    pub fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        let found = self.property_dependencies_are(|urn| {
+            visit(urn);
+            true
+        });
+        if !found {
+            // The text was checked when it was read.
+            let _ = self.for_each_property_dependencies(|_, urns| urns.iter().for_each(|urn| visit(urn.as_str())));
+        }
+        self.rare().replace_with.iter().for_each(|urn| visit(urn.as_str()));
     }
 
     pub(crate) fn for_each_property_dependencies(

@@ -139,6 +139,7 @@ impl<R: Recorded> Planner<'_, R> {
         record.parent().into_iter().for_each(&mut *visit);
         record.deleted_with().into_iter().for_each(&mut *visit);
         record.for_each_dependency(visit);
+        record.for_each_other_reference(visit);
         // Until all that it manages is gone, a state's rules want the provider there.
         if let Some(provider) = record.provider() {
             visit(provider);
@@ -149,7 +150,13 @@ impl<R: Recorded> Planner<'_, R> {
     pub(super) fn dependants(&self) -> HashMap<u32, Vec<u32>> {
         let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
         for (index, _) in (0..).zip(self.records) {
-            self.for_each_needed(index, &mut |needed| dependants.entry(needed).or_default().push(index));
+            self.for_each_needed(index, &mut |needed| {
+                let above = dependants.entry(needed).or_default();
+                // Most references stand in several places.
+                if above.last() != Some(&index) {
+                    above.push(index);
+                }
+            });
         }
         for (needed, index) in self.references_to_copies() {
             // Copies may come from deployments between which references were turned round.

@@ -419,3 +419,15 @@ fn ignored_changes_are_taken_back_and_the_rest_is_sent() {
     assert_eq!(plan.steps()[0].inputs, PropertyMap::from([("x", 1.0), ("y", 2.0)]));
     assert_eq!(plan.steps()[0].reason(), "inputs changed: y 1 → 2");
 }
+
+#[test]
+fn what_something_that_stays_refers_to_in_any_way_stays() {
+    let base = spec("Plain", "base", &[]);
+    let mut foreign = record(&spec("Foreign", "foreign", &[]));
+    foreign.property_dependencies = vec![("x".into(), vec![base.urn.clone()])];
+    let plan = planned(&[], &[record(&base), foreign]);
+    assert!(plan.is_empty(), "{:?}", shown(&plan));
+    assert!(plan.untouched().iter().any(|(urn, reason)| {
+        *urn == base.urn && matches!(reason, UntouchedReason::NeededBy(by) if by.name() == "foreign")
+    }));
+}

@@ -65,6 +65,10 @@ impl Recorded for StateResource {
         self.resource().rare().deleted_with.as_ref().map(Urn::as_str)
     }
 
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        self.resource().for_each_other_reference(visit);
+    }
+
     fn provider(&self) -> Option<&str> {
         Some(self.resource().provider.as_deref()?.rsplit_once("::")?.0)
     }
