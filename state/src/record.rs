@@ -62,12 +62,16 @@ impl Resource {
         Ok(resource)
     }
 
-    /// Takes over a record's fields; those that records don't have stay. A resource that is the same afterwards keeps
+    /// Takes over a record's fields; those that records don't have stay, unless the record is of a new copy. A resource that is the same afterwards keeps
     /// its text, and secrets that are the same keep their ciphertexts.
     ///
     /// # Errors
     /// As [`Self::from_record`]; the resource is then as it was.
     pub fn update_from(&mut self, record: &ResourceRecord, crypter: &dyn Crypter) -> Result<(), ValueError> {
+        if self.is_older_copy(record) {
+            *self = Self::from_record(record, crypter)?;
+            return Ok(());
+        }
         let encoder = ValueEncoder::new(crypter);
         let encode = |map: &PropertyMap, old: &Properties, place: &str| {
             let new = encoder.properties(map, old).map_err(|error| error.at(place, &record.urn))?;
@@ -111,10 +115,24 @@ impl Resource {
             rare.additional_secret_outputs.clone_from(&record.additional_secret_outputs);
             rare.custom_timeouts.clone_from(&record.custom_timeouts);
         }
+        if fields.rare().taint && fields.modified != self.modified {
+            // It was asked to be put right, and was.
+            fields.rare_mut().taint = false;
+        }
         if fields != **self {
+            if !fields.rare().aliases.is_empty() {
+                // Read, applied, and never written again (SPEC.md section 1.5).
+                fields.rare_mut().aliases.clear();
+            }
             *self.edit() = fields;
         }
         Ok(())
+    }
+
+    /// Whether a record is of a copy that was made after this one: what was said of this one doesn't hold for it.
+    fn is_older_copy(&self, record: &ResourceRecord) -> bool {
+        let is_made_later = matches!((&self.created, &record.created), (Some(old), Some(new)) if old != new);
+        self.custom && (self.id.is_some() && self.id != record.id || is_made_later)
     }
 }
 
@@ -172,6 +190,10 @@ impl Recorded for RecordedResource {
         self.resource.rare().deleted_with.as_ref().map(Urn::as_str)
     }
 
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        self.resource.for_each_other_reference(visit);
+    }
+
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
         let inputs = self.decoder.properties(&self.resource.inputs);
         Ok(Cow::Owned(inputs.map_err(|error| error.at("inputs", &self.resource.urn))?))
@@ -199,5 +221,64 @@ fn same(new: &Properties, old: &Properties) -> bool {
                     .is_some_and(|new| old.parse().is_ok_and(|old: serde_json::Value| new == old))
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::SecretsError;
+
+    struct NoSecrets;
+
+    impl Crypter for NoSecrets {
+        fn encrypt(&self, _: &str) -> Result<String, SecretsError> {
+            unreachable!("there are no secrets")
+        }
+        fn decrypt(&self, _: &str) -> Result<zeroize::Zeroizing<String>, SecretsError> {
+            unreachable!("there are no secrets")
+        }
+    }
+
+    fn old() -> (Resource, ResourceRecord) {
+        let urn = Urn::new("dev", "shop", None, &resource_graph::TypeToken::new("a:b:C"), "x");
+        let mut record = ResourceRecord::new(urn.clone(), true);
+        record.id = Some("1".into());
+        record.created = Some("2026-01-01T00:00:00Z".into());
+        record.modified = record.created.clone();
+        let mut resource = Resource::from_record(&record, &NoSecrets).unwrap();
+        let rare = resource.edit().rare_mut();
+        (rare.taint, rare.import_id, rare.aliases) = (true, Some("1".into()), vec![urn.clone()]);
+        (rare.deleted_with, rare.replace_with, rare.ignore_changes) =
+            (Some(urn.clone()), vec![urn], vec!["tags".into()]);
+        (resource, record)
+    }
+
+    #[test]
+    fn a_new_copy_inherits_nothing_that_was_said_of_the_old_one() {
+        let later = Some("2026-02-01T00:00:00Z".to_owned());
+        let by_id = |record: &mut ResourceRecord| record.id = Some("2".into());
+        let of_the_same_id = |record: &mut ResourceRecord| record.created.clone_from(&later);
+        for change in [&by_id as &dyn Fn(&mut ResourceRecord), &of_the_same_id] {
+            let (mut resource, mut record) = old();
+            change(&mut record);
+            resource.update_from(&record, &NoSecrets).unwrap();
+            assert_eq!(resource, Resource::from_record(&record, &NoSecrets).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_update_takes_the_taint_away_and_a_rewrite_the_aliases() {
+        let (mut resource, mut record) = old();
+        resource.update_from(&record, &NoSecrets).unwrap();
+        assert_eq!(resource, old().0, "nothing has changed");
+        record.inputs.insert("read", "from the cloud");
+        resource.update_from(&record, &NoSecrets).unwrap();
+        assert!(resource.rare().taint && resource.rare().aliases.is_empty());
+        record.modified = Some("2026-02-01T00:00:00Z".into());
+        resource.update_from(&record, &NoSecrets).unwrap();
+        let rare = resource.rare();
+        assert!(!rare.taint && rare.import_id.is_some() && rare.deleted_with.is_some());
+        assert_eq!((rare.replace_with.len(), rare.ignore_changes.len()), (1, 1));
     }
 }
