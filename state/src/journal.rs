@@ -107,7 +107,7 @@ pub enum JournalError {
         message: String,
     },
     /// Another process writes this journal now.
-    #[error("the journal {file} belongs to another process now")]
+    #[error("the journal {file} belongs to another process now; nothing more was recorded")]
     Fenced {
         /// The file.
         file: String,
@@ -171,7 +171,7 @@ impl StackStore {
             return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
         }
         let header = self.journal_header(lock, deployment, constants, checkpoint)?;
-        JournalWriter::start(self.journal_storage(lock.stack()), header, &[], &[]).await
+        JournalWriter::start(self.journal_storage(lock.stack()), Some(lock.watch()), header, &[], &[]).await
     }
 
     /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
@@ -185,7 +185,8 @@ impl StackStore {
         let JournalHeader { deployment, constants, checkpoint, .. } = found.header.clone();
         let header = self.journal_header(lock, &deployment, constants, checkpoint)?;
         let storage = self.journal_storage(lock.stack());
-        let writer = JournalWriter::start(storage, header, &found.checkpoints, &found.records).await?;
+        let watch = Some(lock.watch());
+        let writer = JournalWriter::start(storage, watch, header, &found.checkpoints, &found.records).await?;
         Ok(Some((found, writer)))
     }
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+pub(crate) use guard::LockWatch;
 pub use guard::StackLock;
 pub use lease::Owner;
 pub use process::{ProcessProbe, SystemProcesses};

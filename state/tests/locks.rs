@@ -331,3 +331,52 @@ async fn a_killed_process_loses_its_lock_at_once() {
     assert_eq!((takeover.from.pid, takeover.reason), (child.id(), TakeoverReason::ProcessGone));
     assert_eq!(store.lock_holders(&id()).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_cancelled_lock_stops_the_journal_at_its_next_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let journal = store.create_journal(&lock, "d-1", serde_json::json!({}), None).await.unwrap();
+    journal.append_durable(&1).await.unwrap();
+    // `pulumi cancel` removes the lock file and nothing else.
+    let locks = folder.path().join(".pulumi/locks/organization/shop/dev");
+    files(&locks).keys().for_each(|name| std::fs::remove_file(locks.join(name)).unwrap());
+    let error = journal.append_durable(&2).await.unwrap_err();
+    assert!(matches!(error, Error::LockLost(LockLost::Cancelled { .. })), "{error}");
+    assert!(matches!(journal.failure(), Some(Error::LockLost(_))));
+    assert!(matches!(lock.known_loss(), Some(LockLost::Cancelled { .. })));
+    assert_eq!(store.read_journal(&id()).await.unwrap().unwrap().records.len(), 1);
+}
+
+#[tokio::test]
+async fn a_journal_that_was_taken_over_says_so_and_not_that_a_disk_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    let journal = store.create_journal(&lock, "d-1", serde_json::json!({}), None).await.unwrap();
+    let _other = store.resume_journal(&lock).await.unwrap().unwrap();
+    for error in [journal.append_durable(&1).await.unwrap_err(), journal.failure().unwrap()] {
+        assert!(matches!(error, Error::Journal(state::JournalError::Fenced { .. })), "{error}");
+        assert!(error.to_string().ends_with("nothing more was recorded"), "{error}");
+        assert!(!error.hint().unwrap().contains("space"));
+    }
+}
+
+#[tokio::test]
+async fn a_lease_from_a_clock_that_is_ahead_runs_out_when_nobody_renews_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let options = LockOptions { lease: Duration::from_millis(1500), ..lock_options(&FakeProcesses::default()) };
+    let held = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    let lease = folder.path().join(".semantest/leases/shop/dev.json");
+    let mut content: serde_json::Value = serde_json::from_slice(&std::fs::read(&lease).unwrap()).unwrap();
+    content["held"]["expires"] = "2126-01-01T00:00:00Z".into();
+    std::mem::forget(held);
+    std::fs::write(&lease, serde_json::to_vec(&content).unwrap()).unwrap();
+    locked(store.lock(&id(), &owner("elsewhere", 2), &options).await);
+    let written = std::time::SystemTime::now() - Duration::from_secs(3);
+    std::fs::File::options().write(true).open(&lease).unwrap().set_modified(written).unwrap();
+    let lock = store.lock(&id(), &owner("elsewhere", 2), &options).await.unwrap();
+    assert!(matches!(lock.takeover().unwrap().reason, TakeoverReason::LeaseRanOut(_)));
+}

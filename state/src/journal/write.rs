@@ -10,6 +10,7 @@ use super::line::{self, Line};
 use super::storage::JournalStorage;
 use super::{CheckpointName, JournalError, JournalHeader, JournalRecord, event_log};
 use crate::error::{Error, Result};
+use crate::lock::{LockLost, LockWatch};
 use crate::store::{CheckpointDigest, StackId};
 
 /// Writes a journal. Dropping it leaves the journal unfinished, as a crash would; [`JournalWriter::finish`] archives it.
@@ -19,7 +20,27 @@ pub struct JournalWriter {
     task: JoinHandle<Box<dyn JournalStorage>>,
     header: JournalHeader,
     place: String,
-    failure: Arc<OnceLock<String>>,
+    failure: Arc<OnceLock<Failure>>,
+}
+
+/// Why nothing more is written.
+#[derive(Clone, Debug)]
+enum Failure {
+    Broken(String),
+    Fenced,
+    LockLost(LockLost),
+}
+
+impl Failure {
+    fn of(error: &Error) -> Self {
+        match error {
+            Error::Journal(JournalError::Fenced { .. }) => Self::Fenced,
+            _ => Self::Broken(match std::error::Error::source(error) {
+                Some(source) => format!("{error} ({source})"),
+                None => error.to_string(),
+            }),
+        }
+    }
 }
 
 enum Command {
@@ -37,6 +58,7 @@ impl std::fmt::Debug for dyn JournalStorage {
 impl JournalWriter {
     pub(super) async fn start(
         mut storage: Box<dyn JournalStorage>,
+        watch: Option<LockWatch>,
         header: JournalHeader,
         checkpoints: &[CheckpointDigest],
         records: &[JournalRecord],
@@ -58,7 +80,7 @@ impl JournalWriter {
         storage.create(content.into()).await?;
         let (commands, queue) = mpsc::unbounded_channel();
         let failure = Arc::new(OnceLock::new());
-        let task = tokio::spawn(run(storage, queue, next, Arc::clone(&failure)));
+        let task = tokio::spawn(run(storage, watch, queue, next, Arc::clone(&failure)));
         Ok(Self { commands, task, header, place, failure })
     }
 
@@ -72,7 +94,7 @@ impl JournalWriter {
         match serde_json::to_string(record) {
             // The task ends only with the writer.
             Ok(text) => drop(self.commands.send(Command::Append(text))),
-            Err(error) => drop(self.failure.set(error.to_string())),
+            Err(error) => drop(self.failure.set(Failure::Broken(error.to_string()))),
         }
     }
 
@@ -101,18 +123,23 @@ impl JournalWriter {
         let answered = waiting.await;
         match (self.failure.get(), answered) {
             (None, Ok(())) => Ok(()),
-            (Some(message), _) => Err(self.broken(message)),
-            (None, Err(_)) => Err(self.broken("its writer has ended")),
+            (Some(failure), _) => Err(self.error(failure)),
+            (None, Err(_)) => Err(self.error(&Failure::Broken("its writer has ended".to_owned()))),
         }
     }
 
     /// Why nothing more becomes durable, when a write has failed.
     pub fn failure(&self) -> Option<Error> {
-        self.failure.get().map(|message| self.broken(message))
+        self.failure.get().map(|failure| self.error(failure))
     }
 
-    fn broken(&self, message: &str) -> Error {
-        JournalError::Broken { file: self.place.clone(), message: message.to_owned() }.into()
+    fn error(&self, failure: &Failure) -> Error {
+        let file = self.place.clone();
+        match failure {
+            Failure::Broken(message) => JournalError::Broken { file, message: message.clone() }.into(),
+            Failure::Fenced => JournalError::Fenced { file }.into(),
+            Failure::LockLost(lost) => lost.clone().into(),
+        }
     }
 
     /// Waits until all is durable and archives the journal as the deployment's event log.
@@ -131,9 +158,10 @@ impl JournalWriter {
 
 async fn run(
     mut storage: Box<dyn JournalStorage>,
+    mut watch: Option<LockWatch>,
     mut queue: mpsc::UnboundedReceiver<Command>,
     mut next: u64,
-    failure: Arc<OnceLock<String>>,
+    failure: Arc<OnceLock<Failure>>,
 ) -> Box<dyn JournalStorage> {
     let mut commands = Vec::new();
     while queue.recv_many(&mut commands, 4096).await > 0 {
@@ -153,13 +181,9 @@ async fn run(
         // After a failure nothing more is written: what is there stays whole up to its torn end.
         if !group.is_empty()
             && failure.get().is_none()
-            && let Err(error) = storage.append(group.into()).await
+            && let Err(cause) = append(&mut *storage, watch.as_mut(), group).await
         {
-            let text = match std::error::Error::source(&error) {
-                Some(source) => format!("{error} ({source})"),
-                None => error.to_string(),
-            };
-            let _ = failure.set(text);
+            let _ = failure.set(cause);
         }
         for done in waiting {
             // Nobody may wait any more.
@@ -167,6 +191,18 @@ async fn run(
         }
     }
     storage
+}
+
+/// Writes a group, if the stack is still ours.
+async fn append(
+    storage: &mut dyn JournalStorage,
+    watch: Option<&mut LockWatch>,
+    group: Vec<u8>,
+) -> std::result::Result<(), Failure> {
+    if let Some(watch) = watch {
+        watch.check().await.map_err(Failure::LockLost)?;
+    }
+    storage.append(group.into()).await.map_err(|error| Failure::of(&error))
 }
 
 #[cfg(test)]
@@ -230,7 +266,7 @@ mod tests {
     async fn on_a_full_disk_what_was_durable_stays_and_the_failure_is_told_from_then_on() {
         for size in 160..600 {
             let disk = SmallDisk(Arc::default(), size);
-            let writer = match JournalWriter::start(Box::new(disk.clone()), header(), &[], &[]).await {
+            let writer = match JournalWriter::start(Box::new(disk.clone()), None, header(), &[], &[]).await {
                 Ok(writer) => writer,
                 Err(error) => {
                     assert!(error.to_string().contains("/disk/journal"), "{error}");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -64,13 +65,16 @@ impl StackStore {
             let now = self.now();
             let (condition, token, before) = match current {
                 None => (Condition::Absent, 1, None),
-                Some((lease, revision)) => (Condition::Unchanged(revision), lease.token + 1, lease.held),
+                Some((lease, revision, written)) => {
+                    let held = lease.held.map(|held| (held, written));
+                    (Condition::Unchanged(revision), lease.token + 1, held)
+                }
             };
             let mut takeover = None;
             let mut left_behind = None;
-            if let Some(held) = before {
+            if let Some((held, written)) = before {
                 let url = self.objects.show_url(&pulumi::key(id, &held.lock));
-                match held.dead(owner, &*options.processes, now) {
+                match held.dead(owner, options, now, written) {
                     Some(reason) => {
                         takeover = Some(Takeover { from: held.holder(url), reason });
                         left_behind = Some(held.lock);
@@ -137,8 +141,10 @@ impl StackStore {
     /// # Errors
     /// When the store can't be read.
     pub async fn live_holder(&self, id: &StackId, observer: &Owner, options: &LockOptions) -> Result<Option<Holder>> {
-        let Some((Lease { held: Some(held), .. }, _)) = read_lease(&self.objects, id).await? else { return Ok(None) };
-        let is_dead = held.dead(observer, &*options.processes, self.now()).is_some();
+        let Some((Lease { held: Some(held), .. }, _, written)) = read_lease(&self.objects, id).await? else {
+            return Ok(None);
+        };
+        let is_dead = held.dead(observer, options, self.now(), written).is_some();
         let url = self.objects.show_url(&pulumi::key(id, &held.lock));
         Ok((!is_dead).then(|| held.holder(url)))
     }
@@ -154,7 +160,7 @@ impl StackStore {
         for name in &names {
             self.objects.delete(&pulumi::key(id, name)).await?;
         }
-        if let Some((lease, revision)) = read_lease(&self.objects, id).await?
+        if let Some((lease, revision, _)) = read_lease(&self.objects, id).await?
             && lease.held.is_some()
         {
             let free = Lease { held: None, ..lease };
@@ -165,7 +171,8 @@ impl StackStore {
     }
 }
 
-pub(super) async fn read_lease(objects: &Objects, id: &StackId) -> Result<Option<(Lease, Revision)>> {
+/// The lease, its version, and when it was written by the store's clock.
+pub(super) async fn read_lease(objects: &Objects, id: &StackId) -> Result<Option<(Lease, Revision, DateTime<Utc>)>> {
     let key = id.lease();
     let Some(object) = objects.get(&key).await? else { return Ok(None) };
     let file = objects.show(&key);
@@ -174,7 +181,7 @@ pub(super) async fn read_lease(objects: &Objects, id: &StackId) -> Result<Option
     if lease.version != FORMAT {
         return Err(Error::UnsupportedStore { file, version: lease.version.to_string() });
     }
-    Ok(Some((lease, object.revision)))
+    Ok(Some((lease, object.revision, object.modified)))
 }
 
 /// A random part of a pause, at least a quarter of it, so that those who wait don't wake together.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::acquire::read_lease;
 use super::lease::Lease;
@@ -89,6 +90,11 @@ impl StackLock {
         self.shared.look().await
     }
 
+    /// Looks after the lock file for those who write much.
+    pub(crate) fn watch(&self) -> LockWatch {
+        LockWatch { shared: Arc::clone(&self.shared), looked: None }
+    }
+
     /// Why the lock is lost, as far as it was noticed. Reads nothing.
     pub fn known_loss(&self) -> Option<LockLost> {
         self.shared.lost.borrow().clone()
@@ -113,6 +119,39 @@ impl StackLock {
             let _ = heartbeat.await;
         }
         self.shared.give_back().await
+    }
+}
+
+/// Looks after a lock file while a journal is written: whoever cancels the lock removes that.
+#[derive(Debug)]
+pub(crate) struct LockWatch {
+    shared: Arc<Shared>,
+    looked: Option<Instant>,
+}
+
+impl LockWatch {
+    /// Whether the lock file is still there. In an object store that is looked up once in a second at most.
+    pub async fn check(&mut self) -> std::result::Result<(), LockLost> {
+        let shared = &self.shared;
+        if let Some(lost) = shared.lost.borrow().clone() {
+            return Err(lost);
+        }
+        let key = shared.lock_key();
+        let objects = &shared.store.objects;
+        let is_cheap = objects.file(&key).is_some();
+        if !is_cheap && self.looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
+            return Ok(());
+        }
+        self.looked = Some(Instant::now());
+        match objects.exists(&key).await {
+            Ok(false) => {
+                let lost = LockLost::Cancelled { stack: shared.id.to_string(), file: objects.show(&key) };
+                shared.lose(lost.clone());
+                Err(lost)
+            }
+            // Where the store doesn't answer, writing to it says so.
+            _ => Ok(()),
+        }
     }
 }
 
@@ -164,7 +203,7 @@ impl Shared {
         let key = self.lock_key();
         let objects = &self.store.objects;
         let lease = read_lease(objects, &self.id).await?;
-        let lost = match lease.map(|(lease, _)| lease) {
+        let lost = match lease.map(|(lease, ..)| lease) {
             Some(Lease { held: Some(held), token, .. }) if token != self.token => {
                 let owner = held.owner;
                 Some(LockLost::TakenOver { stack, by: format!("{}@{} (pid {})", owner.user, owner.host, owner.pid) })
@@ -218,8 +257,8 @@ impl Shared {
             // Looks who was faster. Our own write of which we only missed the answer also ends here.
             Err(_) => {
                 self.look().await?;
-                if let Some(current) = read_lease(&self.store.objects, &self.id).await? {
-                    *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = current;
+                if let Some((lease, revision, _)) = read_lease(&self.store.objects, &self.id).await? {
+                    *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = (lease, revision);
                 }
                 Ok(())
             }
@@ -232,7 +271,7 @@ impl Shared {
         self.store.objects.delete(&self.lock_key()).await?;
         loop {
             match read_lease(&self.store.objects, &self.id).await? {
-                Some((lease, revision)) if lease.token == self.token && lease.held.is_some() => {
+                Some((lease, revision, _)) if lease.token == self.token && lease.held.is_some() => {
                     let free = Lease { held: None, ..lease };
                     let condition = Condition::Unchanged(revision);
                     // A conflict means that somebody has taken it over, or that a last heartbeat was under way.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::process::ProcessProbe;
-use super::{Holder, TakeoverReason};
+use super::{Holder, LockOptions, TakeoverReason};
 
 /// The facts that tell a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,11 +81,24 @@ impl Lease {
 
 impl Held {
     /// Why the lease may be taken over, if it may.
-    pub fn dead(&self, observer: &Owner, processes: &dyn ProcessProbe, now: DateTime<Utc>) -> Option<TakeoverReason> {
+    ///
+    /// `written` is when the store says that the lease was last written.
+    pub fn dead(
+        &self,
+        observer: &Owner,
+        options: &LockOptions,
+        now: DateTime<Utc>,
+        written: DateTime<Utc>,
+    ) -> Option<TakeoverReason> {
+        let processes = &*options.processes;
         if self.owner.is_gone(observer, processes) {
             Some(TakeoverReason::ProcessGone)
         } else if self.expires < now {
             Some(TakeoverReason::LeaseRanOut(self.expires))
+        } else if self.expires > now + options.lease && written + options.lease < now {
+            // The holder's clock is ahead of ours: its lease would run for too long. A living one would have written it
+            // meanwhile, by the store's clock.
+            Some(TakeoverReason::LeaseRanOut(written + options.lease))
         } else {
             None
         }
