@@ -114,6 +114,18 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// The state holds resources of another stack.
+    #[error("{file}: resource '{urn}' is from a different stack ({found} != {stack})")]
+    OtherStack {
+        /// The file.
+        file: String,
+        /// The first such resource.
+        urn: String,
+        /// The stack that it belongs to.
+        found: String,
+        /// The stack that the file stands for.
+        stack: String,
+    },
     /// The stack isn't there.
     #[error("no stack '{stack}' in {store}")]
     NoSuchStack {
@@ -281,6 +293,10 @@ impl Error {
             Self::LockLost(error) => return Some(error.hint()),
             Self::Journal(error) => return error.hint(),
             Self::Changed { .. } => "run the command again; it starts from what is there now".to_owned(),
+            Self::OtherStack { file, found, .. } => format!(
+                "{file} is a copy of stack '{found}': move it away, or back to the name of that stack; `pulumi stack rename` \
+                 gives a stack another name"
+            ),
             Self::NoSuchStack { .. } => {
                 "check the project's name, the environment and the state's URL; a stack is made by its first deployment"
                     .to_owned()

@@ -117,7 +117,8 @@ impl StackStore {
         self.objects.bytes_written()
     }
 
-    pub(crate) fn now(&self) -> DateTime<Utc> {
+    /// The time by the store's clock.
+    pub fn now(&self) -> DateTime<Utc> {
         (self.options.time)()
     }
 

@@ -360,7 +360,7 @@ async fn an_object_store_holds_stacks_in_the_same_places() {
         let error = store.save(&lock, &checkpoint(3), Some(&first)).await.unwrap_err();
         assert!(matches!(error, Error::Changed { .. }), "{error}");
         store.record_history(&lock, &UpdateInfo::default()).await.unwrap();
-        assert_eq!(store.load(&id).await.unwrap().unwrap().revision, second);
+        assert_eq!(store.load_unverified(&id).await.unwrap().unwrap().revision, second);
         lock.release().await.unwrap();
     }
     assert_eq!(store.stacks(Some("shop")).await.unwrap().len(), 2);
@@ -391,4 +391,31 @@ async fn history_is_listed_from_its_end() {
     std::fs::write(folder.path().join(".pulumi/history/shop/dev").join(&damaged), "{\"kind\":").unwrap();
     let error = store.history(&id(), 10).await.unwrap_err();
     assert!(error.to_string().contains(&damaged), "{error}");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_changes_while_it_is_read_is_read_again() {
+    let memory = Arc::new(InMemory::new());
+    let inner = Arc::new(FailingStore::new(memory, usize::MAX, ErrorKind::Other));
+    let store = StackStore::over_object_store(inner.clone(), Path::from(""), "memory://", StoreOptions::default());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    store.save(&lock, &checkpoint(1), None).await.unwrap();
+    let file = Path::from(".pulumi/stacks/shop/dev.json");
+    inner.change_when_read("semantest/journal", file, checkpoint(2).to_bytes());
+    let (loaded, journal) = store.load_with_journal(&id()).await.unwrap();
+    assert_eq!(topics(&loaded.unwrap().checkpoint), 2);
+    assert!(journal.is_none());
+}
+
+#[tokio::test]
+async fn a_copy_of_another_stacks_state_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+    store.save(&lock, &checkpoint(1), None).await.unwrap();
+    let stacks = folder.path().join(".pulumi/stacks/shop");
+    std::fs::copy(stacks.join("dev.json"), stacks.join("two.json")).unwrap();
+    let error = store.load(&StackId::new("shop", "two").unwrap()).await.unwrap_err();
+    assert!(error.to_string().ends_with("Stack::shop-dev' is from a different stack (dev != two)"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("copy of stack 'dev'")));
 }

@@ -10,10 +10,10 @@ use super::objects::{Entry, Listing};
 use super::{Condition, Revision, StackId, StackStore};
 use crate::codec::Compression;
 use crate::codec::read::Origin;
-use crate::deployment::Checkpoint;
+use crate::deployment::{Checkpoint, Deployment};
 use crate::error::{Error, Result};
 use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
-use crate::journal::JournalWriter;
+use crate::journal::{JournalContents, JournalWriter};
 use crate::lock::StackLock;
 
 /// A checkpoint and what is needed to write the next one over it.
@@ -57,7 +57,25 @@ pub struct StackSummary {
     pub size: u64,
 }
 
+/// How often a state is read at most that changes all the time.
+const MOST_READS: u32 = 5;
+
 const FORMS: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Zstd];
+
+/// Refuses resources of another stack: all would count as no longer wanted. Pulumi checks that when it imports a state
+/// (SPEC.md section 1.10).
+fn refuse_other_stack(deployment: &Deployment, id: &StackId, file: &str) -> Result<()> {
+    let prefix = format!("urn:pulumi:{}::", id.stack());
+    match deployment.resources.iter().find(|resource| !resource.urn.as_str().starts_with(&prefix)) {
+        Some(resource) => Err(Error::OtherStack {
+            file: file.to_owned(),
+            urn: resource.urn.to_string(),
+            found: resource.urn.stack().to_owned(),
+            stack: id.stack().to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
 
 /// A stack's checkpoint in one of its forms.
 struct Form {
@@ -104,8 +122,27 @@ impl StackStore {
             && let Some(latest) = &checkpoint.latest
         {
             latest.verify().map_err(|error| error.noticed(CheckedWhen::Read { file: file.clone() }))?;
+            refuse_other_stack(latest, id, file)?;
         }
         Ok(loaded)
+    }
+
+    /// Loads a stack's checkpoint, as [`Self::load`] does, and the open journal that belongs to it. They are two files: when
+    /// the checkpoint has changed in between, a deployment has just moved the one into the other, and both are read again.
+    ///
+    /// # Errors
+    /// As [`Self::load`] and [`Self::read_journal`].
+    pub async fn load_with_journal(&self, id: &StackId) -> Result<(Option<LoadedCheckpoint>, Option<JournalContents>)> {
+        let mut tries = 0;
+        loop {
+            let checkpoint = self.load(id).await?;
+            let journal = self.read_journal(id).await?;
+            let now = self.forms(id).await?.pop().map(|form| form.entry.revision);
+            tries += 1;
+            if tries == MOST_READS || now.as_ref() == checkpoint.as_ref().map(|loaded| &loaded.revision) {
+                return Ok((checkpoint, journal));
+            }
+        }
     }
 
     /// As [`Self::load`], without checking the rules: for whoever wants to repair them.

@@ -142,6 +142,8 @@ pub struct FailingStore {
     /// Calls that still succeed.
     left: AtomicUsize,
     kind: ErrorKind,
+    /// What is written when something below a folder is read for the first time: the folder, the object, its content.
+    change: Mutex<Option<(&'static str, Path, PutPayload)>>,
 }
 
 impl std::fmt::Display for FailingStore {
@@ -152,7 +154,12 @@ impl std::fmt::Display for FailingStore {
 
 impl FailingStore {
     pub fn new(inner: Arc<dyn ObjectStore>, left: usize, kind: ErrorKind) -> Self {
-        Self { inner, left: AtomicUsize::new(left), kind }
+        Self { inner, left: AtomicUsize::new(left), kind, change: Mutex::default() }
+    }
+
+    /// Somebody writes an object just when something below a folder is read.
+    pub fn change_when_read(&self, folder: &'static str, object: Path, content: impl Into<PutPayload>) {
+        *self.change.lock().unwrap() = Some((folder, object, content.into()));
     }
 
     /// Whether the failure has been reached.
@@ -203,6 +210,11 @@ impl ObjectStore for FailingStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let is_it = |folder: &str| prefix.is_some_and(|prefix| prefix.as_ref().contains(folder));
+        let change = self.change.lock().unwrap().take_if(|(folder, ..)| is_it(folder));
+        if let Some((_, object, content)) = change {
+            self.inner.put_opts(&object, content, PutOptions::default()).await?;
+        }
         self.inner.list_with_delimiter(prefix).await
     }
 
