@@ -25,8 +25,8 @@ use crate::domain::deployment::{
 use crate::domain::event::DomainEvent;
 use crate::ports::clock::rfc3339;
 use crate::ports::{
-    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, Notice, OperationContext, ProviderError,
-    RecordedResource, ResourceProvider, ResourceState, StackSnapshot,
+    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, Notice, OperationContext,
+    ProviderError, RecordedResource, ResourceProvider, ResourceState, StackSnapshot,
 };
 
 /// What was found out: the event to record, and what changes in the state.

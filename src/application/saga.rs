@@ -109,6 +109,7 @@ impl Saga<'_> {
         latencies: Latencies,
     ) -> Result<DeploymentReport, ApplicationError> {
         let mut snapshot = stack.read().await?;
+        tell_pending(self.ports, &snapshot);
         let mut recovered = None;
         if let Some(interrupted) = snapshot.interrupted.take() {
             let settled = recovery::settle(self.ports, self.options, stack.as_ref(), &snapshot, &interrupted).await?;
@@ -284,6 +285,19 @@ impl Saga<'_> {
 
 /// Where the history is looked through for a deployment that died a while ago at most.
 const RECENT_HISTORY: usize = 20;
+
+/// Tells what another program has left without an outcome. It stays in the state until the resource is recorded.
+fn tell_pending(ports: &Ports, snapshot: &StackSnapshot) {
+    let pending: Vec<String> =
+        snapshot.pending.iter().map(|operation| format!("  {} {}", operation.kind, operation.urn)).collect();
+    if pending.is_empty() {
+        return;
+    }
+    ports.notices.notice(Notice::Warning {
+        message: format!("another program doesn't know how these operations of its own ended:\n{}", pending.join("\n")),
+        hint: Some("see in the cloud what became of them; `pulumi refresh` settles those of creation".into()),
+    });
+}
 
 /// The planner's counts in the domain's form.
 pub fn counts_of(plan: &Plan) -> ChangeCounts {

@@ -20,6 +20,6 @@ pub use packager::Packager;
 pub use resource_provider::{Found, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_store::{
-    CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, RecordedResource, StackSnapshot,
-    StackStore, StoreError, StoreErrorKind,
+    CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,
+    RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };

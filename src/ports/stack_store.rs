@@ -25,6 +25,15 @@ pub struct InterruptedDeployment {
     pub overwritten: Option<Vec<RecordedResource>>,
 }
 
+/// An operation that another program has begun and left without an outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingOperation {
+    /// The resource.
+    pub urn: Urn,
+    /// `creating`, `updating`, `deleting`, `reading` or `importing`.
+    pub kind: String,
+}
+
 /// What the state says of a stack at one moment.
 #[derive(Clone, Default)]
 pub struct StackSnapshot {
@@ -36,6 +45,8 @@ pub struct StackSnapshot {
     pub resources: Vec<RecordedResource>,
     /// What the stack shows: the root resource's outputs.
     pub outputs: PropertyMap,
+    /// Operations whose outcome another program doesn't know.
+    pub pending: Vec<PendingOperation>,
     /// A deployment of it that is running, or died and isn't settled yet.
     pub interrupted: Option<InterruptedDeployment>,
 }
@@ -88,6 +99,17 @@ pub enum CheckpointChange {
 }
 
 impl CheckpointChange {
+    /// The resource that changes.
+    pub fn urn(&self) -> &Urn {
+        match self {
+            Self::Put { urn, .. }
+            | Self::PutReplacement { urn, .. }
+            | Self::RemoveReplaced { urn, .. }
+            | Self::Gone { urn }
+            | Self::Remove { urn } => urn,
+        }
+    }
+
     /// What an event changes; `None` when it changes nothing. The checkpoint is the fold of this over the stream.
     pub fn of(event: &DeploymentEvent) -> Option<Self> {
         match event {

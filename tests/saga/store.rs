@@ -239,6 +239,7 @@ impl MemoryStore {
             version: format!("{}", state.version),
             resources: resources.into_iter().map(|record| Arc::new(record) as RecordedResource).collect(),
             outputs: outputs.unwrap_or_else(PropertyMap::new),
+            pending: Vec::new(),
             interrupted,
         })
     }

@@ -1,6 +1,6 @@
 //! A stack whose lock is ours: the journal, checkpoints, history, and giving the lock back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use state::{
 };
 
 use super::secrets::StackSecrets;
-use super::{DEPLOYMENT_KEY, Loaded, StateStore, changes, events, store_error};
+use super::{CREATING, DEPLOYMENT_KEY, Loaded, StateStore, changes, events, store_error};
 use crate::domain::deployment::ResourceImage;
 use crate::domain::event::DomainEvent;
 use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, StoreError, StoreErrorKind};
@@ -27,6 +27,8 @@ struct Base {
     checkpoint: Option<Arc<LoadedCheckpoint>>,
     /// The file's version, as it was read or written here since.
     revision: Option<state::Revision>,
+    /// The operations of unknown outcome that other programs have left.
+    pending: Vec<PendingOperation>,
     /// Places of the live resources.
     places: HashMap<Urn, usize>,
 }
@@ -65,6 +67,7 @@ impl OpenStack {
             secrets: Arc::clone(&loaded.secrets),
             checkpoint: loaded.checkpoint.clone(),
             revision: loaded.checkpoint.as_ref().map(|loaded| loaded.revision.clone()),
+            pending: loaded.foreign_pending(),
             places: places.map(|(index, resource)| (resource.urn.clone(), index)).collect(),
         };
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
@@ -149,21 +152,42 @@ impl LockedStack for OpenStack {
     }
 
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {
-        let (mut deployment, secrets, revision) = self.with_base(|base| {
-            (Deployment::clone(&base.deployment), Arc::clone(&base.secrets), base.revision.clone())
+        // One checkpoint at a time: each is written over the one before.
+        let lock = self.lock.lock().await;
+        let lock = lock.as_ref().ok_or_else(released)?;
+        let (mut deployment, secrets, revision, mut pending, read) = self.with_base(|base| {
+            let read = base.checkpoint.clone();
+            let deployment = Deployment::clone(&base.deployment);
+            (deployment, Arc::clone(&base.secrets), base.revision.clone(), base.pending.clone(), read)
         })?;
         changes::apply(&mut deployment, changes)?;
-        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
+        let now = self.store.store.now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
         deployment.manifest = Manifest { unknown: deployment.manifest.unknown, ..Manifest::new(now, WRITER) };
         deployment.secrets_provider = secrets.provider();
         deployment.metadata.get_or_insert_with(state::Json::empty_object);
-        let pending = creating.iter().map(|image| Ok(PendingOperation::new("creating", changes::resource_of(image)?)));
-        deployment.pending_operations = pending.collect::<Result<_, StoreError>>()?;
-        let checkpoint = Checkpoint::new(&self.store.id, deployment);
-        let lock = self.lock.lock().await;
-        let lock = lock.as_ref().ok_or_else(released)?;
+        for image in creating {
+            let resource = changes::resource_of(image)?;
+            pending.retain(|operation| operation.resource.urn != resource.urn);
+            pending.push(PendingOperation::new(CREATING, resource));
+        }
+        // What has been recorded has an outcome.
+        let recorded: HashSet<&Urn> = changes.iter().map(CheckpointChange::urn).collect();
+        pending.retain(|operation| !recorded.contains(&operation.resource.urn));
+        deployment.pending_operations = pending;
+        let mut checkpoint = Checkpoint::new(&self.store.id, deployment);
+        if let Some(read) = &read {
+            checkpoint.unknown.clone_from(&read.checkpoint.unknown);
+        }
         let journal = self.writer();
-        let saved = self.store.store.save_during(lock, &checkpoint, revision.as_ref(), journal.as_deref()).await;
+        let store = &self.store.store;
+        let mut saved = store.save_during(lock, &checkpoint, revision.as_ref(), journal.as_deref()).await;
+        if let (Err(state::Error::Integrity(_)), Some(latest)) = (&saved, &mut checkpoint.latest) {
+            // The cloud has been changed already: a reference less is better than a state that can't be written any more.
+            for dropped in latest.drop_dangling_references() {
+                tracing::warn!("{dropped}, which isn't in the state any more: the reference was dropped");
+            }
+            saved = store.save_during(lock, &checkpoint, revision.as_ref(), journal.as_deref()).await;
+        }
         drop(journal);
         let revision = saved.map_err(|error| store_error(&error))?;
         self.with_base(|base| base.revision = Some(revision))

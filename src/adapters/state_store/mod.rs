@@ -6,12 +6,14 @@ mod events;
 mod locked;
 mod recorded;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use resource_graph::PropertyMap;
+use resource_graph::{PropertyMap, Urn};
 use state::{
     Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, PassphraseSource,
     StackId, ValueDecoder,
@@ -20,15 +22,18 @@ use state::{
 use self::locked::OpenStack;
 use self::recorded::StateResource;
 use self::secrets::StackSecrets;
-use crate::domain::deployment::ChangeCounts;
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent};
 use crate::domain::event::DomainEvent;
 use crate::ports::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, Notice, NoticeHandler,
-    RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
+    PendingOperation, RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };
 
 /// The environment entry of a history record that holds our deployment's id.
 const DEPLOYMENT_KEY: &str = "semantest.deployment";
+
+/// The kind of the pending operations that are ours (SPEC.md section 1.8).
+const CREATING: &str = "creating";
 
 /// One stack in a store of the `state` crate.
 #[derive(Clone)]
@@ -54,6 +59,21 @@ struct OpenJournal {
     events: Vec<DomainEvent>,
     /// What the events recorded, when another program has written the checkpoint since: it isn't folded in then.
     overwritten: Option<Arc<Deployment>>,
+}
+
+impl Loaded {
+    /// The operations of unknown outcome that other programs have left. Those of our own are settled with their journal.
+    fn foreign_pending(&self) -> Vec<state::PendingOperation> {
+        let mut pending = self.deployment.pending_operations.clone();
+        let events = self.journal.iter().flat_map(|journal| &journal.events);
+        for event in events {
+            if let DeploymentEvent::DeploymentPlanned { steps, .. } = &event.event {
+                let is_ours = |urn: &Urn| steps.iter().any(|step| step.urn == *urn);
+                pending.retain(|operation| operation.kind != CREATING || !is_ours(&operation.resource.urn));
+            }
+        }
+        pending
+    }
 }
 
 impl OpenJournal {
@@ -105,8 +125,8 @@ impl StateStore {
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
-        let mut checkpoint = self.store.load(&self.id).await.map_err(|error| store_error(&error))?;
-        let journal = self.store.read_journal(&self.id).await.map_err(|error| store_error(&error))?;
+        let (mut checkpoint, journal) =
+            self.store.load_with_journal(&self.id).await.map_err(|error| store_error(&error))?;
         let latest = checkpoint.as_mut().and_then(|loaded| loaded.checkpoint.latest.take());
         let mut deployment = latest.unwrap_or_default();
         let journal = journal.map(|contents| OpenJournal::of(&contents, checkpoint.as_ref())).transpose()?;
@@ -136,6 +156,11 @@ impl StateStore {
             version: format!("{revision:?}+{}", journal.map_or(0, |journal| journal.events.len())),
             resources: recorded(&loaded.deployment, &loaded.secrets),
             outputs,
+            pending: loaded
+                .foreign_pending()
+                .iter()
+                .map(|operation| PendingOperation { urn: operation.resource.urn.clone(), kind: operation.kind.clone() })
+                .collect(),
             interrupted: journal.map(|journal| InterruptedDeployment {
                 events: journal.events.clone(),
                 runner: None,
@@ -160,7 +185,6 @@ impl StackStore for StateStore {
     }
 
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
-        // The checkpoint and the journal are two files: a deployment that ends in between has moved the one into the other.
         let mut snapshot = self.snapshot(&self.load().await?)?;
         if let Some(interrupted) = &mut snapshot.interrupted {
             let holder = self.store.live_holder(&self.id, &self.owner, &self.lock).await;
@@ -254,7 +278,9 @@ fn holders(holders: &[state::Holder]) -> String {
 fn store_error(error: &state::Error) -> StoreError {
     let kind = match error {
         state::Error::Locked(_) => StoreErrorKind::Locked,
-        state::Error::LockLost(_) => StoreErrorKind::LockLost,
+        state::Error::LockLost(_) | state::Error::Journal(state::JournalError::Fenced { .. }) => {
+            StoreErrorKind::LockLost
+        }
         state::Error::Secrets(_) | state::Error::Value(state::ValueError::Secrets { .. }) => StoreErrorKind::Secrets,
         state::Error::InvalidUrl { .. } | state::Error::InvalidName { .. } => StoreErrorKind::Unsupported,
         state::Error::Integrity(_)
@@ -263,6 +289,7 @@ fn store_error(error: &state::Error) -> StoreError {
         | state::Error::Truncated { .. }
         | state::Error::NotAState { .. }
         | state::Error::Malformed { .. }
+        | state::Error::OtherStack { .. }
         | state::Error::TooOld { .. }
         | state::Error::TooNew { .. }
         | state::Error::UnsupportedFeatures { .. } => StoreErrorKind::Corrupt,

@@ -1,0 +1,157 @@
+//! What the port keeps of a state that other programs have written too.
+
+use std::sync::Arc;
+
+use resource_graph::{ResourceRecord, TypeToken, Urn};
+use serde_json::{Value, json};
+use state::{LockOptions, Owner, Passphrase, SecretsError, StoreOptions, SystemProcesses};
+
+use super::*;
+use crate::domain::deployment::ResourceImage;
+
+struct Nobody;
+
+impl NoticeHandler for Nobody {
+    fn notice(&self, _: Notice) {}
+}
+
+fn urn(name: &str) -> Urn {
+    Urn::new("dev", "shop", None, &TypeToken::new("a:b:C"), name)
+}
+
+/// A resource as a state holds it.
+fn resource(name: &str) -> Value {
+    json!({ "urn": urn(name), "custom": true, "id": name, "type": "a:b:C" })
+}
+
+fn record(name: &str) -> ResourceRecord {
+    ResourceRecord { id: Some(name.to_owned()), ..ResourceRecord::new(urn(name), true) }
+}
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: StateStore,
+}
+
+impl Fixture {
+    fn new(resources: &[Value]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let time: state::TimeSource = Arc::new(|| "2026-03-04T05:06:07Z".parse().unwrap());
+        let options = StoreOptions { time, ..StoreOptions::default() };
+        let store = state::StackStore::open_folder(folder.path(), options).unwrap();
+        let owner = Owner::this_process("ann", "here", &SystemProcesses);
+        let passphrase = Arc::new(|| Ok::<_, SecretsError>(Passphrase::new("test")));
+        let store = StateStore::new(store, "shop", "dev", owner, LockOptions::default(), passphrase).unwrap();
+        std::fs::create_dir_all(folder.path().join(".pulumi/stacks/shop")).unwrap();
+        std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
+        let fixture = Self { folder, store };
+        let manifest = json!({ "time": "2026-01-01T00:00:00Z", "magic": "", "version": "" });
+        fixture.write(&json!({
+            "version": 3,
+            "checkpoint": {
+                "stack": "organization/shop/dev",
+                "config": { "shop:size": "large" },
+                "latest": {
+                    "manifest": manifest,
+                    "resources": resources,
+                    "pending_operations": [
+                        { "resource": { "urn": urn("half"), "custom": true, "type": "a:b:C" }, "type": "creating" },
+                        { "resource": resource("old"), "type": "updating" },
+                    ],
+                },
+                "new": [1],
+            },
+        }));
+        fixture
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.folder.path().join(".pulumi/stacks/shop/dev.json")
+    }
+
+    fn write(&self, checkpoint: &Value) {
+        std::fs::write(self.file(), checkpoint.to_string()).unwrap();
+    }
+
+    fn checkpoint(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.file()).unwrap()).unwrap()
+    }
+
+    async fn lock(&self) -> Arc<dyn LockedStack> {
+        self.store.lock(LockRequest { timeout: std::time::Duration::ZERO }, &Nobody).await.unwrap()
+    }
+}
+
+fn put(stack: &dyn LockedStack, record: &ResourceRecord) -> CheckpointChange {
+    CheckpointChange::Put { urn: record.urn.clone(), image: stack.encode(record).unwrap() }
+}
+
+fn pending(checkpoint: &Value) -> Vec<String> {
+    let pending = checkpoint["checkpoint"]["latest"]["pending_operations"].as_array().into_iter().flatten();
+    pending.map(|operation| operation["resource"]["urn"].as_str().unwrap().rsplit(':').next().unwrap().into()).collect()
+}
+
+#[tokio::test]
+async fn what_other_programs_have_left_open_stays_until_it_is_recorded() {
+    let fixture = Fixture::new(&[resource("old")]);
+    let stack = fixture.lock().await;
+    let snapshot = stack.read().await.unwrap();
+    let kinds: Vec<_> = snapshot.pending.iter().map(|operation| operation.kind.as_str()).collect();
+    assert_eq!(kinds, ["creating", "updating"]);
+    let ours: ResourceImage = stack.encode(&record("ours")).unwrap();
+    stack.checkpoint(&[], &[ours]).await.unwrap();
+    assert_eq!(pending(&fixture.checkpoint()), ["half", "old", "ours"]);
+    stack.checkpoint(&[put(stack.as_ref(), &record("ours")), put(stack.as_ref(), &record("half"))], &[]).await.unwrap();
+    assert_eq!(pending(&fixture.checkpoint()), ["old"]);
+    stack.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_checkpoint_keeps_what_it_does_not_know_and_has_the_stores_time() {
+    let fixture = Fixture::new(&[resource("old")]);
+    let before = fixture.checkpoint();
+    let stack = fixture.lock().await;
+    stack.read().await.unwrap();
+    stack.checkpoint(&[], &[]).await.unwrap();
+    let after = fixture.checkpoint();
+    for member in ["config", "new", "stack"] {
+        assert_eq!(after["checkpoint"][member], before["checkpoint"][member], "{member}");
+    }
+    assert_eq!(after["checkpoint"]["latest"]["manifest"]["time"], "2026-03-04T05:06:07.000000000Z");
+    stack.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_is_written_though_a_reference_in_it_leads_nowhere() {
+    let mut refers = resource("refers");
+    refers["propertyDependencies"] = json!({ "x": [urn("old")] });
+    refers["replaceWith"] = json!([urn("old")]);
+    let fixture = Fixture::new(&[resource("old"), refers]);
+    let stack = fixture.lock().await;
+    stack.read().await.unwrap();
+    stack.checkpoint(&[CheckpointChange::Remove { urn: urn("old") }], &[]).await.unwrap();
+    let resources = fixture.checkpoint()["checkpoint"]["latest"]["resources"].take();
+    assert_eq!(resources.as_array().unwrap().len(), 1);
+    assert!(!resources.to_string().contains(urn("old").as_str()), "{resources}");
+    stack.release().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_tainted_resource_that_was_replaced_is_not_tainted_any_more() {
+    let mut tainted = resource("old");
+    (tainted["taint"], tainted["importID"], tainted["created"]) =
+        (true.into(), "old".into(), "2026-01-01T00:00:00Z".into());
+    let fixture = Fixture::new(&[tainted]);
+    let stack = fixture.lock().await;
+    assert!(stack.read().await.unwrap().resources[0].marks().tainted);
+    let mut new = record("old");
+    (new.id, new.created) = (Some("new".into()), Some("2026-03-04T05:06:07Z".into()));
+    let image = stack.encode(&new).unwrap();
+    let change = CheckpointChange::PutReplacement { urn: urn("old"), image, taken_back: false };
+    stack.checkpoint(&[change], &[]).await.unwrap();
+    let resources = stack.read().await.unwrap().resources;
+    let live = resources.iter().find(|resource| resource.id() == Some("new")).unwrap();
+    assert!(!live.marks().tainted && !live.marks().pending_deletion);
+    assert_eq!(fixture.checkpoint()["checkpoint"]["latest"]["resources"][0].get("importID"), None);
+    stack.release().await.unwrap();
+}
