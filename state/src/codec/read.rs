@@ -1,6 +1,8 @@
 //! Reading checkpoints and exports: one pass over one buffer, from which properties and whole resources stay slices.
 
 mod fields;
+mod quick;
+mod scan;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -152,10 +154,34 @@ fn read_head(content: Bytes, origin: Origin<'_>) -> Result<Head> {
             });
         }
     };
-    let reader = Reader::new(origin, &content, text);
+    if let Some((resources, list)) = quick::resources(origin, &content, text) {
+        // What is around the list is little.
+        let rest = Bytes::from([&text[..list.start], "[]", &text[list.end..]].concat());
+        let head = parse_head(origin, &rest, std::str::from_utf8(&rest).unwrap_or_default());
+        if let Some(head) = head.ok().and_then(|head| head.with_resources(resources)) {
+            return Ok(head);
+        }
+    }
+    parse_head(origin, &content, text)
+}
+
+fn parse_head(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Result<Head> {
+    let reader = Reader::new(origin, buffer, text);
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let head = deserializer.deserialize_any(HeadVisitor(&reader)).and_then(|head| deserializer.end().map(|()| head));
     reader.result(head)
+}
+
+impl Head {
+    /// Puts in the resources, which were read apart from the rest; nothing where the rest has some, too.
+    fn with_resources(mut self, resources: Vec<crate::Resource>) -> Option<Self> {
+        let place = self.checkpoint.as_mut().and_then(|body| body.latest.as_mut()).or(self.deployment.as_mut())?;
+        if !place.resources.is_empty() || self.version == 0 {
+            return None;
+        }
+        place.resources = resources;
+        Some(self)
+    }
 }
 
 /// What the visitors share.

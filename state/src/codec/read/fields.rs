@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
 use serde::Deserialize;
@@ -118,9 +118,8 @@ impl<'de> Visitor<'de> for ResourceSeed<'_, '_, 'de> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
-        // The real name is put in at the end.
-        let mut fields = ResourceFields::new(Urn::root("", ""), false);
-        let mut found = Found::default();
+        let reader = self.reader;
+        let mut reading = self.begin();
         let (mut first, mut last) = (None, None);
         while let Some(Name(name)) = map.next_key()? {
             let raw = map.next_value::<&'de RawValue>()?.get();
@@ -131,24 +130,54 @@ impl<'de> Visitor<'de> for ResourceSeed<'_, '_, 'de> {
                 };
             }
             last = Some(raw);
-            if let Err(message) = self.field(&mut fields, &mut found, &name, raw) {
-                let of = found.urn.as_deref().unwrap_or_default();
-                let place = format!("{}[{}].{name} {of}", self.of, self.index);
-                return Err(self.reader.malformed(place.trim_end(), message));
-            }
+            reading.member(&name, raw)?;
         }
-        let place = || format!("{}[{}]", self.of, self.index);
+        let whole = first.zip(last).and_then(|(first, last)| reader.object_around(first, last));
+        reading.finish(whole)
+    }
+}
+
+/// A resource that is being read.
+pub(super) struct Reading<'r, 'o, 'de> {
+    seed: ResourceSeed<'r, 'o, 'de>,
+    fields: ResourceFields,
+    found: Found<'de>,
+}
+
+impl<'r, 'o, 'de> ResourceSeed<'r, 'o, 'de> {
+    /// Begins to read it, member by member.
+    pub fn begin(self) -> Reading<'r, 'o, 'de> {
+        static NAMELESS: LazyLock<ResourceFields> = LazyLock::new(|| ResourceFields::new(Urn::root("", ""), false));
+        // The real name is put in at the end.
+        Reading { seed: self, fields: NAMELESS.clone(), found: Found::default() }
+    }
+}
+
+impl<'de> Reading<'_, '_, 'de> {
+    /// Takes a member.
+    pub fn member<E: serde::de::Error>(&mut self, name: &str, raw: &'de str) -> Result<(), E> {
+        let Self { seed, fields, found } = self;
+        seed.field(fields, found, name, raw).map_err(|message| {
+            let of = found.urn.as_deref().unwrap_or_default();
+            let place = format!("{}[{}].{name} {of}", seed.of, seed.index);
+            seed.reader.malformed(place.trim_end(), message)
+        })
+    }
+
+    /// The resource, when all members were taken; `whole` is its text.
+    pub fn finish<E: serde::de::Error>(self, whole: Option<&'de str>) -> Result<Resource, E> {
+        let Self { seed: ResourceSeed { reader, index, of }, mut fields, found } = self;
+        let place = || format!("{of}[{index}]");
         let Some(urn) = found.urn.filter(|urn| !urn.is_empty()) else {
-            let message = format!("resource at index {} missing required 'urn' field", self.index);
-            return Err(self.reader.malformed(place(), message));
+            let message = format!("resource at index {index} missing required 'urn' field");
+            return Err(reader.malformed(place(), message));
         };
         let Some(type_token) = found.type_token.filter(|token| !token.is_empty()) else {
-            return Err(self.reader.malformed(place(), format!("resource '{urn}' missing required 'type' field")));
+            return Err(reader.malformed(place(), format!("resource '{urn}' missing required 'type' field")));
         };
-        fields.type_token = self.reader.type_token(type_token);
-        fields.urn = self.reader.urn(urn).map_err(|message| self.reader.malformed(place(), message))?;
-        let whole = first.zip(last).and_then(|(first, last)| self.reader.object_around(first, last));
-        Ok(Resource::read(fields, whole.map(|text| self.reader.slice(text))))
+        fields.type_token = reader.type_token(type_token);
+        fields.urn = reader.urn(urn).map_err(|message| reader.malformed(place(), message))?;
+        Ok(Resource::read(fields, whole.map(|text| reader.slice(text))))
     }
 }
 
