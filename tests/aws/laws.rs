@@ -176,10 +176,17 @@ async fn found_and_not_made_twice(account: &Account, case: &Case, made: &Resourc
 
 /// What another stack made is found as not ours, or (where only tags can find it) not at all.
 async fn others_are_told_apart(account: &Account, case: &Case) {
+    let provider = account.provider(case.token);
     if !case.tagged {
+        // What it belongs to says whose it is: the function, the API, the role.
+        let made = account.create(case.token, "one", &case.inputs_for(PROJECT)).await;
+        let theirs = account.context_of("other", case.token, "one");
+        let found = provider.find(&theirs, &made.inputs).await.unwrap();
+        let found = found.unwrap_or_else(|| panic!("{} of another stack isn't found", case.token));
+        assert!(!found.ours, "{} of another stack is taken for ours", case.token);
+        provider.delete(&account.context(case.token, "one"), &made).await.unwrap();
         return;
     }
-    let provider = account.provider(case.token);
     let theirs = account.context_of("other", case.token, "one");
     let made = provider.create(&theirs, &case.inputs_for("other")).await.unwrap();
     match account.find(case.token, "one", &case.inputs_for(PROJECT)).await {

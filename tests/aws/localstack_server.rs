@@ -5,7 +5,7 @@ use localstack::{Emulator, Error, Server, StartOptions};
 use resource_graph::Value;
 use tokio::sync::OnceCell;
 
-use crate::cases::{self, FUNCTION};
+use crate::cases::{self, ALIAS, FUNCTION};
 use crate::laws::hold;
 use crate::support::{Account, installer, with};
 
@@ -79,4 +79,48 @@ async fn changes_that_meet_both_get_through() {
     let found = account.find(FUNCTION, "met", &inputs).await.unwrap();
     assert_eq!(found.state.inputs.number("timeout"), Some(20.0));
     assert_ne!(found.state.inputs.get("code"), inputs.get("code"));
+}
+
+/// Whatever else of a function is changed while an update of it is in progress gets through too, and so does its end.
+#[tokio::test]
+async fn aliases_permissions_and_the_end_meet_an_update() {
+    const PERMISSION: &str = "aws:lambda/permission:Permission";
+    let Some(account) = account().await else { return };
+    let role = cases::runner(&account, "runner").await;
+    let function = account.create(FUNCTION, "busy", &cases::function_inputs(&account, &role, "busy")).await;
+    let lambda = aws_sdk_lambda::Client::new(&account.sdk().await);
+    // LocalStack refuses a change only while it carries out the one before.
+    let busy = async |timeout: i32| {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match lambda.update_function_configuration().function_name("busy").timeout(timeout).send().await {
+                Ok(answer) => break assert_eq!(answer.last_update_status().unwrap().as_str(), "InProgress"),
+                Err(error) => assert!(tries < 200, "{error:?}"),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let alias = [("name", "live"), ("functionName", "busy"), ("functionVersion", "1")].into();
+    busy(11).await;
+    let alias = account.create(ALIAS, "live", &alias).await;
+    let permission = [
+        ("action", "lambda:InvokeFunction"),
+        ("function", "busy"),
+        ("principal", "apigateway.amazonaws.com"),
+        ("qualifier", "live"),
+        ("statementId", "api"),
+    ];
+    busy(12).await;
+    let permission = account.create(PERMISSION, "api", &permission.into()).await;
+    busy(13).await;
+    let described = with(&alias.inputs, [("description", "what the API calls".into())]);
+    account.provider(ALIAS).update(&account.context(ALIAS, "live"), &alias, &described).await.unwrap();
+    busy(14).await;
+    for (token, name, state) in
+        [(PERMISSION, "api", &permission), (ALIAS, "live", &alias), (FUNCTION, "busy", &function)]
+    {
+        account.provider(token).delete(&account.context(token, name), state).await.unwrap();
+    }
+    assert_eq!(account.find(FUNCTION, "busy", &function.inputs).await, None);
 }

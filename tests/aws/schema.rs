@@ -1,10 +1,11 @@
 //! Every recorded input and output against the property facts of Pulumi's AWS provider 7.48.0: its name and its JSON type.
 //!
-//! The facts lie outside of the repository: in the folder that `SEMANTEST_SHARED` names, or in `shared` beside it.
+//! `properties.json` has what is needed of them. Where the facts themselves are at hand, in the folder that `SEMANTEST_SHARED` names
+//! or in `shared` beside the repository, it is held against them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use resource_graph::{PropertyMap, Value};
 use semantest_iac::ports::ResourceState;
@@ -40,45 +41,34 @@ const LEFT_OUT: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn folder() -> Option<PathBuf> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    FOLDER
-        .get_or_init(|| {
-            let shared = std::env::var_os("SEMANTEST_SHARED").map(PathBuf::from);
-            let shared = shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared"));
-            let folder = shared.join("pulumi/schemas");
-            if !folder.is_dir() {
-                println!("skipped: no property facts at {} (set SEMANTEST_SHARED)", folder.display());
-                return None;
-            }
-            Some(folder)
-        })
-        .clone()
+/// Names and types of all properties of a type, from `@pulumi/aws` 7.48.0 (Apache-2.0). An input that is required ends in `!`, an
+/// output that isn't always there in `?`.
+static PROPERTIES: LazyLock<Json> =
+    LazyLock::new(|| serde_json::from_str(include_str!("properties.json")).expect("properties.json is JSON"));
+
+/// The type of a property, without its mark.
+fn kind(fact: &Json) -> &str {
+    fact.as_str().unwrap().trim_end_matches(['!', '?'])
 }
 
-/// Checks a resource's inputs and outputs; does nothing where the facts aren't at hand.
+fn marked(fact: &Json, mark: char) -> bool {
+    fact.as_str().unwrap().ends_with(mark)
+}
+
+/// Checks a resource's inputs and outputs.
 pub fn check(token: &str, state: &ResourceState) {
-    let Some(folder) = folder() else { return };
-    let file = folder.join(format!("{}.json", token.replace(':', "__").replace('/', "_")));
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let facts: Json = serde_json::from_str(&text).unwrap();
+    let facts = &PROPERTIES[token];
     let mut problems = Vec::new();
     for (side, properties) in [("inputs", &state.inputs), ("outputs", &state.outputs)] {
-        let known = facts[side].as_object().unwrap();
+        let known = facts[side].as_object().unwrap_or_else(|| panic!("properties.json lacks {token}"));
         for (name, value) in properties.iter().filter(|(name, _)| *name != "id") {
             match known.get(name) {
-                Some(fact) => fits(
-                    value,
-                    fact["type"].as_str().unwrap(),
-                    &facts["types"],
-                    &format!("{side}.{name}"),
-                    &mut problems,
-                ),
+                Some(fact) => fits(value, kind(fact), &facts["types"], &format!("{side}.{name}"), &mut problems),
                 None => problems.push(format!("{side}.{name} isn't known")),
             }
         }
     }
-    for (name, _) in facts["inputs"].as_object().unwrap().iter().filter(|(_, fact)| fact["required"] == true) {
+    for (name, _) in facts["inputs"].as_object().unwrap().iter().filter(|(_, fact)| marked(fact, '!')) {
         if !state.inputs.contains_key(name) {
             problems.push(format!("inputs.{name} is required"));
         }
@@ -86,7 +76,7 @@ pub fn check(token: &str, state: &ResourceState) {
     let left_out: BTreeSet<&str> =
         LEFT_OUT.iter().filter(|(known, _)| *known == token).flat_map(|(_, names)| *names).copied().collect();
     for (name, fact) in facts["outputs"].as_object().unwrap() {
-        if fact["optional"] != true && !state.outputs.contains_key(name) && !left_out.contains(name.as_str()) {
+        if !marked(fact, '?') && !state.outputs.contains_key(name) && !left_out.contains(name.as_str()) {
             problems.push(format!("outputs.{name} is always there"));
         }
     }
@@ -137,7 +127,7 @@ fn object(map: &PropertyMap, known: &Json, types: &Json, path: &str, problems: &
     };
     for (name, value) in map.iter() {
         match known.get(name) {
-            Some(fact) => fits(value, fact["type"].as_str().unwrap(), types, &format!("{path}.{name}"), problems),
+            Some(fact) => fits(value, kind(fact), types, &format!("{path}.{name}"), problems),
             None => problems.push(format!("{path}.{name} isn't known")),
         }
     }
@@ -150,7 +140,6 @@ fn split_union(kind: &str) -> Option<(&str, &str)> {
 
 #[test]
 fn a_wrong_name_or_type_is_noticed() {
-    let Some(_) = folder() else { return };
     let state = |inputs: PropertyMap| ResourceState { id: String::new(), inputs, outputs: PropertyMap::new() };
     for inputs in [
         PropertyMap::from([("functionName", Value::from("a")), ("functionVersion", 1.0.into())]),
@@ -163,5 +152,35 @@ fn a_wrong_name_or_type_is_noticed() {
     ] {
         let result = std::panic::catch_unwind(|| check("aws:lambda/alias:Alias", &state(inputs)));
         assert!(result.is_err());
+    }
+}
+
+/// Where the facts themselves are at hand, the copy here is held against them.
+#[test]
+fn the_properties_are_those_of_the_schemas() {
+    let shared = std::env::var_os("SEMANTEST_SHARED").map(PathBuf::from);
+    let folder =
+        shared.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared")).join("pulumi/schemas");
+    if !folder.is_dir() {
+        println!("skipped: no property facts at {} (set SEMANTEST_SHARED)", folder.display());
+        return;
+    }
+    let section = |facts: &Json, flag: &str, mark: &str| -> BTreeMap<String, String> {
+        let one = |(name, fact): (&String, &Json)| {
+            let mark = if fact[flag] == true { mark } else { "" };
+            (name.clone(), format!("{}{mark}", fact["type"].as_str().unwrap()))
+        };
+        facts.as_object().unwrap().iter().map(one).collect()
+    };
+    let copied = |facts: &Json| -> BTreeMap<String, String> { serde_json::from_value(facts.clone()).unwrap() };
+    for (token, properties) in PROPERTIES.as_object().unwrap() {
+        let file = folder.join(format!("{}.json", token.replace(':', "__").replace('/', "_")));
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let facts: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!(copied(&properties["inputs"]), section(&facts["inputs"], "required", "!"), "inputs of {token}");
+        assert_eq!(copied(&properties["outputs"]), section(&facts["outputs"], "optional", "?"), "outputs of {token}");
+        for (name, members) in properties["types"].as_object().unwrap() {
+            assert_eq!(copied(members), section(&facts["types"][name], "", ""), "{name} of {token}");
+        }
     }
 }
