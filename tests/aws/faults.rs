@@ -1,10 +1,10 @@
 //! Each call of each operation is hit once by each fault, through a proxy: throttled, failed, cut before it had its effect and
-//! cut after. The operation still ends right, or (a create that got through unheard) is settled by looking for what it made.
+//! cut after, and refused for another change that is under way. The operation still ends right, or (a create that got through unheard) is settled by looking for what it made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use localstack::proxy::{Action, Exchange, Moment, Proxy};
+use localstack::proxy::{Action, Answer, Exchange, Moment, Proxy, Service};
 use resource_graph::PropertyMap;
 use semantest_iac::ports::{CallGate, ProviderError, ProviderErrorKind, ResourceState};
 
@@ -18,9 +18,21 @@ enum Fault {
     Failed,
     CutBefore,
     CutAfter,
+    Conflict,
 }
 
-const FAULTS: [Fault; 4] = [Fault::Throttled, Fault::Failed, Fault::CutBefore, Fault::CutAfter];
+const FAULTS: [Fault; 5] = [Fault::Throttled, Fault::Failed, Fault::CutBefore, Fault::CutAfter, Fault::Conflict];
+
+/// The answer of a service that is busy with another change of the same thing, by the code that the called one uses.
+fn conflict(exchange: &Exchange) -> Answer {
+    let code = match exchange.service {
+        Service::AwsQuery => "ConcurrentModification",
+        Service::AwsJson => "OperationAbortedException",
+        _ if exchange.path.contains("/functions") => "ResourceConflictException",
+        _ => "ConflictException",
+    };
+    exchange.refused(409, code, "another change is under way")
+}
 
 /// Lets the request of the given number fail once; numbers count from when this is set.
 fn break_call(proxy: &Proxy, number: usize, fault: Fault) -> Arc<AtomicUsize> {
@@ -34,6 +46,7 @@ fn break_call(proxy: &Proxy, number: usize, fault: Fault) -> Arc<AtomicUsize> {
         let action = match (fault, moment) {
             (Fault::Throttled, Moment::Before) => Action::Answer(exchange.throttled()),
             (Fault::Failed, Moment::Before) => Action::Answer(exchange.failed()),
+            (Fault::Conflict, Moment::Before) => Action::Answer(conflict(exchange)),
             (Fault::CutBefore, Moment::Before) | (Fault::CutAfter, Moment::After) => Action::Cut,
             _ => return Action::Pass,
         };
@@ -133,11 +146,13 @@ async fn what_does_not_end_is_reported_within_the_budget() {
         (Fault::Throttled, ProviderErrorKind::Throttled),
         (Fault::Failed, ProviderErrorKind::Unavailable),
         (Fault::CutBefore, ProviderErrorKind::Unavailable),
+        (Fault::Conflict, ProviderErrorKind::Conflict),
     ] {
         let shaky = account.through(&proxy.endpoint()).await;
         proxy.set_hook(move |exchange, _| match fault {
             Fault::Throttled => Action::Answer(exchange.throttled()),
             Fault::Failed => Action::Answer(exchange.failed()),
+            Fault::Conflict => Action::Answer(conflict(exchange)),
             Fault::CutBefore | Fault::CutAfter => Action::Cut,
         });
         let context = shaky.context(case.token, "one");
@@ -146,7 +161,7 @@ async fn what_does_not_end_is_reported_within_the_budget() {
         assert!(error.message.contains("iam:CreateRole of one failed after"), "{error}");
         assert!(error.hint.is_some(), "{error:?}");
         let calls = shaky.gate.calls.lock().unwrap().len();
-        assert!((5..200).contains(&calls), "{fault:?}: {calls} calls");
+        assert!((5..400).contains(&calls), "{fault:?}: {calls} calls");
     }
 }
 
@@ -233,7 +248,7 @@ async fn a_version_is_waited_for() {
             let body = format!(
                 r#"{{"Configuration":{{"FunctionName":"one","State":"{state}","StateReason":"the image is broken"}}}}"#
             );
-            Action::Answer(localstack::proxy::Answer::new(200.try_into().unwrap(), body))
+            Action::Answer(Answer::new(200.try_into().unwrap(), body))
         });
         asked
     };
@@ -346,7 +361,7 @@ async fn errors_quote_no_secret() {
         }
         let body =
             r#"{"Type":"User","message":"1 validation error detected: Value '{TOKEN=hunter2}' at 'environment'"}"#;
-        let answer = localstack::proxy::Answer::new(400.try_into().unwrap(), body);
+        let answer = Answer::new(400.try_into().unwrap(), body);
         Action::Answer(answer.with_header("x-amzn-errortype".try_into().unwrap(), "InvalidParameterValueException"))
     });
     let inputs = crate::cases::function_inputs(&account, &role, "one");
