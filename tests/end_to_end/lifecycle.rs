@@ -76,6 +76,36 @@ async fn a_server_is_deployed_changed_and_destroyed() {
     assert_eq!(changes(&again), [0, 0, 0, 0]);
 }
 
+/// A package that is too large for the call goes through a bucket, which is there only as long as it is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_package_goes_through_a_bucket() {
+    let project = Project::new(&["web"]).await;
+    let buckets = async || project.inventory().await.iter().filter(|name| name.starts_with("bucket ")).count();
+    let mut bytes = vec![0; 60_000_000];
+    fastrand::Rng::with_seed(1).fill(&mut bytes);
+    let large = project.path("web/model.bin");
+    std::fs::write(&large, bytes).unwrap();
+    let first = project.all("deploy").await;
+    assert_eq!(changes(&first), [13, 0, 0, 0], "{first}");
+    assert_eq!(buckets().await, 1);
+    let address = url(&first, "web");
+    assert_eq!(get(&address).await["version"], "1");
+    assert_eq!(changes(&project.all("deploy").await), [0, 0, 0, 0]);
+
+    project.write_server("web", "2");
+    let changed = project.all("deploy").await;
+    assert_eq!(changed["changes"]["replace"], 1, "the object is named by its content: {changed}");
+    assert_eq!(get(&address).await["version"], "2");
+
+    std::fs::remove_file(large).unwrap();
+    project.write_server("web", "3");
+    let small = project.all("deploy").await;
+    assert_eq!(small["changes"]["delete"], 2, "{small}");
+    assert_eq!((get(&address).await["version"].clone(), buckets().await), ("3".into(), 0));
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_comes_and_goes_without_the_other() {
     let project = Project::new(&["one", "two"]).await;
@@ -86,6 +116,8 @@ async fn a_component_comes_and_goes_without_the_other() {
     assert_eq!(changes(&both)[1..], [0, 0, 0], "{both}");
     let (one, two) = (url(&both, "one"), url(&both, "two"));
     assert_eq!(get(&two).await["version"], "1");
+    let tagged = |name: &String| name.starts_with("tagged ") && name.contains("two");
+    assert!(project.inventory().await.iter().any(tagged), "tags find what was made");
 
     // Taken out of the configuration: deleted by the next deployment of everything, and by no other.
     project.configure(&[("one", "")]);

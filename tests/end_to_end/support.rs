@@ -146,22 +146,66 @@ impl Project {
             .await
     }
 
-    /// Names of everything of the kinds that the program makes, as the cloud lists them.
+    /// Names of everything of the kinds that the program makes, as the cloud lists them, and whatever carries its tags.
     pub async fn inventory(&self) -> Vec<String> {
         let sdk = self.sdk().await;
-        let mut all = Vec::new();
-        let functions = aws_sdk_lambda::Client::new(&sdk).list_functions().send().await.unwrap();
-        all.extend(
-            functions.functions().iter().map(|function| format!("function {}", function.function_name().unwrap())),
-        );
-        let roles = aws_sdk_iam::Client::new(&sdk).list_roles().send().await.unwrap();
-        all.extend(roles.roles().iter().map(|role| format!("role {}", role.role_name())));
-        let groups = aws_sdk_cloudwatchlogs::Client::new(&sdk).describe_log_groups().send().await.unwrap();
-        all.extend(groups.log_groups().iter().map(|group| format!("log group {}", group.log_group_name().unwrap())));
-        let apis = aws_sdk_apigatewayv2::Client::new(&sdk).get_apis().send().await.unwrap();
-        all.extend(apis.items().iter().map(|api| format!("api {}", api.name().unwrap())));
+        let mut all = self.tagged().await;
+        let mut functions = aws_sdk_lambda::Client::new(&sdk).list_functions().into_paginator().items().send();
+        while let Some(function) = functions.try_next().await.unwrap() {
+            all.push(format!("function {}", function.function_name().unwrap()));
+        }
+        let mut roles = aws_sdk_iam::Client::new(&sdk).list_roles().into_paginator().items().send();
+        while let Some(role) = roles.try_next().await.unwrap() {
+            all.push(format!("role {}", role.role_name()));
+        }
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&sdk);
+        let mut groups = logs.describe_log_groups().into_paginator().items().send();
+        while let Some(group) = groups.try_next().await.unwrap() {
+            all.push(format!("log group {}", group.log_group_name().unwrap()));
+        }
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        let mut buckets = aws_sdk_s3::Client::from_conf(s3).list_buckets().into_paginator().items().send();
+        while let Some(bucket) = buckets.try_next().await.unwrap() {
+            all.push(format!("bucket {}", bucket.name().unwrap()));
+        }
+        let (gateway, mut token) = (aws_sdk_apigatewayv2::Client::new(&sdk), None);
+        loop {
+            let page = gateway.get_apis().set_next_token(token).send().await.unwrap();
+            all.extend(page.items().iter().map(|api| format!("api {}", api.name().unwrap())));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
         all.sort();
         all
+    }
+
+    /// ARNs of what carries a tag of the program's. There is no SDK for the one call that it takes; MiniStack wants to know whose
+    /// account is meant, and checks no signature.
+    async fn tagged(&self) -> Vec<String> {
+        let credential = format!("Credential={}/20260101/us-east-1/tagging/aws4_request", self.account);
+        let mut all = Vec::new();
+        let mut token = String::new();
+        loop {
+            let asked = serde_json::json!({ "TagFilters": [{ "Key": "semantest:project" }], "PaginationToken": token });
+            let answer = http()
+                .post(&self.endpoint)
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amz-target", "ResourceGroupsTaggingAPI_20170126.GetResources")
+                .header("authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
+                .body(asked.to_string())
+                .send()
+                .await
+                .unwrap();
+            let page: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+            let found = page["ResourceTagMappingList"].as_array().unwrap_or_else(|| panic!("{page}"));
+            all.extend(found.iter().map(|resource| format!("tagged {}", resource["ResourceARN"].as_str().unwrap())));
+            token = page["PaginationToken"].as_str().unwrap_or_default().to_owned();
+            if token.is_empty() {
+                return all;
+            }
+        }
     }
 }
 
