@@ -51,9 +51,9 @@ async fn a_profile_that_is_not_there_is_named() {
     let settings =
         AwsSettings { profile: Some(profile.into()), local_credentials: None, ..settings(&ministack().await, "") };
     let error = identity(settings).await.unwrap_err();
-    assert_eq!(error.kind, ProviderErrorKind::Denied, "{error:?}");
+    assert_eq!((error.kind, error.code.as_deref()), (ProviderErrorKind::Refused, Some("unknown-profile")), "{error:?}");
     assert!(error.message.contains(profile), "{error}");
-    assert!(error.hint.unwrap().contains(profile));
+    assert!(error.hint.unwrap().contains("~/.aws/config"));
 }
 
 #[tokio::test]
