@@ -4,7 +4,7 @@ use semantest_iac::application::{DeploymentResult, Refresh};
 
 use crate::faults::Kind;
 use crate::lab::{How, Lab};
-use crate::program::{REST, RestApi};
+use crate::program::{CHANGED, REST, RestApi};
 
 #[test]
 fn a_first_deployment_makes_everything_and_a_second_one_does_nothing() {
@@ -38,19 +38,7 @@ fn changes_of_every_kind_end_in_what_is_wanted() {
         ("the architecture: the old one first", RestApi { architecture: "x86", ..REST }),
         ("the protocol: a whole API anew", RestApi { protocol: "websocket", ..REST }),
         ("the integration's kind", RestApi { integration: "mock", ..REST }),
-        (
-            "all at once",
-            RestApi {
-                memory: 512,
-                code: "c3",
-                role: "third-role",
-                architecture: "x86",
-                protocol: "websocket",
-                integration: "mock",
-                routes: &["PUT /", "$default"],
-                ..REST
-            },
-        ),
+        ("all at once", CHANGED),
     ];
     for (what, changed) in changes {
         let lab = Lab::default();

@@ -12,8 +12,8 @@ use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsError, StoreOpt
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kinds;
-use crate::lab::{Command, How, Lab};
-use crate::program::{PROJECT, Program, REST, RestApi, STACK};
+use crate::lab::{Command, How, Lab, assert_none};
+use crate::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK};
 
 /// Processes that die and are born again under the same number.
 #[derive(Default)]
@@ -69,16 +69,7 @@ pub fn records(snapshot: &StackSnapshot) -> Vec<ResourceRecord> {
 }
 
 fn changed() -> RestApi {
-    RestApi {
-        memory: 512,
-        secret: Some("hunter2"),
-        role: "third-role",
-        architecture: "x86",
-        protocol: "websocket",
-        integration: "mock",
-        routes: &["PUT /", "$default"],
-        ..REST
-    }
+    RestApi { secret: Some("hunter2"), ..CHANGED }
 }
 
 fn lab_with(before: &[Program]) -> Lab {
@@ -107,7 +98,7 @@ fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
         let what = format!("killed after {at} ({})", points[at].label);
         wrong.extend(crate::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
     }
-    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+    assert_none(&wrong);
 }
 
 #[test]
@@ -168,7 +159,7 @@ fn kill_and_meddle(before: &[Program], command: &Command, meddle: impl Fn(&Lab, 
             wrong.push(format!("{what}: nobody is told"));
         }
     }
-    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+    assert_none(&wrong);
 }
 
 /// What `pulumi destroy` does: everything that the checkpoint holds goes.

@@ -5,8 +5,8 @@ use semantest_iac::ports::ProviderErrorKind;
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kills::{finish, lab_with};
-use crate::lab::{Command, How};
-use crate::program::{Program, REST, RestApi};
+use crate::lab::{Command, How, assert_none};
+use crate::program::{CHANGED, Program, REST, RestApi};
 
 const KINDS: [ProviderErrorKind; 10] = [
     ProviderErrorKind::NotFound,
@@ -67,20 +67,7 @@ fn fail_everywhere(before: &[Program], command: &Command, next: &Command) {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
-}
-
-fn changed() -> RestApi {
-    RestApi {
-        memory: 512,
-        code: "c3",
-        role: "third-role",
-        architecture: "x86",
-        protocol: "websocket",
-        integration: "mock",
-        routes: &["PUT /", "$default"],
-        ..REST
-    }
+    assert_none(&wrong);
 }
 
 /// A change without replacements.
@@ -101,13 +88,13 @@ fn a_first_deployment_that_failed_anywhere_can_be_destroyed() {
 
 #[test]
 fn replacements_that_failed_anywhere_are_finished_by_the_next() {
-    let command = Command::Deploy(changed().program());
+    let command = Command::Deploy(CHANGED.program());
     fail_everywhere(&[REST.program()], &command, &command);
 }
 
 #[test]
 fn replacements_that_failed_anywhere_can_be_taken_back() {
-    fail_everywhere(&[REST.program()], &Command::Deploy(changed().program()), &Command::Deploy(REST.program()));
+    fail_everywhere(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Deploy(REST.program()));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use semantest_iac::application::DeploymentResult;
 
 use crate::faults::{Act, Fault, Kind, Moment};
-use crate::lab::{Command, How, Lab};
-use crate::program::{Program, REST, RestApi};
+use crate::lab::{Command, How, Lab, assert_none};
+use crate::program::{CHANGED, Program, REST, RestApi};
 use crate::store::Tail;
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
@@ -38,7 +38,7 @@ fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+    assert_none(&wrong);
 }
 
 /// Runs a last command; what is wrong afterwards.
@@ -60,20 +60,6 @@ pub fn finish(lab: &Lab, next: &Command) -> Vec<String> {
     }
 }
 
-fn changed() -> Program {
-    RestApi {
-        memory: 512,
-        code: "c3",
-        role: "third-role",
-        architecture: "x86",
-        protocol: "websocket",
-        integration: "mock",
-        routes: &["PUT /", "$default"],
-        ..REST
-    }
-    .program()
-}
-
 #[test]
 fn a_first_deployment_killed_anywhere_is_finished_by_the_next() {
     let command = Command::Deploy(REST.program());
@@ -87,18 +73,18 @@ fn a_first_deployment_killed_anywhere_can_be_destroyed() {
 
 #[test]
 fn a_change_killed_anywhere_is_finished_by_the_next() {
-    let command = Command::Deploy(changed());
+    let command = Command::Deploy(CHANGED.program());
     kill_everywhere(&[REST.program()], &command, &command);
 }
 
 #[test]
 fn a_change_killed_anywhere_can_be_taken_back() {
-    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Deploy(REST.program()));
+    kill_everywhere(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Deploy(REST.program()));
 }
 
 #[test]
 fn a_change_killed_anywhere_can_be_destroyed() {
-    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Destroy);
+    kill_everywhere(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Destroy);
 }
 
 #[test]
@@ -115,7 +101,7 @@ fn a_destruction_killed_anywhere_can_be_taken_back() {
 fn a_change_killed_anywhere_may_be_followed_by_another_one() {
     // The component is gone from the configuration, and another one is there, when the next deployment runs.
     let other = RestApi { name: "other", role: "other-role", ..REST };
-    kill_everywhere(&[REST.program()], &Command::Deploy(changed()), &Command::Deploy(other.program()));
+    kill_everywhere(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Deploy(other.program()));
 }
 
 /// Kills `command` at a point, then each next try of `next` at each of its points, then lets one live.
@@ -143,7 +129,7 @@ fn kill_twice(before: &[Program], command: &Command, next: &Command) {
             wrong.extend(finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
         }
     }
-    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+    assert_none(&wrong);
 }
 
 #[test]
@@ -154,11 +140,11 @@ fn a_first_deployment_may_be_killed_twice() {
 
 #[test]
 fn a_change_may_be_killed_twice() {
-    let command = Command::Deploy(changed());
+    let command = Command::Deploy(CHANGED.program());
     kill_twice(&[REST.program()], &command, &command);
 }
 
 #[test]
 fn a_destruction_may_be_killed_twice() {
-    kill_twice(&[REST.program()], &Command::Deploy(changed()), &Command::Destroy);
+    kill_twice(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Destroy);
 }

@@ -434,3 +434,8 @@ pub fn is_real(record: &resource_graph::ResourceRecord) -> bool {
 fn same(a: &PropertyMap, b: &PropertyMap) -> bool {
     resource_graph::diff::same(&a.clone().into(), &b.clone().into())
 }
+
+/// Asserts that nothing is wrong, or shows the first faults.
+pub fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{} faults, the first:\n  {}", wrong.len(), wrong[..wrong.len().min(25)].join("\n  "));
+}

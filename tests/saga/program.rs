@@ -123,6 +123,18 @@ pub const REST: RestApi = RestApi {
     logs_kept: 14,
 };
 
+/// A change of every kind at once, replacements of all sorts among them.
+pub const CHANGED: RestApi = RestApi {
+    memory: 512,
+    code: "c3",
+    role: "third-role",
+    architecture: "x86",
+    protocol: "websocket",
+    integration: "mock",
+    routes: &["PUT /", "$default"],
+    ..REST
+};
+
 impl RestApi {
     pub fn program(&self) -> Program {
         Program::default().with(self.name, self.wants())
