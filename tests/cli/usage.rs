@@ -35,6 +35,8 @@ fn wrong_arguments_exit_with_2_and_say_what_is_right() {
         &["stauts"],
         &["events", "--follow", "--json", "--env", "x"],
         &["-C", "nowhere", "status"],
+        &["local", "up", "--port", "0"],
+        &["completions", "zsh", "--json"],
         &["deploy", "--all", "--yes"],
         &["deploy", "--all", "--yes", "--provider", "azure", "--env", "x"],
     ] {

@@ -232,7 +232,7 @@ pub enum LocalCommand {
 #[derive(Clone, Debug, Default, Args)]
 pub struct LocalUpArguments {
     /// The port on 127.0.0.1 [default: the one it had before, else the local cloud's own]
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Check requests against IAM policies and signatures
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]

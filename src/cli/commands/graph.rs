@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use resource_graph::{Archive, ArchiveSource, PropertyMap, ResourceGraph, ResourceSpec, Urn};
 
 use crate::adapters::packaging::SHIM_HANDLER;
@@ -13,6 +16,65 @@ use crate::cli::session::{CommandResult, Session};
 use crate::domain::component::Component;
 use crate::domain::function::Start;
 use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode};
+
+/// `graph --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphDocument {
+    /// Version of this document's form: 1.
+    pub schema_version: u32,
+    /// The project.
+    pub project: String,
+    /// The stack.
+    pub stack: String,
+    /// The resources, each after all that it needs.
+    pub nodes: Vec<GraphNode>,
+    /// Who needs whom.
+    pub edges: Vec<GraphEdge>,
+}
+
+/// A resource of the graph.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphNode {
+    /// Its URN, as `--target` takes it.
+    pub urn: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub type_token: String,
+    /// Its name.
+    pub name: String,
+    /// The URN of what it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
+/// That one resource needs another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphEdge {
+    /// The URN of the one that needs.
+    pub from: String,
+    /// The URN of the one that is needed.
+    pub to: String,
+}
+
+impl GraphDocument {
+    fn of(graph: &ResourceGraph, project: String, stack: String) -> Self {
+        let node = |spec: &ResourceSpec| GraphNode {
+            urn: spec.urn.to_string(),
+            type_token: spec.type_token.to_string(),
+            name: spec.urn.name().to_owned(),
+            parent: spec.options.parent.as_ref().map(ToString::to_string),
+        };
+        let edges = graph.in_order().flat_map(|spec| {
+            let needed = graph.dependencies(&spec.urn);
+            needed.map(|needed| GraphEdge { from: spec.urn.to_string(), to: needed.urn.to_string() })
+        });
+        let nodes = graph.in_order().map(|spec| node(spec)).collect();
+        Self { schema_version: 1, project, stack, nodes, edges: edges.collect() }
+    }
+}
 
 /// Draws.
 pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
@@ -44,6 +106,15 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
     }));
     let graph = ResourceGraph::new(specs)
         .map_err(|error| Failure::new(ExitCode::Failed, "graph", chain(&error)).with_hint(error.hint()))?;
+    if session.output.json().is_some() {
+        if arguments.output.is_some() {
+            return Err(
+                Failure::usage("--json goes to stdout, not to a file").with_hint("leave --json or --output out")
+            );
+        }
+        session.output.document(&GraphDocument::of(&graph, request.project, request.stack));
+        return Ok(ExitCode::Done);
+    }
     let text = match arguments.format {
         GraphFormat::Dot => graph.to_dot(),
         GraphFormat::Mermaid => graph.to_mermaid(),

@@ -11,7 +11,7 @@ mod version;
 
 pub use completions::completions;
 pub use deployment::{deploy, destroy, preview};
-pub use graph::graph;
+pub use graph::{GraphDocument, graph};
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
 pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};

@@ -118,7 +118,8 @@ fn write_exit_codes(text: &mut String) {
 
 fn write_documents(text: &mut String) {
     text.push_str(
-        "\n## JSON\n\nWith `--json`, stdout holds exactly one document. When a command fails, whatever the reason, it is a \
+        "\n## JSON\n\nWith `--json`, stdout of every command holds exactly one document; but `--help` and \
+         `--version` print their text all the same, and `completions` refuses it. When a command fails, whatever the reason, it is a \
          [deployment report](deployment-report.schema.json) with `errors`; `project` and `stack` are empty where they \
          weren't settled yet. With `--json=events`, `deploy` and `destroy` print the [domain events](events.md) instead, \
          one a line, as they happen; the last one is `DeploymentCompleted`, `DeploymentFailed` or `DeploymentInterrupted`. \

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use crate::application::queries::StackStatus;
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
-    EventsDocument, HistoryDocument, InitDocument, LocalCloud, ValidationDocument, VersionDocument,
+    EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, ValidationDocument, VersionDocument,
 };
 use crate::domain::event::DomainEvent;
 
@@ -18,6 +18,10 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ),
         document::<DomainEvent>("event", "A line of `--json=events`"),
         document::<EventsDocument>("events", "What `events --json` prints"),
+        document::<GraphDocument>(
+            "graph",
+            "What `graph --json` prints: the resources that are wanted, and who needs whom",
+        ),
         document::<HistoryDocument>("history", "What `history --json` prints"),
         document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
