@@ -58,8 +58,9 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
                 DeploymentCommand::Deploy => "to",
                 DeploymentCommand::Destroy => "from",
             };
-            let what = if components.is_empty() { "everything".to_owned() } else { components.join(", ") };
-            format!("{verb} {what} {direction} {}", palette.strong(stack))
+            // Without names it is everything, or what --target names.
+            let what = if components.is_empty() { String::new() } else { format!("{} ", components.join(", ")) };
+            format!("{verb} {what}{direction} {}", palette.strong(stack))
         }
         E::DeploymentRecovered { interrupted_deployment, last_event_at, finished, settled } => {
             let mut text = format!(
@@ -108,7 +109,7 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
                 urn.name(),
                 palette.bad("failed"),
                 duration(*duration_ms),
-                error.message,
+                first_line(&error.message),
             )
         }
         E::ResourceOperationSkipped { operation, urn, because, .. } => {
@@ -128,11 +129,13 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
             "{} health {component} doesn't answer as it should at {url} ({}): {}",
             palette.bad("!"),
             tries(*attempts),
-            error.message,
+            first_line(&error.message),
         ),
         E::StepStarted { step, attempt, .. } if step == "health-check" && *attempt == 1 => "Checking health".to_owned(),
+        // Each component that isn't well has been told.
+        E::StepFailed { step, .. } if step == "health-check" => return None,
         E::StepFailed { step, attempt, error, .. } => {
-            format!("{} {step} failed (try {attempt}): {error}", palette.bad("!"))
+            format!("{} {step} failed (try {attempt}): {}", palette.bad("!"), first_line(error))
         }
         // The step's own lines tell it, or the summary does.
         E::SagaStarted { .. }
@@ -146,6 +149,11 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
         | E::DeploymentFailed { .. }
         | E::DeploymentInterrupted { .. } => return None,
     })
+}
+
+/// The beginning of a message. The whole of it, such as a server's last output, is told once, at the end.
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or_default().trim_end_matches(':')
 }
 
 fn tries(attempts: u32) -> String {
