@@ -21,6 +21,8 @@ pub struct CommandFacts {
     pub stack: String,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// The calls to the cloud so far.
+    pub calls: CallCounts,
 }
 
 /// The document of a command that failed before it had anything to report.
@@ -33,7 +35,7 @@ pub fn failure_report(facts: &CommandFacts, failure: &Failure) -> DeploymentRepo
         result: failure.exit.result(),
         deployment_id: None,
         changes: ChangeCounts::default(),
-        calls: CallCounts::default(),
+        calls: facts.calls,
         duration_ms: facts.duration_ms,
         lower_bound_ms: 0,
         outputs: Outputs::new(),

@@ -12,6 +12,7 @@ use super::exit_code::ExitCode;
 use super::failure::Failure;
 use super::output::{Output, OutputOptions};
 use super::process::Process;
+use crate::domain::deployment::CallCounts;
 
 /// How long work in the background may take to end after the command is over.
 const SHUTDOWN: Duration = Duration::from_millis(100);
@@ -52,6 +53,11 @@ impl Session {
         facts.stack = stack.to_owned();
         self.output.redactor().add_public(project);
         self.output.redactor().add_public(stack);
+    }
+
+    /// Notes how many calls were made to the cloud.
+    pub fn set_calls(&self, calls: CallCounts) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).calls = calls;
     }
 
     /// The working folder.

@@ -22,9 +22,9 @@ use crate::cli::confirmation::{TerminalConfirmation, require_confirmation};
 use crate::cli::document::closing_event;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::explanation::explain;
-use crate::cli::failure::{Failure, render_detail};
+use crate::cli::failure::{Failure, render_detail, render_warning};
 use crate::cli::preview::PlanView;
-use crate::cli::progress::{EventStream, Progress};
+use crate::cli::progress::{EventStream, Progress, plural};
 use crate::cli::project::SelectedStack;
 use crate::cli::rules::check_rules;
 use crate::cli::session::{CommandResult, Session};
@@ -38,6 +38,9 @@ use crate::ports::{EventHandler, Notice};
 
 /// How long an application that was told to stop at once may take to do so.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// The code of an error that says of one resource that its operation was cut off.
+const OUTCOME_UNKNOWN: &str = "outcome-unknown";
 
 /// Brings the cloud to what the configuration wants.
 pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
@@ -225,6 +228,7 @@ impl<'a> Run<'a> {
         };
         self.progress.finish();
         if result.is_err() {
+            self.session.set_calls(self.connection.ports.calls.counts());
             let table = self.table.render(self.session.output.message_palette());
             if !table.is_empty() {
                 self.session.output.message(&table);
@@ -276,8 +280,16 @@ impl<'a> Run<'a> {
                 output.message(&table);
             }
         }
-        for error in &report.errors {
+        let (unknown, errors): (Vec<_>, Vec<_>) =
+            report.errors.iter().partition(|error| error.code == OUTCOME_UNKNOWN && code == ExitCode::Interrupted);
+        for error in errors {
             output.message(&render_detail(error, palette));
+        }
+        // The table has named each of them.
+        if !unknown.is_empty() {
+            let what = plural(unknown.len(), "operation");
+            let message = format!("{what} cut off; whether they took effect isn't known");
+            output.message(&render_warning(&message, Some("the next command on this stack looks it up"), palette));
         }
         let summary = summary_line(report, self.table.ratio(report), palette);
         if code == ExitCode::Done {
