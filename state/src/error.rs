@@ -240,12 +240,12 @@ impl WriteFailure {
 
 impl Error {
     pub(crate) fn read(file: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Read { file: file.into(), source: source.into() }
+        Self::Read { file: file.into(), source: plain(source.into()) }
     }
 
     pub(crate) fn write(file: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let source = source.into();
-        Self::Write { file: file.into(), failure: WriteFailure::of(&*source), source }
+        Self::Write { file: file.into(), failure: WriteFailure::of(&*source), source: plain(source) }
     }
 
     /// A parser's error in a file: cut off, or wrong at a line and column.
@@ -320,6 +320,18 @@ impl Error {
             }
             .to_owned(),
         })
+    }
+}
+
+/// An error by its deepest cause: what lies around it tells of the store's inner workings, such as its temporary files.
+fn plain(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error + Send + Sync> {
+    let mut deepest: &(dyn std::error::Error + 'static) = &*error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    match error.source() {
+        Some(_) => deepest.to_string().into(),
+        None => error,
     }
 }
 

@@ -220,7 +220,9 @@ impl Connection {
         let on = self.origin.credentials();
         let answer = sender.send(GET_CALLER_IDENTITY, &on, || self.sts().get_caller_identity().send()).await;
         // A denial without a code is the SDK's own: it found nothing to sign the call with.
-        let is_unsigned = |error: &ProviderError| error.kind == ProviderErrorKind::Denied && error.code.is_none();
+        let is_unsigned = |error: &ProviderError| {
+            error.kind == ProviderErrorKind::Denied && error.code.is_none() && !error.message.contains(": HTTP status ")
+        };
         let answer = answer.map_err(|error| match is_unsigned(&error) {
             true => self.origin.without_credentials(error),
             false => error,

@@ -8,7 +8,7 @@ pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option
     let credentials = origin.credentials();
     Some(match failure.class {
         Class::Denied => match failure.code.as_deref() {
-            None => missing_credentials(&failure.message, origin),
+            None => not_aws(failure, origin).unwrap_or_else(|| missing_credentials(&failure.message, origin)),
             Some("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "RequestExpired") => match &origin.profile {
                 Some(profile) => format!("the credentials of {credentials} have expired: renew them (for SSO: aws sso login --profile {profile})"),
                 None => format!("the credentials of {credentials} have expired: renew them"),
@@ -30,8 +30,9 @@ pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option
         Class::Throttled => "other programs use up the account's quota of this API: wait, then run the command again".to_owned(),
         Class::Conflict => "something else keeps changing the same thing: wait until it is done, then run the command again".to_owned(),
         Class::Propagating => "IAM hasn't spread the role within a minute: check that its trust policy names lambda.amazonaws.com, then run the command again".to_owned(),
-        Class::Refused => return refusal(failure),
-        Class::NotFound | Class::AlreadyExists | Class::Internal => return None,
+        Class::Refused => return refusal(failure).or_else(|| not_aws(failure, origin)),
+        Class::NotFound => return not_aws(failure, origin),
+        Class::AlreadyExists | Class::Internal => return None,
     })
 }
 
@@ -46,6 +47,13 @@ fn missing_credentials(message: &str, origin: &Origin) -> String {
         ),
         None => "set `profile` for the environment, give --profile, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned(),
     }
+}
+
+/// AWS and its emulators give their errors a code; another server doesn't.
+fn not_aws(failure: &Failure, origin: &Origin) -> Option<String> {
+    let endpoint =
+        origin.endpoint.as_ref().filter(|_| failure.code.is_none() && failure.message.starts_with("HTTP status"))?;
+    Some(format!("{endpoint} doesn't answer as AWS does: check the endpoint, or leave it out for AWS itself"))
 }
 
 /// Reads "… is not authorized to perform: lambda:CreateFunction on resource: arn:… because …".
@@ -118,6 +126,16 @@ mod tests {
         let message = "Caught exception when connecting to https://id.example.com/.well-known/openid-configuration for issuer https://id.example.com. Please try again later. Error: Invalid issuer: https://id.example.com";
         let failure = failure(Class::Refused, Some("BadRequestException"), message);
         assert!(hint(ACTION, &failure, &origin(None)).unwrap().contains("answers from the internet"));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_aws_is_named() {
+        let origin = Origin { endpoint: Some("http://intranet.example".to_owned()), ..origin(None) };
+        for class in [Class::Refused, Class::Denied, Class::NotFound] {
+            let hint = hint(ACTION, &failure(class, None, "HTTP status 501"), &origin).unwrap();
+            assert!(hint.contains("http://intranet.example doesn't answer as AWS does"), "{hint}");
+        }
+        assert_eq!(hint(ACTION, &failure(Class::Refused, Some("Odd"), "odd"), &origin), None);
     }
 
     #[test]
