@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::outputs;
 use super::report::{Outputs, SCHEMA_VERSION};
-use crate::domain::deployment::ChangeCounts;
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent};
 use crate::domain::event::DomainEvent;
 use crate::ports::clock::rfc3339;
 use crate::ports::{HistoryEntry, RecordedResource, StackSnapshot, StackStore, StoreError};
@@ -28,7 +28,8 @@ pub struct ResourceStatus {
     /// The component that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
-    /// What the next deployment has to see to: `to be deleted`, `to be made again`, `not healthy`; mostly nothing.
+    /// What the next deployment has to see to: `to be deleted`, `to be made again`,
+    /// `not complete`, `not known to be healthy`, `protected`; mostly nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -42,7 +43,7 @@ pub struct DeploymentSummary {
     pub deployment_id: Option<String>,
     /// `update`, `destroy`, `refresh`, …
     pub kind: String,
-    /// `succeeded` or `failed`.
+    /// `succeeded`, `failed` or `interrupted`.
     pub result: String,
     /// When it began, RFC 3339.
     pub started: String,
@@ -120,7 +121,10 @@ pub async fn status(store: &dyn StackStore, project: &str, stack: &str) -> Resul
         exists: snapshot.exists,
         interrupted: interrupted_id(&snapshot),
         running: running(&snapshot),
-        last_deployment: history.first().map(summary_of),
+        last_deployment: match history.first() {
+            Some(entry) => Some(summary_of(store, entry).await),
+            None => None,
+        },
         counts,
         resources,
         outputs: outputs::shown(&snapshot.outputs),
@@ -145,7 +149,9 @@ fn status_of(resource: &RecordedResource) -> ResourceStatus {
     let note = match () {
         () if marks.pending_deletion => Some("to be deleted"),
         () if marks.pending_replacement => Some("to be made again"),
-        () if marks.has_init_errors => Some("not healthy"),
+        () if marks.has_init_errors && marks.custom => Some("not complete"),
+        // It answered badly, or nobody came to ask it.
+        () if marks.has_init_errors => Some("not known to be healthy"),
         () if marks.protect => Some("protected"),
         () => None,
     };
@@ -173,20 +179,39 @@ pub async fn stack_outputs(store: &dyn StackStore) -> Result<Outputs, StoreError
 /// # Errors
 /// When they can't be read.
 pub async fn history(store: &dyn StackStore, limit: usize) -> Result<Vec<DeploymentSummary>, StoreError> {
-    Ok(store.history(limit).await?.iter().map(summary_of).collect())
+    let mut deployments = Vec::new();
+    for entry in &store.history(limit).await? {
+        deployments.push(summary_of(store, entry).await);
+    }
+    Ok(deployments)
 }
 
-fn summary_of(entry: &HistoryEntry) -> DeploymentSummary {
+async fn summary_of(store: &dyn StackStore, entry: &HistoryEntry) -> DeploymentSummary {
+    let result = match entry.succeeded {
+        true => "succeeded",
+        false if was_interrupted(store, &entry.deployment_id).await => "interrupted",
+        false => "failed",
+    };
     DeploymentSummary {
         deployment_id: Some(entry.deployment_id.clone()).filter(|id| !id.is_empty()),
         kind: entry.kind.clone(),
-        result: if entry.succeeded { "succeeded" } else { "failed" }.to_owned(),
+        result: result.to_owned(),
         started: rfc3339(entry.started * 1000),
         ended: rfc3339(entry.ended * 1000),
         changes: entry.changes,
         message: entry.message.clone(),
         environment: entry.environment.clone(),
     }
+}
+
+/// Whether a deployment was stopped from outside. The history's form, which is Pulumi's, knows success and failure only;
+/// the deployment's events know it, where they are still there.
+async fn was_interrupted(store: &dyn StackStore, deployment: &str) -> bool {
+    if deployment.is_empty() {
+        return false;
+    }
+    let events = store.events(deployment, 0).await.unwrap_or_default();
+    events.iter().any(|event| matches!(event.event, DeploymentEvent::DeploymentInterrupted { .. }))
 }
 
 /// The events of one deployment, or of the latest one.

@@ -79,6 +79,14 @@ fn documents_of_what_needs_no_cloud() {
     {
         check(&program.run(&[query, "--json", "--env", "local"]).succeeded(), schema);
     }
+    let graph = program.run(&["graph", "--json", "--env", "local"]).succeeded();
+    check(&graph, "graph");
+    let urns: Vec<&str> = graph["nodes"].as_array().unwrap().iter().map(|node| node["urn"].as_str().unwrap()).collect();
+    assert!(urns.len() > 8 && graph["edges"].as_array().unwrap().len() > 8, "{graph:#}");
+    for edge in graph["edges"].as_array().unwrap() {
+        assert!(["from", "to"].iter().all(|end| urns.contains(&edge[end].as_str().unwrap())), "{edge}");
+    }
+    assert_eq!(program.run(&["graph", "--json", "--env", "local", "--output", "graph.json"]).code, Some(2));
     std::fs::write(program.path("semantest-iac.yaml"), "project: shop\ncomponents: { api: { kind: x } }\n").unwrap();
     let run = program.run(&["validate", "--json"]);
     assert_eq!(run.code, Some(2));
@@ -118,6 +126,14 @@ async fn documents_of_a_stacks_whole_life() {
     assert_eq!(events(&recorded.stdout), streamed);
     let followed = project.run(&["events", "--env", "test", "--json=events", "--follow"]).await;
     assert_eq!(events(&followed.stdout), streamed);
+    let told = project.run(&["events", "--env", "test"]).await.stdout;
+    assert!(told.contains("aws:lambda/function:Function") && told.contains("completed:"), "{told}");
+    for bookkeeping in ["semantest:", "pulumi:", "ResourceOperation", "recorded"] {
+        assert!(!told.contains(bookkeeping), "{bookkeeping} in {told}");
+    }
+    let status = project.run(&["status", "--env", "test"]).await.stdout;
+    let count = format!("\n{} resources\n", preview["changes"]["create"]);
+    assert!(status.contains(&count) && status.matches("\n  web\n").count() == 1, "{count} in {status}");
     let document = project.run(&["events", "--env", "test", "--json", "--deployment", id]).await.succeeded();
     check(&document, "events");
     assert_eq!(document["events"].as_array().unwrap().len(), streamed.len());

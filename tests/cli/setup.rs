@@ -87,6 +87,21 @@ fn a_stack_that_was_never_deployed_is_empty() {
 }
 
 #[test]
+fn who_follows_a_stack_that_was_never_deployed_is_told_to_wait() {
+    let program = Program::with(&[(
+        "semantest-iac.yaml",
+        "project: shop\ncomponents: {}\nenvironments: { local: { aws: { endpoint: local } } }\n",
+    )]);
+    let mut command = program.command(&["events", "--follow"]);
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stderr.take().unwrap()), &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(line, "Waiting for a deployment to aws-local\n");
+}
+
+#[test]
 fn completions_are_scripts_that_their_shells_take() {
     let program = Program::with(&[]);
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

@@ -212,6 +212,9 @@ async fn a_second_interruption_ends_it_at_once() {
     for part in ["Stopping", "Stopping at once", "done", "undone", "unknown"] {
         assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
     }
+    // The table names each operation; for people they are summed up below it, machines are told of each.
+    assert!(!run.stderr.contains("its operation was cut off"), "{}", run.stderr);
+    assert!(run.stdout.contains("its operation was cut off"), "{}", run.stdout);
     project.all("deploy").await;
     project.all("destroy").await;
     assert_eq!(project.inventory().await, Vec::<String>::new());

@@ -84,6 +84,8 @@ async fn a_server_that_never_listens_is_shown_with_what_it_printed() {
     let told = run.failed(5);
     assert!(told.contains("no answer in time") && told.contains("(1 try)"), "{told}");
     assert!(told.contains("waiting for the database"), "{told}");
+    let shown = run.stderr.matches("waiting for the database").count();
+    assert_eq!(shown, told.matches("waiting for the database").count(), "told more than once: {}", run.stderr);
     project.all("destroy").await;
 }
 

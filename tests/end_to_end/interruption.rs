@@ -121,6 +121,10 @@ async fn an_interrupted_deployment_finishes_what_it_has_begun_and_can_be_gone_on
     let run = Run::of(output);
     assert_eq!(run.code, Some(130), "{}\n{}", run.stdout, run.stderr);
     assert_eq!(run.document()["result"], "interrupted");
+    let history = project.run(&["history", "--env", "test", "--json"]).await.succeeded();
+    assert_eq!(history["deployments"][0]["result"], "interrupted");
+    let status = project.run(&["status", "--env", "test"]).await.stdout;
+    assert!(status.contains("interrupted") && !status.contains("failed"), "{status}");
     let document = project.run(DEPLOY).await.succeeded();
     assert_eq!(get(&url(&document, "web")).await["version"], "1");
     project.all("destroy").await;

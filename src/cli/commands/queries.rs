@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use resource_graph::Urn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::application::queries::{self, DeploymentSummary, StackStatus};
+use crate::application::queries::{self, DeploymentSummary, ResourceStatus, StackStatus};
 use crate::application::{DeploymentResult, Outputs};
 use crate::cli::arguments::{
     EventsArguments, HistoryArguments, JsonForm, OutputsArguments, StackSelection, StatusArguments,
@@ -14,12 +15,11 @@ use crate::cli::arguments::{
 use crate::cli::composition;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::output::Output;
 use crate::cli::palette::Palette;
 use crate::cli::progress::{event_line, plural};
 use crate::cli::session::{CommandResult, Session};
 use crate::cli::summary::{outputs_text, plain};
-use crate::domain::deployment::ChangeCounts;
+use crate::domain::deployment::{ChangeCounts, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::{StackStore, StoreError};
 
@@ -113,9 +113,14 @@ fn status_text(status: &StackStatus, palette: Palette, verbose: bool) -> String 
     if let Some(last) = &status.last_deployment {
         let _ = writeln!(text, "Last: {}", deployment_line(last, palette));
     }
+    // The state's order is that of the work; people look for components. A component itself says something only in a note.
+    let is_counted = |resource: &&ResourceStatus| Urn::parse(&resource.urn).is_ok_and(|urn| !is_bookkeeping(&urn));
+    let mut shown: Vec<_> =
+        status.resources.iter().filter(|resource| verbose || resource.note.is_some() || is_counted(resource)).collect();
+    shown.sort_by_key(|resource| (resource.component.is_none(), resource.component.as_deref()));
     let mut component = None;
-    for resource in status.resources.iter().filter(|resource| verbose || !resource.type_token.starts_with("pulumi:")) {
-        if resource.component != component {
+    for (position, resource) in shown.into_iter().enumerate() {
+        if position == 0 || resource.component != component {
             component.clone_from(&resource.component);
             let _ = writeln!(text, "  {}", palette.strong(component.as_deref().unwrap_or("other resources")));
         }
@@ -124,7 +129,7 @@ fn status_text(status: &StackStatus, palette: Palette, verbose: bool) -> String 
         let note = resource.note.as_deref().map(|note| format!("  {}", palette.changed(note))).unwrap_or_default();
         let _ = writeln!(text, "    {} {name}{id}{note}", resource.type_token);
     }
-    let _ = writeln!(text, "{}", plural(status.resources.len(), "resource"));
+    let _ = writeln!(text, "{}", plural(status.resources.iter().filter(is_counted).count(), "resource"));
     text.push_str(&outputs_text(&status.outputs, palette));
     text
 }
@@ -199,6 +204,7 @@ pub fn history(session: &Session, arguments: &HistoryArguments) -> CommandResult
 fn deployment_line(deployment: &DeploymentSummary, palette: Palette) -> String {
     let result = match deployment.result.as_str() {
         "succeeded" => palette.good("succeeded"),
+        "interrupted" => palette.warning("interrupted"),
         other => palette.bad(other),
     };
     let mut line = format!("{}  {} {result}: {}", deployment.started, deployment.kind, changes(&deployment.changes));
@@ -245,7 +251,7 @@ pub fn events(session: &Session, arguments: &EventsArguments) -> CommandResult {
             let document = EventsDocument { schema_version: 1, project, stack, deployment_id: deployment, events };
             session.output.document(&document);
         } else {
-            events.iter().for_each(|event| show_event(&session.output, event));
+            events.iter().for_each(|event| show_event(session, event));
         }
         Ok(ExitCode::Done)
     })
@@ -254,6 +260,9 @@ pub fn events(session: &Session, arguments: &EventsArguments) -> CommandResult {
 /// Shows events as they are recorded, until the deployment is over. Where none has begun yet, the next one is waited for.
 async fn follow(session: &Session, query: &Query, deployment: Option<String>) -> CommandResult {
     let mut deployment = deployment;
+    if deployment.is_none() {
+        session.output.note(&format!("Waiting for a deployment to {}", query.stack));
+    }
     let mut shown = 0;
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
@@ -264,7 +273,7 @@ async fn follow(session: &Session, query: &Query, deployment: Option<String>) ->
         };
         for event in query.store.events(id, shown).await.map_err(store_failure)? {
             shown += 1;
-            show_event(&session.output, &event);
+            show_event(session, &event);
             if event.event.is_final() {
                 return Ok(ExitCode::Done);
             }
@@ -272,18 +281,20 @@ async fn follow(session: &Session, query: &Query, deployment: Option<String>) ->
     }
 }
 
-fn show_event(output: &Output, event: &DomainEvent) {
+fn show_event(session: &Session, event: &DomainEvent) {
+    let output = &session.output;
     if output.json().is_some() {
         output.json_line(event);
         return;
     }
     let palette = output.result_palette();
-    let line = event_line(&event.event, palette).unwrap_or_else(|| closing_line(event));
-    output.result(&format!("{} {line}\n", palette.faint(&event.metadata.timestamp)));
+    if let Some(line) = event_line(&event.event, palette).or_else(|| quiet_line(event, session.global.verbose > 0)) {
+        output.result(&format!("{} {line}\n", palette.faint(&event.metadata.timestamp)));
+    }
 }
 
-/// Events that have no line while a deployment runs.
-fn closing_line(event: &DomainEvent) -> String {
+/// Events that have no line while a deployment runs; what is only there for the state's sake, only if `verbose`.
+fn quiet_line(event: &DomainEvent, verbose: bool) -> Option<String> {
     use crate::domain::deployment::DeploymentEvent as E;
     let result = match &event.event {
         E::DeploymentCompleted { changes: done, .. } => Some((DeploymentResult::Succeeded, done)),
@@ -291,18 +302,21 @@ fn closing_line(event: &DomainEvent) -> String {
         E::DeploymentInterrupted { changes: done, .. } => Some((DeploymentResult::Interrupted, done)),
         _ => None,
     };
-    match (&event.event, result) {
+    Some(match (&event.event, result) {
         (_, Some((DeploymentResult::Succeeded, done))) => format!("completed: {}", changes(done)),
         (_, Some((DeploymentResult::Interrupted, done))) => format!("interrupted: {}", changes(done)),
         (_, Some((_, done))) => format!("failed: {}", changes(done)),
+        (E::ResourceOperationStarted { urn, .. }, _) if !verbose && is_bookkeeping(urn) => return None,
         (E::ResourceOperationStarted { operation, urn, .. }, _) => {
             format!("  {} {} {} …", operation.as_str(), urn.type_token(), urn.name())
         }
-        (E::ResourceRecorded { urn, .. }, _) => format!("  recorded {} {}", urn.type_token(), urn.name()),
+        (E::ResourceRecorded { urn, .. }, _) if verbose => format!("  recorded {} {}", urn.type_token(), urn.name()),
         (E::StepStarted { step, .. }, _) => format!("  {step} begins"),
         (E::StepCompleted { step, .. }, _) => format!("  {step} done"),
-        (other, _) => format!("  {}", other.event_type()),
-    }
+        (E::StepFailed { step, attempt, .. }, _) => format!("  {step} failed (try {attempt})"),
+        (other, _) if verbose => format!("  {}", other.event_type()),
+        _ => return None,
+    })
 }
 
 /// The state's failures are those of a command that deploys.
