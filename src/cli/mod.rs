@@ -10,6 +10,7 @@ pub mod explanation;
 pub mod failure;
 pub mod interrupt;
 pub mod logging;
+pub mod messages;
 pub mod metrics;
 pub mod output;
 pub mod palette;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::arguments::JsonForm;
+use super::messages::Messages;
 use super::palette::Palette;
 use super::redaction::Redactor;
 use crate::domain::event::DomainEvent;
@@ -49,10 +50,7 @@ impl Output {
         stdout: Box<dyn Write + Send>,
         stderr: Box<dyn Write + Send>,
     ) -> Self {
-        let messages = Messages {
-            redactor: Arc::clone(&redactor),
-            region: Mutex::new(Region { writer: stderr, rows: 0, text: String::new() }),
-        };
+        let messages = Messages::new(Arc::clone(&redactor), stderr);
         Self {
             options,
             redactor,
@@ -161,79 +159,6 @@ impl Output {
 
     fn fail(&self, error: io::Error) {
         lock(&self.results).failure.get_or_insert(error);
-    }
-}
-
-/// stderr: messages, and below them the region of the live display.
-pub struct Messages {
-    redactor: Arc<Redactor>,
-    region: Mutex<Region>,
-}
-
-struct Region {
-    writer: Box<dyn Write + Send>,
-    /// How many lines of the screen the drawing takes.
-    rows: usize,
-    text: String,
-}
-
-impl Messages {
-    /// Writes a message above the region; it ends with a line break or gets one.
-    pub fn write(&self, text: &str) {
-        let text = self.redactor.text(text);
-        let mut region = lock(&self.region);
-        let mut bytes = region.erasure();
-        bytes.push_str(&text);
-        if !text.ends_with('\n') {
-            bytes.push('\n');
-        }
-        bytes.push_str(&region.text);
-        region.send(&bytes);
-    }
-
-    /// Draws the region anew. Each line must fit into the screen's width, and all of them into its height; `rows_now`
-    /// is how many lines the drawing that stands there takes now, in case the window was made narrower.
-    pub fn draw(&self, lines: &[String], columns: usize) {
-        let mut region = lock(&self.region);
-        let text: String = lines.iter().map(|line| format!("{}\n", self.redactor.text(line))).collect();
-        region.rows = region.rows_at(columns);
-        let mut bytes = region.erasure();
-        bytes.push_str(&text);
-        region.rows = lines.len();
-        region.text = text;
-        region.send(&bytes);
-    }
-
-    /// Removes the region.
-    pub fn clear(&self, columns: usize) {
-        self.draw(&[], columns);
-    }
-
-    /// Writes a question, without a line break after it.
-    pub fn ask(&self, question: &str) {
-        let mut region = lock(&self.region);
-        let bytes = format!("{}{}", region.erasure(), self.redactor.text(question));
-        region.rows = 0;
-        region.text.clear();
-        region.send(&bytes);
-    }
-}
-
-impl Region {
-    /// A terminal that was made narrower has wrapped what stood there.
-    fn rows_at(&self, columns: usize) -> usize {
-        let columns = columns.max(1);
-        self.text.lines().map(|line| console::measure_text_width(line).div_ceil(columns).max(1)).sum()
-    }
-
-    fn erasure(&self) -> String {
-        // Up to the first line of the region, then everything from there on away.
-        if self.rows == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[J", self.rows) }
-    }
-
-    fn send(&mut self, text: &str) {
-        // Nobody can be told when stderr is gone; the work goes on.
-        let _ = self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush());
     }
 }
 

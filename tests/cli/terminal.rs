@@ -24,7 +24,12 @@ struct OnTerminal {
 }
 
 impl OnTerminal {
-    fn start(mut command: Command) -> Self {
+    fn start(command: Command) -> Self {
+        Self::start_read_when(command, &Arc::default())
+    }
+
+    /// The terminal isn't read as long as `stopped` isn't 0.
+    fn start_read_when(mut command: Command, stopped: &Arc<AtomicUsize>) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -38,8 +43,11 @@ impl OnTerminal {
         drop((command, theirs));
         let terminal = File::from(ours);
         let (shown, mut source) = (Arc::new(Mutex::new(String::new())), terminal.try_clone().unwrap());
-        let collected = Arc::clone(&shown);
+        let (collected, stopped) = (Arc::clone(&shown), Arc::clone(stopped));
         let reader = std::thread::spawn(move || {
+            while stopped.load(Ordering::SeqCst) != 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
             let mut bytes = Vec::new();
             let mut buffer = [0; 4096];
             // Reading ends with an error when the other side is closed.
@@ -175,6 +183,34 @@ async fn a_deployment_is_shown_confirmed_and_drawn() {
     assert_eq!(text.matches("web-function").count(), 1, "{text}");
     assert!(text.contains("created") && !text.contains("creating") && !text.contains("waiting"), "{text}");
     assert!(!text.contains('⠋') && text.contains("Deployed aws-test"), "{text}");
+    project.all("destroy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_is_not_read_does_not_hold_the_deployment_up() {
+    let project = Project::new(&["web"]).await;
+    // Slow, so that more is drawn than the terminal takes.
+    project.proxy.set_hook(|exchange, moment| match moment {
+        Moment::Before if exchange.is_write() => Action::Delay(Duration::from_millis(800)),
+        _ => Action::Pass,
+    });
+    let stopped = Arc::new(AtomicUsize::new(1));
+    let terminal =
+        OnTerminal::start_read_when(project.command(&["deploy", "--all", "--env", "test", "--yes"]), &stopped);
+    let succeeded = async || {
+        let history = project.run(&["history", "--env", "test", "--json"]).await.succeeded();
+        history["deployments"][0]["result"] == "succeeded"
+    };
+    let mut waited = 0;
+    while !succeeded().await {
+        waited += 1;
+        assert!(waited < 240, "the deployment stands still");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    project.proxy.remove_hook();
+    stopped.store(0, Ordering::SeqCst);
+    let (code, _, shown) = tokio::task::spawn_blocking(move || terminal.end()).await.unwrap();
+    assert!(code == Some(0) && screen(&shown).join("\n").contains("Deployed aws-test"), "{shown}");
     project.all("destroy").await;
 }
 

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use super::live::LiveProgress;
 use super::plain::PlainProgress;
+use crate::cli::output::Output;
 use crate::cli::session::Session;
 use crate::ports::{EventHandler, NoticeHandler};
 
-/// A progress display: live on a terminal, lines elsewhere.
-pub enum Progress {
+/// A progress display: live on a terminal, lines elsewhere. While it shows something, nobody waits for stderr.
+pub struct Progress {
+    display: Display,
+    output: Arc<Output>,
+}
+
+enum Display {
     /// A live tree.
     Live(Arc<LiveProgress>),
     /// Lines.
@@ -20,47 +26,57 @@ impl Progress {
     pub fn start(session: &Session) -> Self {
         let verbose = session.global.verbose > 0;
         let output = Arc::clone(&session.output);
-        if session.process.can_draw() && !output.is_quiet() {
-            Self::Live(Arc::new(LiveProgress::start(output, verbose, LiveProgress::terminal_window)))
+        output.messages().detach();
+        let display = if session.process.can_draw() && !output.is_quiet() {
+            let live = LiveProgress::start(Arc::clone(&output), verbose, LiveProgress::terminal_window);
+            Display::Live(Arc::new(live))
         } else {
-            Self::Plain(Arc::new(PlainProgress::new(output, verbose)))
-        }
+            Display::Plain(Arc::new(PlainProgress::new(Arc::clone(&output), verbose)))
+        };
+        Self { display, output }
     }
 
     /// What hears of events.
     pub fn events(&self) -> Arc<dyn EventHandler> {
-        match self {
-            Self::Live(live) => Arc::clone(live) as _,
-            Self::Plain(plain) => Arc::clone(plain) as _,
+        match &self.display {
+            Display::Live(live) => Arc::clone(live) as _,
+            Display::Plain(plain) => Arc::clone(plain) as _,
         }
     }
 
     /// What hears of notices.
     pub fn notices(&self) -> Arc<dyn NoticeHandler> {
-        match self {
-            Self::Live(live) => Arc::clone(live) as _,
-            Self::Plain(plain) => Arc::clone(plain) as _,
+        match &self.display {
+            Display::Live(live) => Arc::clone(live) as _,
+            Display::Plain(plain) => Arc::clone(plain) as _,
         }
     }
 
     /// Makes room for a question.
     pub fn pause(&self) {
-        if let Self::Live(live) = self {
+        if let Display::Live(live) = &self.display {
             live.pause();
         }
     }
 
     /// Goes on after a question.
     pub fn resume(&self) {
-        if let Self::Live(live) = self {
+        if let Display::Live(live) = &self.display {
             live.resume();
         }
     }
 
-    /// Ends the display.
+    /// Ends the display, and waits until all of it is shown.
     pub fn finish(&self) {
-        if let Self::Live(live) = self {
+        if let Display::Live(live) = &self.display {
             live.finish();
         }
+        self.output.messages().attach();
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
