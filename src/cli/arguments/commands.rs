@@ -190,7 +190,7 @@ pub struct InitArguments {
     /// The runtime, such as nodejs22 [default: what package.json or the installed Node.js says]
     #[arg(long, value_name = "RUNTIME")]
     pub runtime: Option<String>,
-    /// The path that a health check asks for; empty for none [default: /health]
+    /// The path that a health check asks for; empty for none [default: /health where the source names it]
     #[arg(long, value_name = "PATH")]
     pub health: Option<String>,
     /// The region of the environment `production` [default: AWS_REGION, else us-east-1]
