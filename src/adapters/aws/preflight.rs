@@ -12,8 +12,8 @@ use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
 
-/// The environment variable that tells the runtime shim which routes are its own to answer: their paths, with a space between
-/// two. No path has a space in it.
+/// The environment variable that tells the runtime shim that the CORS policy is the gateway's (`gateway`), and which routes are
+/// its own to answer: their paths, each after a space. No path has a space in it.
 pub(super) const VARIABLE: &str = "SEMANTEST_PREFLIGHT_ROUTES";
 
 /// The `OPTIONS` routes that a component gets beside those that it lists. A handler of the user's own gets none: no shim stands
@@ -25,15 +25,17 @@ pub(super) fn added_routes(component: &Component) -> Vec<RouteKey> {
     }
 }
 
-/// The value of [`VARIABLE`] for a component; none where no routes are added.
+/// The value of [`VARIABLE`] for a component; none where the gateway has no policy, or no shim would read it.
 pub(super) fn variable(component: &Component) -> Option<String> {
+    if component.gateway().cors().is_none() || matches!(component.function().start, Start::Handler(_)) {
+        return None;
+    }
     let routes = added_routes(component);
     let paths = routes.iter().filter_map(|key| match key {
         RouteKey::Path(_, path) => Some(path.to_string()),
         RouteKey::Default => None,
     });
-    let paths: Vec<String> = paths.collect();
-    (!paths.is_empty()).then(|| paths.join(" "))
+    Some(std::iter::once("gateway".to_owned()).chain(paths).collect::<Vec<_>>().join(" "))
 }
 
 /// The `OPTIONS` routes that preflight requests to a gateway need and that it doesn't list.

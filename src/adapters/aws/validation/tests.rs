@@ -222,11 +222,11 @@ fn what_preflights_add_counts() {
     };
     assert_eq!(said(&routes(297)), [""; 0]);
     assert_eq!(said(&routes(298)), ["aws/route-count at gateway.routes"]);
-    // {"ADDED":"xxxxxxxxxx","BIG":"…","SEMANTEST_PREFLIGHT_ROUTES":"/ /{proxy+}"} has 74 bytes around the value.
+    // {"ADDED":"xxxxxxxxxx","BIG":"…","SEMANTEST_PREFLIGHT_ROUTES":"gateway / /{proxy+}"} has 82 bytes around the value.
     let environment =
         |length: usize| said(&format!("environment: {{ BIG: {} }}\n{}", "x".repeat(length), gateway("routes: []")));
-    assert_eq!(environment(4096 - 74), [""; 0]);
-    assert_eq!(environment(4096 - 73), ["aws/environment-size at environment"]);
+    assert_eq!(environment(4096 - 82), [""; 0]);
+    assert_eq!(environment(4096 - 81), ["aws/environment-size at environment"]);
     assert_eq!(
         said("environment: { SEMANTEST_PREFLIGHT_ROUTES: x }"),
         ["aws/reserved-variable at environment.SEMANTEST_PREFLIGHT_ROUTES"]

@@ -26,8 +26,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 /** What HTTP allows in a method or a header's name (RFC 9110, section 5.6.2). */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** The keys of the routes that the deployment has added for preflight requests. */
-const PREFLIGHT_ROUTES = new Set((process.env.SEMANTEST_PREFLIGHT_ROUTES ?? '').split(' ').filter(Boolean).map((path) => `OPTIONS ${path}`));
+/** `gateway` where the CORS policy is the gateway's, then the paths of the routes that the deployment has added for preflight requests. */
+const [CORS_OWNER, ...PREFLIGHT_PATHS] = (process.env.SEMANTEST_PREFLIGHT_ROUTES ?? '').split(' ');
+const PREFLIGHT_ROUTES = new Set(PREFLIGHT_PATHS.map((path) => `OPTIONS ${path}`));
 
 // ---- events to requests -------------------------------------------------------------------------------------------
 
@@ -263,12 +264,18 @@ function failureResult(failure, request) {
 }
 
 /**
- * Whether it came by a route that the deployment has added for preflight requests. Such routes ask for no token though the
- * server's others do, so nothing of them reaches the server, whatever it is. The gateway adds the headers of its CORS policy;
- * browsers want a good status beside them (https://fetch.spec.whatwg.org/#cors-preflight-fetch).
+ * Whether the gateway's CORS policy answers it: the gateway adds the headers, and browsers want a good status beside them, which
+ * servers that know nothing of CORS don't give (https://fetch.spec.whatwg.org/#cors-preflight-fetch). That is everything that
+ * came by a route which the deployment has added, since such routes ask for no token though the server's others do; and preflight
+ * requests by routes of any method. `OPTIONS` routes of the user's own are the server's.
  */
-function cameForPreflights(event) {
-  return PREFLIGHT_ROUTES.has(event.routeKey ?? event.requestContext.routeKey);
+function isForPolicy(event, request) {
+  const route = event.routeKey ?? event.requestContext.routeKey;
+  if (CORS_OWNER !== 'gateway') return false;
+  if (PREFLIGHT_ROUTES.has(route)) return true;
+  if (request.method !== 'OPTIONS' || route?.startsWith('OPTIONS ')) return false;
+  const names = request.headers.map(([name]) => name.toLowerCase());
+  return names.includes('origin') && names.includes('access-control-request-method');
 }
 
 /**
@@ -293,7 +300,7 @@ export const handler = async (event, context) => {
   const request = toRequest(event);
   try {
     if (request.method === 'CONNECT' || !TOKEN.test(request.method)) throw new Failure(501, 'method-not-supported', `The method ${request.method} cannot be carried to the server.`);
-    if (cameForPreflights(event)) return { statusCode: 204, headers: {}, isBase64Encoded: false, body: '' };
+    if (isForPolicy(event, request)) return { statusCode: 204, headers: {}, isBase64Encoded: false, body: '' };
     const result = toResult(await exchange(request, deadline), request);
     if (result.body.length > RESPONSE_LIMIT / 8) {
       const size = Buffer.byteLength(JSON.stringify(result));
