@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use resource_graph::{
     Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, StepId, StepResult,
-    TypeToken, Urn, lower_bound_of,
+    SystemClock, TypeToken, Urn, lower_bound_of,
 };
 
 use super::apply::{Applier, StepFailure};
@@ -21,7 +21,7 @@ use super::health::{self, Checked};
 use super::planning::{self, Planned};
 use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use super::saga::{Saga, counts_of, milliseconds};
-use super::{intent, outputs, records};
+use super::{intent, interim, outputs, records};
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
 use crate::ports::clock::rfc3339;
 use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
@@ -108,7 +108,8 @@ impl Begun<'_> {
             provider_reference,
             self.planned.records.clone(),
         );
-        match self.apply(&applier).await? {
+        let write = async || dispatcher.stack().checkpoint(&dispatcher.changes(), creating).await;
+        match interim::with_checkpoints(&SystemClock::new(), self.apply(&applier), write).await? {
             Some(applied) => self.conclude(applied).await,
             None => Ok(self.stopped_at_once().await?),
         }

@@ -10,6 +10,7 @@ mod execution;
 pub mod gate;
 mod health;
 mod intent;
+mod interim;
 mod measure;
 pub mod metrics;
 pub mod outputs;
