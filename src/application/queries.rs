@@ -106,11 +106,14 @@ pub struct StackStatus {
 pub async fn status(store: &dyn StackStore, project: &str, stack: &str) -> Result<StackStatus, StoreError> {
     let snapshot = store.read().await?;
     let history = store.history(1).await?;
-    let mut counts = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut resources = Vec::with_capacity(snapshot.resources.len());
     for resource in &snapshot.resources {
         let status = status_of(resource);
-        *counts.entry(status.type_token.clone()).or_default() += 1;
+        match counts.get_mut(&status.type_token) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(status.type_token.clone(), 1)),
+        }
         resources.push(status);
     }
     Ok(StackStatus {
@@ -159,7 +162,7 @@ fn status_of(resource: &RecordedResource) -> ResourceStatus {
     let component = if marks.custom { parent } else { Some(resource.urn().clone()) };
     ResourceStatus {
         urn: resource.urn().to_string(),
-        type_token: resource.urn().type_token().to_string(),
+        type_token: resource.urn().type_name().to_owned(),
         id: resource.id().map(str::to_owned),
         component: component.filter(|urn| !urn.type_token().is_stack()).map(|urn| urn.name().to_owned()),
         note: note.map(str::to_owned),
