@@ -74,6 +74,8 @@ impl HealthChecker for HttpHealthChecker {
     async fn check(&self, probe: &HealthProbe) -> HealthReport {
         let begun = Instant::now();
         let (mut attempts, mut wait) = (0, FIRST_WAIT);
+        // A last try that has no time left says less than an answer before it.
+        let mut answered: Option<Problem> = None;
         loop {
             attempts += 1;
             let left = probe.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
@@ -81,9 +83,16 @@ impl HealthChecker for HttpHealthChecker {
             let healthy = result.is_ok();
             let duration = begun.elapsed();
             if healthy || duration + wait >= probe.timeout {
+                let problem = result.err().map(|problem| match answered {
+                    Some(answered) if problem.unanswered => answered,
+                    _ => problem,
+                });
                 let Problem { answer: last_answer, unanswered } =
-                    result.err().unwrap_or_else(|| Problem { answer: "answered".to_owned(), unanswered: false });
+                    problem.unwrap_or_else(|| Problem { answer: "answered".to_owned(), unanswered: false });
                 return HealthReport { healthy, attempts, last_answer, unanswered, duration };
+            }
+            if let Some(problem) = result.err().filter(|problem| !problem.unanswered) {
+                answered = Some(problem);
             }
             tokio::time::sleep(wait).await;
             wait = wait.mul_f64(1.5).min(LONGEST_WAIT);

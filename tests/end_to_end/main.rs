@@ -1,11 +1,14 @@
 //! The whole program from outside: the real binary against MiniStack, with a proxy between them that counts calls, and plain
 //! HTTP requests to what was deployed.
 
+#![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
+
 mod authentication;
 mod bad_input;
 mod concurrency;
 mod interruption;
 mod lifecycle;
+mod obstacles;
 mod ownership;
 mod secrets;
 mod support;
