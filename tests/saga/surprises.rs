@@ -268,7 +268,7 @@ fn a_component_that_was_never_well_is_asked_again_though_nothing_changes() {
     let store = StorePort(lab.store.clone());
     let status = lab.wait(queries::status(&store, "shop", "sim-test")).expect("a status");
     let group = status.resources.iter().find(|resource| resource.urn == component_urn("rest").as_str()).expect("it");
-    assert_eq!(group.note.as_deref(), Some("not healthy"));
+    assert_eq!(group.note.as_deref(), Some("not known to be healthy"));
     let report = lab.deploy(&program);
     assert_eq!((report.result, report.calls.write), (DeploymentResult::NeedsAttention, 0));
     *lab.health.is_ill.lock().expect("no panic") = false;
