@@ -1,5 +1,7 @@
 //! The commands: deploy, destroy, preview.
 
+use std::sync::Arc;
+
 use futures::future::join_all;
 use resource_graph::{ResourceSpec, Urn};
 
@@ -151,13 +153,14 @@ async fn want(
 fn wanted(options: &Options, blueprint: Blueprint) -> Wanted {
     let target = &options.target;
     let root = ResourceSpec::component(Urn::root(&target.stack, &target.project));
-    let mut specs = vec![root];
+    let root_urn = root.urn.clone();
+    let mut specs = vec![Arc::new(root)];
     for mut spec in blueprint.resources {
         // Everything at the top belongs to the root, as in states of Pulumi's own.
         if spec.options.parent.is_none() {
-            spec.options.parent = Some(specs[0].urn.clone());
+            spec.options.parent = Some(root_urn.clone());
         }
-        specs.push(spec);
+        specs.push(Arc::new(spec));
     }
     Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs }
 }

@@ -20,7 +20,7 @@ pub struct Wanted {
     /// The command.
     pub command: DeploymentCommand,
     /// The resources, the root first; empty to destroy.
-    pub specs: Vec<ResourceSpec>,
+    pub specs: Vec<Arc<ResourceSpec>>,
     /// What the components show.
     pub outputs: Vec<OutputDeclaration>,
 }
@@ -78,7 +78,7 @@ pub async fn plan(
     };
     let mut records = snapshot.resources.clone();
     let mut drifts = Vec::new();
-    let places = places(&records);
+    let mut known_places = None;
     let mut read: HashSet<Urn> = HashSet::new();
     let mut planned = None;
     let mut to_read = match options.refresh {
@@ -89,6 +89,7 @@ pub async fn plan(
     // In rounds: what is found otherwise changes the plan, which then touches more.
     while !to_read.is_empty() {
         let found = refresh::read(ports, options, &records, |urn| to_read.contains(urn)).await?;
+        let places = known_places.get_or_insert_with(|| places(&records));
         read.extend(std::mem::take(&mut to_read));
         let before = drifts.len();
         for Refreshed { urn, record } in found {

@@ -196,20 +196,59 @@ impl Objects {
     }
 }
 
-/// An object's content in one buffer, which for files isn't filled with zeros first.
+/// An object's content in one buffer.
 async fn content_of(result: GetResult) -> std::result::Result<Bytes, StoreError> {
-    let size = result.meta.size;
+    let size = usize::try_from(result.meta.size).unwrap_or_default();
     match result.payload {
-        GetResultPayload::File(mut file, _) => {
-            let read = tokio::task::spawn_blocking(move || {
-                let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-                file.read_to_end(&mut content).map(|_| Bytes::from(content))
-            });
+        GetResultPayload::File(file, _) => {
+            let read = tokio::task::spawn_blocking(move || read_file(file, size).map(Bytes::from));
             let content = read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
             content.map_err(|error| StoreError::Generic { store: "file", source: error.into() })
         }
         _ => result.bytes().await,
     }
+}
+
+/// What one core reads at least: below it, a thread costs more than it brings.
+#[cfg(unix)]
+const PART: usize = 4 * 1024 * 1024;
+
+/// Reads a file of this size: objects are replaced as a whole, so it doesn't change meanwhile. Most of the time goes into copying and into fresh memory, which several cores share.
+#[cfg(unix)]
+fn read_file(file: std::fs::File, size: usize) -> std::io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt as _;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    if cores == 1 || size < 2 * PART {
+        return read_in_one(file, size);
+    }
+    let mut content = vec![0; size];
+    let part = size.div_ceil(cores).max(PART);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = content
+            .chunks_mut(part)
+            .zip(0_u64..)
+            .map(|(chunk, number)| {
+                let file = &file;
+                scope.spawn(move || file.read_exact_at(chunk, number * part as u64))
+            })
+            .collect();
+        let mut reads =
+            readers.into_iter().map(|reader| reader.join().unwrap_or_else(|_| Err(std::io::Error::other("a reader"))));
+        reads.try_for_each(|read| read)
+    })?;
+    Ok(content)
+}
+
+#[cfg(not(unix))]
+fn read_file(file: std::fs::File, size: usize) -> std::io::Result<Vec<u8>> {
+    read_in_one(file, size)
+}
+
+/// Reads a file into a buffer that isn't filled with zeros first.
+fn read_in_one(mut file: std::fs::File, size: usize) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(size);
+    file.read_to_end(&mut content)?;
+    Ok(content)
 }
 
 fn is_missing(error: &StoreError) -> bool {
