@@ -146,9 +146,15 @@ impl StackStore {
         };
         let file = self.objects.show(layout::META);
         let text = String::from_utf8_lossy(&meta.content);
-        let version = text.lines().find_map(|line| line.trim_start_matches('\u{feff}').strip_prefix("version:"));
-        let version = version
-            .map(|version| version.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']).to_owned());
+        // One key of YAML, as Pulumi writes it, or in braces.
+        let version = text.lines().find_map(|line| {
+            let (key, value) = line.trim_start_matches(['\u{feff}', '{', ' ']).split_once(':')?;
+            (key.trim().trim_matches(['"', '\'']) == "version").then_some(value)
+        });
+        let version = version.map(|version| {
+            let version = version.split(['#', ',', '}']).next().unwrap_or_default();
+            version.trim().trim_matches(['"', '\'']).to_owned()
+        });
         match version.as_deref() {
             None | Some("") => Err(Error::CorruptStore { file }),
             Some("1") => Ok(true),

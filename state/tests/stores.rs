@@ -173,6 +173,7 @@ async fn a_folder_in_a_files_place_is_named() {
 async fn other_layouts_are_refused() {
     for (meta, stack, expected) in [
         (Some("version: 2\n"), "shop/dev.json", "state store unsupported: '"),
+        (Some("{\"version\": 99}"), "shop/dev.json", "version (99) is not supported"),
         (Some("version: 0\n"), "shop/dev.json", "legacy layout"),
         (Some("other: 1\n"), "shop/dev.json", "corrupt store: missing version in"),
         (None, "dev.json", "legacy layout"),
