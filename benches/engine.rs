@@ -44,6 +44,7 @@ static INFO: ResourceTypeInfo = ResourceTypeInfo {
     delete_before_replace: false,
     conflict_input: None,
     conflict_scope: "",
+    id_within: &[],
     create: COST,
     update: COST,
     delete: COST,

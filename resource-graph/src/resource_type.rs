@@ -56,6 +56,9 @@ pub struct ResourceTypeInfo {
     pub conflict_input: Option<&'static str>,
     /// The kind of thing that `conflict_input` names, so that keys of different kinds never meet: `apigatewayv2:api`.
     pub conflict_scope: &'static str,
+    /// The inputs that name what an id is unique within (a stage's `$default` within its API); none where the id says all
+    /// by itself.
+    pub id_within: &'static [&'static str],
     /// Cost of creating one.
     pub create: OperationCost,
     /// Cost of updating one.

@@ -39,6 +39,7 @@ impl Types {
                 delete_before_replace: false,
                 conflict_input: Some("group"),
                 conflict_scope: "group",
+                id_within: &[],
                 create: cost,
                 update: cost,
                 delete: cost,

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use resource_graph::{
     DiffRules, OutputReference, PropertyChange, PropertyMap, Reconsidered, Resolved, ResourceRecord, ResourceSpec,
-    ResourceTypes, Step, TypeToken, Urn, Value,
+    ResourceTypes, Step, Urn, Value,
 };
 
 use super::dispatcher::Dispatcher;
 use super::gate::WriteCounter;
-use super::records::{like_before, record_of, same_but_for_times, scope};
+use super::ownership::{Owner, Owners, ThingKey};
+use super::records::{like_before, record_of, same_but_for_times};
 use super::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::rfc3339;
@@ -47,22 +48,10 @@ pub struct Applier {
     provider_reference: String,
     /// What the state held before.
     records: Vec<RecordedResource>,
-    /// Whose an id is, by type and id: made of `records` when it is first asked for.
+    /// Whose a thing is: made of `records` when it is first asked for.
     owners: OnceLock<Owners>,
     known: Mutex<HashMap<Urn, Arc<ResourceRecord>>>,
     made_here: Mutex<HashSet<Urn>>,
-}
-
-/// Who has an id, by type, id and what it is unique within; and whether as an old copy.
-type Owners = HashMap<(TypeToken, String, Option<String>), Vec<(Urn, bool)>>;
-
-/// Whose an id is, beside the resource that is being made.
-#[derive(Debug, PartialEq, Eq)]
-enum Owner {
-    Nobody,
-    /// An old copy of the resource itself, which waits to be deleted.
-    OldCopy,
-    Other(Urn),
 }
 
 struct Outcome {
@@ -152,13 +141,9 @@ impl Applier {
         let duration_ms = milliseconds(gate.now().saturating_sub(begun));
         match result {
             Ok((outcome, resource)) => {
-                let taken_back = match (&step.spec, &outcome.record) {
-                    (Some(spec), Some(record)) if outcome.operation == Operation::CreateReplacement => {
-                        let id = record.id.as_deref().unwrap_or_default();
-                        self.owner_of(spec, id, &record.inputs) == Owner::OldCopy
-                    }
-                    _ => false,
-                };
+                let made = outcome.record.as_ref().filter(|_| outcome.operation == Operation::CreateReplacement);
+                let made = made.and_then(|record| ThingKey::of(self.types(), record));
+                let taken_back = made.is_some_and(|key| self.owner_of(&urn, &key) == Owner::OldCopy);
                 // Dependants resolve their inputs as soon as this step counts as done.
                 match outcome.record {
                     Some(record) => {
@@ -310,6 +295,7 @@ impl Applier {
             _ => {
                 // The copy that is being replaced is no new one.
                 let replaced = old.filter(|_| operation == Operation::CreateReplacement);
+                let replaced = replaced.and_then(|old| ThingKey::of(self.types(), old));
                 self.create(provider.as_ref(), spec, context, &inputs, replaced).await?
             }
         };
@@ -386,13 +372,15 @@ impl Applier {
         spec: &ResourceSpec,
         context: &OperationContext,
         inputs: &PropertyMap,
-        replaced: Option<&ResourceRecord>,
+        replaced: Option<ThingKey>,
     ) -> Result<(ResourceState, bool), ProviderError> {
+        let key_of = |id: &str| ThingKey::new(self.types(), &spec.type_token, id, inputs);
         if self.may_exist(provider, spec)
             && let Some(found) = provider.find(context, inputs).await?
             && found.ours
-            && !self.is_replaced(spec, replaced, &found.state.id, inputs)
-            && self.owner_of(spec, &found.state.id, inputs) == Owner::Nobody
+            && let key = key_of(&found.state.id)
+            && replaced.as_ref() != Some(&key)
+            && self.owner_of(&spec.urn, &key) == Owner::Nobody
         {
             return self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
         }
@@ -406,7 +394,8 @@ impl Applier {
         };
         let Some(found) = provider.find(context, inputs).await? else { return Err(refused) };
         let id = &found.state.id;
-        if let Owner::Other(owner) = self.owner_of(spec, id, inputs) {
+        let key = key_of(id);
+        if let Owner::Other(owner) = self.owner_of(&spec.urn, &key) {
             return Err(exists(format!("{id} exists already: it is {owner} of this stack"))
                 .with_hint("choose another name, or first deploy without the one, then with the other"));
         }
@@ -415,24 +404,12 @@ impl Applier {
                 "it isn't ours, so it is left alone: delete or rename it, or choose another name for the component",
             ));
         }
-        if self.is_replaced(spec, replaced, id, inputs) {
+        if replaced == Some(key) {
             return Err(exists(format!("{id} can't be made anew while the one that it replaces is there"))
                 .with_hint("choose another name for it, or let it be deleted before it is replaced"));
         }
         // An old copy that waits to be deleted is taken back: what is wanted has become what it was.
         self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
-    }
-
-    /// Whether what was found is the copy that is being replaced.
-    fn is_replaced(
-        &self,
-        spec: &ResourceSpec,
-        replaced: Option<&ResourceRecord>,
-        found: &str,
-        inputs: &PropertyMap,
-    ) -> bool {
-        let scope = |inputs: &PropertyMap| scope(self.types(), &spec.type_token, inputs);
-        replaced.is_some_and(|old| old.id.as_deref() == Some(found) && scope(&old.inputs) == scope(inputs))
     }
 
     /// Whether something with a generated id, which the cloud would happily make twice, may be there already: from a try that
@@ -442,45 +419,20 @@ impl Applier {
         provider.has_generated_id() && !spec.dependencies().iter().any(|urn| made_here.contains(urn))
     }
 
-    /// Whose the id is, according to the state.
-    fn owner_of(&self, spec: &ResourceSpec, id: &str, inputs: &PropertyMap) -> Owner {
-        let owners = self.owners.get_or_init(|| {
-            let mut owners = Owners::new();
-            for record in self.records.iter().filter(|record| record.marks().custom) {
-                if let Some(id) = record.id() {
-                    let token = record.urn().type_token();
-                    let inputs = record.inputs().ok();
-                    let scope = inputs.and_then(|inputs| scope(self.types(), &token, &inputs));
-                    let key = (token, id.to_owned(), scope);
-                    owners.entry(key).or_default().push((record.urn().clone(), record.marks().pending_deletion));
-                }
-            }
-            owners
-        });
-        let key = (spec.type_token.clone(), id.to_owned(), scope(self.types(), &spec.type_token, inputs));
-        let owners = owners.get(&key).map_or(&[][..], Vec::as_slice);
-        match owners.iter().find(|(urn, _)| *urn != spec.urn) {
-            Some((urn, _)) => Owner::Other(urn.clone()),
-            None if owners.iter().any(|(_, is_old_copy)| *is_old_copy) => Owner::OldCopy,
-            None => Owner::Nobody,
-        }
+    /// Whose a thing is that was found or made for a resource.
+    fn owner_of(&self, urn: &Urn, key: &ThingKey) -> Owner {
+        self.owners.get_or_init(|| Owners::of(self.types(), &self.records)).owner(urn, key)
     }
 
     /// Whether an old copy that is to be deleted was taken back: the resource that lives is the same thing in the cloud.
     fn is_taken_back(&self, copy: &ResourceRecord) -> bool {
-        if !copy.pending_deletion {
-            return false;
-        }
-        let scope = |inputs: &PropertyMap| scope(self.types(), &copy.type_token, inputs);
-        let is_it =
-            |id: Option<&str>, inputs: &PropertyMap| id == copy.id.as_deref() && scope(inputs) == scope(&copy.inputs);
+        let Some(key) = ThingKey::of(self.types(), copy).filter(|_| copy.pending_deletion) else { return false };
+        let is_it = |record: &ResourceRecord| ThingKey::of(self.types(), record).as_ref() == Some(&key);
         if let Some(live) = self.record_of(&copy.urn) {
-            return is_it(live.id.as_deref(), &live.inputs);
+            return is_it(&live);
         }
-        let mut live = self.records.iter().filter(|record| *record.urn() == copy.urn);
-        live.any(|record| {
-            !record.marks().pending_deletion && record.inputs().is_ok_and(|inputs| is_it(record.id(), &inputs))
-        })
+        let live = self.records.iter().filter(|record| *record.urn() == copy.urn && !record.marks().pending_deletion);
+        live.filter_map(|record| record.to_record().ok()).any(|record| is_it(&record))
     }
 
     async fn adopt(

@@ -14,6 +14,7 @@ mod interim;
 mod measure;
 pub mod metrics;
 pub mod outputs;
+mod ownership;
 pub mod planning;
 pub mod queries;
 mod records;

@@ -1,6 +1,6 @@
 //! Records of resources: what the state is to hold after a step.
 
-use resource_graph::{PropertyMap, ResourceRecord, ResourceSpec, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, ResourceRecord, ResourceSpec, Urn, Value};
 
 use crate::ports::ResourceState;
 
@@ -40,13 +40,6 @@ pub fn record_of(
     record.modified = Some(now.to_owned());
     record.inputs = inputs;
     record
-}
-
-/// What an id is unique within: a stage's, say, only within its API. It is what such resources' operations must not run side by
-/// side on.
-pub fn scope(types: &dyn ResourceTypes, token: &TypeToken, inputs: &PropertyMap) -> Option<String> {
-    let input = types.info(token)?.conflict_input?;
-    inputs.get(input)?.exposed().as_str().map(str::to_owned)
 }
 
 /// The resources that a value refers to, each once.

@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, ResourceTypes, Urn, Value};
 
 use super::apply::output_of;
 use super::error::{ApplicationError, ErrorKind};
 use super::gate::ReadGate;
+use super::ownership::ThingKey;
 use super::planning::recorded_output;
 use super::records::{hide_named, like_before};
 use super::refresh::tags;
@@ -120,8 +121,8 @@ struct Records {
     live: HashMap<Urn, Arc<ResourceRecord>>,
     /// Old copies that wait to be deleted; there may be several of one resource.
     old_copies: Vec<Arc<ResourceRecord>>,
-    /// Who has an id already, by type, id and what it is unique within.
-    by_id: HashMap<(TypeToken, String, Option<String>), Urn>,
+    /// What is somebody's already.
+    by_key: HashMap<ThingKey, Urn>,
     provider: Option<String>,
     /// References that records don't hold: who refers (`None`: an old copy), and to what.
     others: Vec<(Option<Urn>, String)>,
@@ -132,7 +133,7 @@ impl Records {
         let mut records = Self {
             live: HashMap::new(),
             old_copies: Vec::new(),
-            by_id: HashMap::new(),
+            by_key: HashMap::new(),
             provider: None,
             others: Vec::new(),
         };
@@ -152,9 +153,8 @@ impl Records {
             if record.type_token.is_provider() && records.provider.is_none() {
                 records.provider = record.id.as_ref().map(|id| format!("{}::{id}", record.urn));
             }
-            if let Some(id) = &record.id {
-                let scope = records::scope(types, &record.type_token, &record.inputs);
-                records.by_id.insert((record.type_token.clone(), id.clone(), scope), record.urn.clone());
+            if let Some(key) = ThingKey::of(types, &record) {
+                records.by_key.insert(key, record.urn.clone());
             }
             if record.pending_deletion {
                 records.old_copies.push(record);
@@ -178,16 +178,13 @@ impl Records {
         }
     }
 
-    /// Whether what was found belongs to another resource of the state, or is an old copy of this one.
+    /// Whether what was found belongs to another resource of the state, or is a copy of this one that is known already.
     fn is_taken(&self, urn: &Urn, found: &ResourceState, types: &dyn ResourceTypes) -> bool {
-        let token = urn.type_token();
-        let scope = |inputs: &PropertyMap| records::scope(types, &token, inputs);
-        let of_found = scope(&found.inputs);
-        self.by_id.get(&(token.clone(), found.id.clone(), of_found.clone())).is_some_and(|owner| owner != urn)
-            || self
-                .old_copies
-                .iter()
-                .any(|copy| copy.urn == *urn && copy.id.as_ref() == Some(&found.id) && scope(&copy.inputs) == of_found)
+        let key = ThingKey::new(types, &urn.type_token(), &found.id, &found.inputs);
+        let live = self.live.get(urn).filter(|record| !record.pending_replacement);
+        let mut copies = live.into_iter().chain(self.old_copies.iter().filter(|copy| copy.urn == *urn));
+        self.by_key.get(&key).is_some_and(|owner| owner != urn)
+            || copies.any(|copy| ThingKey::of(types, copy).as_ref() == Some(&key))
     }
 }
 
@@ -336,13 +333,7 @@ impl Settlement<'_> {
         let found = provider.find(context, &inputs).await?;
         Ok(found.filter(|found| found.ours).map(|found| found.state).filter(|state| {
             // A replacement is looked for under the new inputs; what is found may still be the old one.
-            let live = self.records.live.get(&step.urn).filter(|record| !record.pending_replacement);
-            let types = self.ports.cloud.as_ref();
-            let scope = |inputs: &PropertyMap| records::scope(types, &step.urn.type_token(), inputs);
-            let is_known = live.is_some_and(|record| {
-                record.id.as_ref() == Some(&state.id) && scope(&record.inputs) == scope(&state.inputs)
-            });
-            !is_known && !self.records.is_taken(&step.urn, state, types)
+            !self.records.is_taken(&step.urn, state, self.ports.cloud.as_ref())
         }))
     }
 

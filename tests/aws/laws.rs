@@ -128,6 +128,11 @@ pub async fn hold(account: &Account, case: &Case) {
             new
         };
         assert_reads_as(account, case, provider, &replaced, &format!("replacement for {name}")).await;
+        // Two that differ in what identifies them are two things, so their ids must not be taken for one.
+        if provider.identifying_inputs().contains(name) && replaced.id == made.id {
+            let within = provider.info().id_within;
+            assert!(within.contains(name), "the id of {} is unique only within its {name}", case.token);
+        }
         made = replaced;
     }
     // Nothing is said to replace that the case doesn't try, but for what every type has.

@@ -63,8 +63,7 @@ impl Object {
     /// Whether a record is about this.
     pub fn is(&self, record: &ResourceRecord) -> bool {
         let is_of_id = self.kind.info.token == record.type_token.as_str() && Some(&self.id) == record.id.as_ref();
-        let scoped = self.kind.belongs.filter(|_| matches!(self.kind.identity, Identity::Scoped(_)));
-        is_of_id && scoped.is_none_or(|(input, _)| record.inputs.string(input) == self.inputs.string(input))
+        is_of_id && scope_of(self.kind, &record.inputs) == scope_of(self.kind, &self.inputs)
     }
 
     fn state(&self) -> ResourceState {
@@ -76,11 +75,9 @@ impl Object {
     }
 }
 
-/// What a record's id is unique within.
-pub fn scope_of(record: &ResourceRecord) -> Option<String> {
-    let kind = kinds::of_token(record.type_token.as_str())?;
-    let (input, _) = kind.belongs.filter(|_| matches!(kind.identity, Identity::Scoped(_)))?;
-    record.inputs.string(input).map(str::to_owned)
+/// What an id is unique within.
+pub fn scope_of<'a>(kind: &SimulatedType, inputs: &'a PropertyMap) -> Vec<Option<&'a str>> {
+    kind.info.id_within.iter().map(|input| inputs.string(input)).collect()
 }
 
 #[derive(Default)]

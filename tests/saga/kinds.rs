@@ -87,12 +87,18 @@ const fn info(
         delete_before_replace,
         conflict_input,
         conflict_scope: "sim",
+        id_within: &[],
         create: cost(),
         update: cost(),
         delete: cost(),
         read: cost(),
         equivalent: never_equivalent,
     }
+}
+
+/// The id is unique only within what inputs name.
+const fn within(id_within: &'static [&'static str], info: ResourceTypeInfo) -> ResourceTypeInfo {
+    ResourceTypeInfo { id_within, ..info }
 }
 
 const fn of(info: ResourceTypeInfo, identity: Identity) -> SimulatedType {
@@ -121,7 +127,16 @@ pub static ALL: [SimulatedType; 10] = [
     SimulatedType {
         belongs: Some(("functionName", FUNCTION)),
         ..of(
-            info(PERMISSION, &["functionName", "statementId", "source"], &["statementId"], true, Some("functionName")),
+            within(
+                &["functionName"],
+                info(
+                    PERMISSION,
+                    &["functionName", "statementId", "source"],
+                    &["statementId"],
+                    true,
+                    Some("functionName"),
+                ),
+            ),
             Identity::Scoped(&["functionName", "statementId"]),
         )
     },
@@ -146,7 +161,7 @@ pub static ALL: [SimulatedType; 10] = [
     SimulatedType {
         belongs: Some(("apiId", API)),
         ..of(
-            info(STAGE, &["apiId", "name"], &["apiId", "name"], true, Some("apiId")),
+            within(&["apiId"], info(STAGE, &["apiId", "name"], &["apiId", "name"], true, Some("apiId"))),
             Identity::Scoped(&["apiId", "name"]),
         )
     },

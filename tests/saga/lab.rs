@@ -31,9 +31,10 @@ use semantest_iac::ports::{
     WallClock,
 };
 
-use crate::cloud::{CloudPort, SimulatedCloud};
+use crate::cloud::{CloudPort, SimulatedCloud, scope_of};
 use crate::disk::{Disk, records};
 use crate::faults::{Fault, Point, Script};
+use crate::kinds;
 use crate::program::{self, Program};
 use crate::store::{MemoryStore, StorePort, Tail};
 
@@ -399,7 +400,8 @@ impl Lab {
         }
         let mut seen = BTreeSet::new();
         for record in &real {
-            if !seen.insert((record.type_token.as_str(), record.id.as_deref(), crate::cloud::scope_of(record))) {
+            let within = kinds::of_token(record.type_token.as_str()).map(|kind| scope_of(kind, &record.inputs));
+            if !seen.insert((record.type_token.as_str(), record.id.as_deref(), within)) {
                 wrong.push(format!("{:?} of {} is recorded twice", record.id, record.type_token));
             }
         }

@@ -53,6 +53,7 @@ impl Types {
             delete_before_replace: false,
             conflict_input,
             conflict_scope: "apigatewayv2:api",
+            id_within: &[],
             create: cost(calls),
             update: cost(calls),
             delete: cost(calls),

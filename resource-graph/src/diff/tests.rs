@@ -11,6 +11,7 @@ fn type_info() -> ResourceTypeInfo {
         delete_before_replace: false,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &[],
         create: COST,
         update: COST,
         delete: COST,

@@ -20,6 +20,7 @@ impl Types {
             delete_before_replace,
             conflict_input,
             conflict_scope: "api",
+            id_within: &[],
             create: CALL,
             update: CALL,
             delete: CALL,

@@ -25,6 +25,7 @@ fn types() -> OneType {
         delete_before_replace: false,
         conflict_input: Some("api"),
         conflict_scope: "api",
+        id_within: &[],
         create: CALL,
         update: CALL,
         delete: CALL,

@@ -31,6 +31,7 @@ impl Types {
             delete_before_replace,
             conflict_input: Some("group"),
             conflict_scope: "group",
+            id_within: &[],
             create: cost(READ_WRITE, 300),
             update: cost(READ_WRITE, 200),
             delete: cost(WRITE, 100),

@@ -100,6 +100,7 @@ impl AwsResource for Alias {
         delete_before_replace: true,
         conflict_input: Some("functionName"),
         conflict_scope: "lambda:function",
+        id_within: &[],
         create: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 250),
         update: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 250),
         delete: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 200),

@@ -219,6 +219,7 @@ impl AwsResource for Api {
         delete_before_replace: false,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &[],
         create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 400),
         update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 2 }], 500),
         delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 400),

@@ -133,6 +133,7 @@ impl AwsResource for Bucket {
         delete_before_replace: true,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &[],
         create: OperationCost::new(&[CallCost { quota: S3, calls: 3 }], 800),
         update: OperationCost::new(&[CallCost { quota: S3, calls: 3 }], 400),
         delete: OperationCost::new(&[CallCost { quota: S3, calls: 3 }], 600),

@@ -148,6 +148,7 @@ impl AwsResource for BucketObject {
         delete_before_replace: false,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &["bucket"],
         create: OperationCost::new(&[CallCost { quota: S3, calls: 3 }], 5000),
         update: OperationCost::new(&[CallCost { quota: S3, calls: 3 }], 1000),
         delete: OperationCost::new(&[CallCost { quota: S3, calls: 1 }], 150),

@@ -172,6 +172,7 @@ impl AwsResource for Integration {
         delete_before_replace: false,
         conflict_input: Some("apiId"),
         conflict_scope: "apigatewayv2:api",
+        id_within: &["apiId"],
         create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
         update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
         delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),

@@ -122,6 +122,7 @@ impl AwsResource for LogGroup {
         delete_before_replace: true,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &[],
         create: OperationCost::new(
             &[CallCost { quota: LOGS_CREATE_LOG_GROUP, calls: 1 }, CallCost { quota: LOGS, calls: 1 }],
             250,

@@ -134,6 +134,7 @@ impl AwsResource for Permission {
         delete_before_replace: true,
         conflict_input: Some("function"),
         conflict_scope: "lambda:function",
+        id_within: &["function", "qualifier"],
         create: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 250),
         update: OperationCost::new(&[], 0),
         delete: OperationCost::new(&[CallCost { quota: LAMBDA_CONTROL, calls: 1 }], 200),

@@ -125,6 +125,7 @@ impl AwsResource for Role {
         delete_before_replace: true,
         conflict_input: Some("name"),
         conflict_scope: "iam:role",
+        id_within: &[],
         create: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 400),
         update: OperationCost::new(&[CallCost { quota: IAM, calls: 2 }], 500),
         delete: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 400),

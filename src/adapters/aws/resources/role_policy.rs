@@ -84,6 +84,7 @@ impl AwsResource for RolePolicy {
         delete_before_replace: false,
         conflict_input: Some("role"),
         conflict_scope: "iam:role",
+        id_within: &[],
         create: OperationCost::new(&[CallCost { quota: IAM, calls: 2 }], 400),
         update: OperationCost::new(&[CallCost { quota: IAM, calls: 2 }], 400),
         delete: OperationCost::new(&[CallCost { quota: IAM, calls: 1 }], 250),

@@ -222,6 +222,7 @@ impl AwsResource for Stage {
         delete_before_replace: true,
         conflict_input: Some("apiId"),
         conflict_scope: "apigatewayv2:api",
+        id_within: &["apiId"],
         create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 500),
         update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 2 }], 500),
         delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),

@@ -237,6 +237,7 @@ impl AwsResource for Function {
         delete_before_replace: true,
         conflict_input: None,
         conflict_scope: "",
+        id_within: &[],
         create: OperationCost::new(
             &[CallCost { quota: LAMBDA_CONTROL, calls: 1 }, CallCost { quota: LAMBDA_GET_FUNCTION, calls: 3 }],
             3500,
