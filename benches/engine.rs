@@ -215,9 +215,8 @@ struct Bench {
 fn bench(folder: &Path, count: usize) -> Bench {
     let store = state::StackStore::open_folder(folder, state::StoreOptions::default()).expect("a folder");
     let owner = Owner::this_process("bench", "here", &SystemProcesses);
-    let passphrase = || Ok::<_, state::SecretsError>(Passphrase::new("bench"));
-    let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), Arc::new(passphrase))
-        .expect("names");
+    let access = state::SecretsAccess::with_passphrase(|| Ok(Passphrase::new("bench")));
+    let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), access).expect("names");
     let ports = Ports {
         calls: Arc::new(Calls::new(&Things(count))),
         cloud: Arc::new(Things(count)),

@@ -191,8 +191,11 @@ pub fn open_store(
     };
     let project = configuration.project_name().as_str();
     let lock = state::LockOptions::default();
-    let store =
-        StateStore::new(store, project, selected.name.as_str(), owner, lock, Arc::new(give)).map_err(store_failure)?;
+    let access = state::SecretsAccess {
+        key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
+        ..state::SecretsAccess::with_passphrase(give)
+    };
+    let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
     Ok(Arc::new(store))
 }
 

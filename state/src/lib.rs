@@ -6,8 +6,8 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use state::{
-//!     Checkpoint, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, SecretsManager, StackId,
-//!     StackStore, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
+//!     Checkpoint, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, SecretsAccess, SecretsManager,
+//!     StackId, StackStore, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
 //! };
 //!
 //! # async fn deploy(record: resource_graph::ResourceRecord) -> state::Result<()> {
@@ -17,11 +17,11 @@
 //!
 //! // Reading takes no lock, and asks for no passphrase until a secret is touched.
 //! let loaded = store.load(&id).await?;
-//! let source = Arc::new(|| Ok(Passphrase::new("from the environment")));
+//! let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("from the environment")));
 //! let secrets: Arc<dyn SecretsManager> =
 //!     match loaded.as_ref().and_then(|loaded| loaded.checkpoint.latest.as_ref()?.secrets_provider.as_ref()) {
-//!         Some(provider) => provider.open(source)?,
-//!         None => Arc::new(PassphraseSecrets::create(source)?),
+//!         Some(provider) => provider.open(&access)?,
+//!         None => Arc::new(PassphraseSecrets::create(Arc::clone(&access.passphrase))?),
 //!     };
 //! let decoder = ValueDecoder::revealing(&*secrets);
 //! for resource in loaded.iter().filter_map(|loaded| loaded.checkpoint.latest.as_ref()).flat_map(|d| &d.resources) {
@@ -88,7 +88,8 @@ pub use lock::{
 pub use record::RecordedResource;
 pub use resource::{RareFields, Resource, ResourceFields};
 pub use secrets::{
-    Crypter, DerivedKey, Passphrase, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider,
+    CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,
+    SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
 pub use store::{
     CheckpointDigest, HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions,

@@ -3,6 +3,8 @@
 //! The managers derive or fetch their key when the first secret is touched, never before: reading a state that isn't
 //! asked for secrets needs no passphrase and costs no key derivation.
 
+pub mod access;
+pub mod cloud;
 pub mod passphrase;
 pub mod symmetric;
 
@@ -13,8 +15,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::json::Json;
-pub use passphrase::{DerivedKey, Passphrase, PassphraseSecrets, PassphraseSource};
-pub use symmetric::SymmetricKey;
+pub use access::{KeyError, KeyService, NoKeys, SecretsAccess};
+pub use cloud::CloudSecrets;
+pub use passphrase::{Passphrase, PassphraseSecrets, PassphraseSource};
+pub use symmetric::{DerivedKey, SymmetricKey};
 
 /// Encrypts and decrypts texts with a stack's key.
 pub trait Crypter: Send + Sync {
@@ -36,11 +40,20 @@ pub trait SecretsManager: Crypter + fmt::Debug {
     /// What the state says of it, to be written beside the resources.
     fn provider(&self) -> SecretsProvider;
 
-    /// Gets the key now. Decrypting and encrypting do it themselves when they need to.
+    /// The 32-byte key of the stack: derived from the passphrase, or the data key that a cloud's key has encrypted. Other
+    /// keys are derived from it; it encrypts secret values itself.
     ///
     /// # Errors
     /// When the key isn't to be had, or the passphrase is wrong.
-    fn unlock(&self) -> Result<(), SecretsError>;
+    fn stack_key(&self) -> Result<DerivedKey, SecretsError>;
+
+    /// Gets the key now. Decrypting and encrypting do it themselves when they need to.
+    ///
+    /// # Errors
+    /// As [`SecretsManager::stack_key`].
+    fn unlock(&self) -> Result<(), SecretsError> {
+        self.stack_key().map(|_| ())
+    }
 }
 
 /// The `secrets_providers` of a state: the manager's type and what it needs to open again.
@@ -64,21 +77,48 @@ impl SecretsProvider {
         }
     }
 
-    /// Opens the manager. A passphrase is asked for only when a secret is touched.
+    /// A cloud manager with the URL of its key, and its encrypted data key in base64.
+    pub fn cloud(url: &str, encrypted_key: &str) -> Self {
+        Self {
+            kind: "cloud".to_owned(),
+            state: Some(Json::of(&serde_json::json!({ "url": url, "encryptedkey": encrypted_key }))),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Opens the manager. A passphrase is asked for, and a cloud called, only when a secret is touched.
     ///
     /// # Errors
-    /// [`SecretsError::Unsupported`] for managers that this program can't open; [`SecretsError::BadSalt`].
-    pub fn open(&self, source: Arc<dyn PassphraseSource>) -> Result<Arc<dyn SecretsManager>, SecretsError> {
+    /// [`SecretsError::Unsupported`] and [`SecretsError::UnsupportedKey`] for managers that this program can't open;
+    /// [`SecretsError::BadSalt`], [`SecretsError::BadDataKey`].
+    pub fn open(&self, access: &SecretsAccess) -> Result<Arc<dyn SecretsManager>, SecretsError> {
         #[derive(Deserialize)]
         struct PassphraseState {
             salt: String,
         }
-        if self.kind != "passphrase" {
-            return Err(SecretsError::Unsupported { kind: self.kind.clone() });
+        #[derive(Deserialize)]
+        struct CloudState {
+            #[serde(default)]
+            url: String,
+            #[serde(default)]
+            encryptedkey: String,
         }
-        let state = self.state.as_ref().and_then(|state| state.parse::<PassphraseState>().ok());
-        let salt = state.ok_or_else(|| SecretsError::BadSalt("there is none".to_owned()))?.salt;
-        Ok(Arc::new(PassphraseSecrets::open(&salt, source)?))
+        match self.kind.as_str() {
+            "passphrase" => {
+                let state = self.state.as_ref().and_then(|state| state.parse::<PassphraseState>().ok());
+                let salt = state.ok_or_else(|| SecretsError::BadSalt("there is none".to_owned()))?.salt;
+                Ok(Arc::new(PassphraseSecrets::open(&salt, Arc::clone(&access.passphrase))?))
+            }
+            "cloud" => {
+                let state = self.state.as_ref().and_then(|state| state.parse::<CloudState>().ok());
+                let CloudState { url, encryptedkey } = state.ok_or_else(|| SecretsError::BadDataKey {
+                    url: "the cloud's key".to_owned(),
+                    what: "there is none",
+                })?;
+                Ok(Arc::new(CloudSecrets::open(&url, &encryptedkey, access)?))
+            }
+            kind => Err(SecretsError::Unsupported { kind: kind.to_owned() }),
+        }
     }
 }
 
@@ -103,6 +143,23 @@ pub enum SecretsError {
     /// The salt string can't be understood.
     #[error("the encryption salt is malformed: {0}")]
     BadSalt(String),
+    /// The encrypted data key of a cloud manager can't be understood.
+    #[error("the encrypted key of {url} is malformed: {what}")]
+    BadDataKey {
+        /// The URL of the cloud's key.
+        url: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A cloud's key couldn't be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The URL isn't that of a key that this program can use.
+    #[error("the secrets provider '{url}' can't be used by this program")]
+    UnsupportedKey {
+        /// The URL.
+        url: String,
+    },
     /// A ciphertext can't be understood or wasn't made with this key.
     #[error("failed to decrypt a secret: {0}")]
     BadCiphertext(&'static str),
@@ -132,6 +189,16 @@ impl SecretsError {
                 Self::BadSalt(_) => {
                     "it is kept in the state (secrets_providers.state.salt) and in Pulumi.<stack>.yaml \
                      (encryptionsalt): restore the one that is whole"
+                }
+                Self::BadDataKey { .. } => {
+                    "it is kept in the state (secrets_providers.state.encryptedkey) and in Pulumi.<stack>.yaml \
+                     (encryptedkey): restore the one that is whole"
+                }
+                Self::Key(error) => return error.hint.clone(),
+                Self::UnsupportedKey { .. } => {
+                    "it can use `passphrase`, keys of AWS KMS (awskms://<key id or alias>?region=<region>) and of Azure Key \
+                     Vault (azurekeyvault://<vault>.vault.azure.net/keys/<key>); run `pulumi stack \
+                     change-secrets-provider` with one of these on a stack that has another"
                 }
                 Self::Unsupported { kind } if kind == "service" => {
                     "only Pulumi Cloud can decrypt it: export the stack with `pulumi stack export --show-secrets`, or \

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value as Tree;
 use state::{
-    Checkpoint, Deployment, Error, Export, Origin, Passphrase, Resource, SecretsManager, StackId, StackStore,
-    StoreOptions, ValueDecoder,
+    Checkpoint, Deployment, Error, Export, Origin, Passphrase, Resource, SecretsAccess, SecretsManager, StackId,
+    StackStore, StoreOptions, ValueDecoder,
 };
 
 /// A file of the samples. They aren't part of the repository: `SEMANTEST_SHARED` names the folder that holds them.
@@ -123,8 +123,8 @@ fn every_value_of_the_samples_is_decoded_and_written_back_the_same() {
     for (name, passphrase) in VALID_EXPORTS {
         let Some((_, content)) = sample(name) else { return };
         let deployment = Export::read(content, origin(name)).unwrap().deployment.unwrap();
-        let source = Arc::new(move || Ok(Passphrase::new(passphrase)));
-        let secrets = deployment.secrets_provider.as_ref().unwrap().open(source).unwrap();
+        let access = SecretsAccess::with_passphrase(move || Ok(Passphrase::new(passphrase)));
+        let secrets = deployment.secrets_provider.as_ref().unwrap().open(&access).unwrap();
         let decoder = ValueDecoder::revealing(&*secrets);
         for resource in &deployment.resources {
             let record = resource.to_record(&decoder).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -146,8 +146,8 @@ fn every_value_of_the_samples_is_decoded_and_written_back_the_same() {
 fn secrets_are_revealed_only_where_they_are_asked_for() {
     let Some((_, content)) = sample("synthetic/export.json") else { return };
     let deployment = Export::read(content, origin("synthetic")).unwrap().deployment.unwrap();
-    let never = Arc::new(|| Err(state::SecretsError::NoPassphrase));
-    let secrets: Arc<dyn SecretsManager> = deployment.secrets_provider.as_ref().unwrap().open(never).unwrap();
+    let never = SecretsAccess::with_passphrase(|| Err(state::SecretsError::NoPassphrase));
+    let secrets: Arc<dyn SecretsManager> = deployment.secrets_provider.as_ref().unwrap().open(&never).unwrap();
     let decoder = ValueDecoder::revealing(&*secrets);
     let (with, without): (Vec<_>, Vec<_>) =
         deployment.resources.iter().partition(|resource| resource.inputs.contain_secret());
@@ -166,7 +166,8 @@ fn secrets_are_revealed_only_where_they_are_asked_for() {
         let written = encoder.properties(&hidden, &resource.inputs).unwrap();
         assert_eq!(tree(written.json().unwrap().as_bytes()), tree(resource.inputs.json().unwrap().as_bytes()));
     }
-    let wrong = deployment.secrets_provider.as_ref().unwrap().open(Arc::new(|| Ok(Passphrase::new("wrong")))).unwrap();
+    let wrong = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("wrong")));
+    let wrong = deployment.secrets_provider.as_ref().unwrap().open(&wrong).unwrap();
     let decoder = ValueDecoder::revealing(&*wrong);
     let error = deployment.resources.iter().find_map(|resource| decoder.properties(&resource.inputs).err()).unwrap();
     assert!(error.to_string().starts_with("failed to decrypt: incorrect passphrase"), "{error}");

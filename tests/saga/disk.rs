@@ -8,7 +8,7 @@ use resource_graph::{Recorded, ResourceRecord};
 use semantest_iac::adapters::state_store::StateStore;
 use semantest_iac::application::DeploymentResult;
 use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
-use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsError, StoreOptions};
+use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsAccess, StoreOptions};
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kinds;
@@ -45,8 +45,8 @@ impl Disk {
         let store = state::StackStore::open_folder(self.folder.path(), StoreOptions::default()).expect("a folder");
         let owner = Owner::this_process("tester", "here", &*self.lives);
         let lock = LockOptions { processes: Arc::clone(&self.lives) as _, ..LockOptions::default() };
-        let passphrase = || Ok::<_, SecretsError>(Passphrase::new("test"));
-        Arc::new(StateStore::new(store, PROJECT, STACK, owner, lock, Arc::new(passphrase)).expect("names"))
+        let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("test")));
+        Arc::new(StateStore::new(store, PROJECT, STACK, owner, lock, access).expect("names"))
     }
 
     /// Rewrites the checkpoint as another program does.

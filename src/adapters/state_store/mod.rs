@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use resource_graph::{PropertyMap, Urn};
 use state::{
-    Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, PassphraseSource,
+    Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, SecretsAccess,
     StackId, ValueDecoder,
 };
 
@@ -42,7 +42,7 @@ pub struct StateStore {
     id: StackId,
     owner: Owner,
     lock: LockOptions,
-    passphrase: Arc<dyn PassphraseSource>,
+    access: SecretsAccess,
 }
 
 /// What was read at one moment: the checkpoint with the journal's events folded in.
@@ -107,8 +107,7 @@ impl OpenJournal {
 }
 
 impl StateStore {
-    /// The stack `stack` of `project` in `store`. `owner` is this process; `passphrase` is asked only when a secret is
-    /// touched.
+    /// The stack `stack` of `project` in `store`. `owner` is this process; `access` is used only when a secret is touched.
     ///
     /// # Errors
     /// When the names can't be a stack's.
@@ -118,10 +117,10 @@ impl StateStore {
         stack: &str,
         owner: Owner,
         lock: LockOptions,
-        passphrase: Arc<dyn PassphraseSource>,
+        access: SecretsAccess,
     ) -> Result<Self, StoreError> {
         let id = StackId::new(project, stack).map_err(|error| store_error(&error))?;
-        Ok(Self { store, id, owner, lock, passphrase })
+        Ok(Self { store, id, owner, lock, access })
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
@@ -134,7 +133,7 @@ impl StateStore {
             let changes = journal.changes(&deployment);
             changes::apply(&mut deployment, &changes)?;
         }
-        let secrets = StackSecrets::new(deployment.secrets_provider.clone(), Arc::clone(&self.passphrase));
+        let secrets = StackSecrets::new(deployment.secrets_provider.clone(), self.access.clone());
         Ok(Loaded {
             deployment: Arc::new(deployment),
             secrets: Arc::new(secrets),

@@ -4,12 +4,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use state::{Crypter, PassphraseSecrets, PassphraseSource, SecretsError, SecretsManager, SecretsProvider};
+use state::{Crypter, PassphraseSecrets, SecretsAccess, SecretsError, SecretsManager, SecretsProvider};
 
 /// Opens or makes the manager when it is needed.
 pub struct StackSecrets {
     recorded: Option<SecretsProvider>,
-    passphrase: Arc<dyn PassphraseSource>,
+    access: SecretsAccess,
     opened: Mutex<Option<Arc<dyn SecretsManager>>>,
 }
 
@@ -21,8 +21,8 @@ impl fmt::Debug for StackSecrets {
 
 impl StackSecrets {
     /// The manager that the state names, or one to be made.
-    pub fn new(recorded: Option<SecretsProvider>, passphrase: Arc<dyn PassphraseSource>) -> Self {
-        Self { recorded, passphrase, opened: Mutex::default() }
+    pub fn new(recorded: Option<SecretsProvider>, access: SecretsAccess) -> Self {
+        Self { recorded, access, opened: Mutex::default() }
     }
 
     /// What the state is to say of the manager; `None` while there is none.
@@ -39,8 +39,8 @@ impl StackSecrets {
             return Ok(Arc::clone(manager));
         }
         let manager: Arc<dyn SecretsManager> = match &self.recorded {
-            Some(provider) => provider.open(Arc::clone(&self.passphrase))?,
-            None if for_writing => Arc::new(PassphraseSecrets::create(Arc::clone(&self.passphrase))?),
+            Some(provider) => provider.open(&self.access)?,
+            None if for_writing => Arc::new(PassphraseSecrets::create(Arc::clone(&self.access.passphrase))?),
             None => return Err(SecretsError::Unsupported { kind: "none".into() }),
         };
         *opened = Some(Arc::clone(&manager));

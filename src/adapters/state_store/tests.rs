@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use resource_graph::{ResourceRecord, TypeToken, Urn};
 use serde_json::{Value, json};
-use state::{LockOptions, Owner, Passphrase, SecretsError, StoreOptions, SystemProcesses};
+use state::{LockOptions, Owner, Passphrase, SecretsAccess, StoreOptions, SystemProcesses};
 
 use super::*;
 use crate::domain::deployment::ResourceImage;
@@ -40,8 +40,8 @@ impl Fixture {
         let options = StoreOptions { time, ..StoreOptions::default() };
         let store = state::StackStore::open_folder(folder.path(), options).unwrap();
         let owner = Owner::this_process("ann", "here", &SystemProcesses);
-        let passphrase = Arc::new(|| Ok::<_, SecretsError>(Passphrase::new("test")));
-        let store = StateStore::new(store, "shop", "dev", owner, LockOptions::default(), passphrase).unwrap();
+        let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("test")));
+        let store = StateStore::new(store, "shop", "dev", owner, LockOptions::default(), access).unwrap();
         std::fs::create_dir_all(folder.path().join(".pulumi/stacks/shop")).unwrap();
         std::fs::write(folder.path().join(".pulumi/meta.yaml"), "version: 1\n").unwrap();
         let fixture = Self { folder, store };

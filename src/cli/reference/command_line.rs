@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 use crate::cli::arguments;
 use crate::cli::exit_code::ExitCode;
 
-const VARIABLES: [(&str, &str); 13] = [
+const VARIABLES: [(&str, &str); 14] = [
     ("SEMANTEST_ENVIRONMENT", "the environment where `--env` isn't given"),
     ("SEMANTEST_LOG_LEVEL", "a level (`error` to `trace`), or `module=level` pairs with commas; wins over `-v`"),
     (
@@ -17,6 +17,10 @@ const VARIABLES: [(&str, &str); 13] = [
     ("SEMANTEST_DATA", "the folder for the local cloud's data and passphrase; by default the user's data folder"),
     ("PULUMI_CONFIG_PASSPHRASE", "the passphrase of the state's secrets"),
     ("PULUMI_CONFIG_PASSPHRASE_FILE", "a file that holds the passphrase"),
+    (
+        "PULUMI_CLOUD_SECRET_OVERRIDE",
+        "the URL of the cloud's key to use in place of the recorded one, in this run alone",
+    ),
     ("AWS_PROFILE, AWS_REGION, AWS_ACCESS_KEY_ID, …", "as everywhere: the AWS SDK's default chain"),
     ("AWS_ENDPOINT_URL", "the URL of an AWS-compatible server, where the environment names none"),
     ("NO_COLOR", "no colour, whatever it is set to"),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,8 @@ use ring::pbkdf2;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{Crypter, SecretsError, SecretsManager, SecretsProvider, SymmetricKey};
+use super::symmetric::OnceKey;
+use super::{Crypter, DerivedKey, SecretsError, SecretsManager, SecretsProvider, SymmetricKey};
 
 const ROUNDS: NonZeroU32 = NonZeroU32::new(1_000_000).unwrap();
 /// The word whose ciphertext in the salt string shows whether a passphrase is the right one.
@@ -50,33 +51,11 @@ impl<F: Fn() -> Result<Passphrase, SecretsError> + Send + Sync> PassphraseSource
     }
 }
 
-/// The key that a passphrase and a salt give.
-#[derive(Clone)]
-pub struct DerivedKey(Zeroizing<[u8; 32]>);
-
-impl DerivedKey {
-    /// Takes the bytes of a key that was derived before.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The key's bytes. Whoever calls this must not let them get anywhere that others may read.
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for DerivedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[key]")
-    }
-}
-
 /// Derives the key of a passphrase (about 0.3 s).
 pub fn derive_key(passphrase: &Passphrase, salt: &[u8]) -> DerivedKey {
     let mut key = Zeroizing::new([0; 32]);
     pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, passphrase.0.as_bytes(), &mut *key);
-    DerivedKey(key)
+    DerivedKey::from_zeroizing(key)
 }
 
 /// A passphrase manager.
@@ -85,9 +64,7 @@ pub struct PassphraseSecrets {
     salt: Vec<u8>,
     verifier: String,
     source: Arc<dyn PassphraseSource>,
-    key: OnceLock<(DerivedKey, SymmetricKey)>,
-    /// Held while the key is derived, so that two threads don't ask for the passphrase at once.
-    deriving: Mutex<()>,
+    key: OnceKey,
 }
 
 impl fmt::Debug for PassphraseSecrets {
@@ -110,8 +87,7 @@ impl PassphraseSecrets {
             salt: STANDARD.decode(salt).map_err(|_| bad("its salt isn't base64"))?,
             verifier: verifier.to_owned(),
             source,
-            key: OnceLock::new(),
-            deriving: Mutex::new(()),
+            key: OnceKey::default(),
         })
     }
 
@@ -126,7 +102,7 @@ impl PassphraseSecrets {
         let cipher = SymmetricKey::new(derived.expose());
         let salt_text = format!("v1:{}:{}", STANDARD.encode(salt), cipher.encrypt(VERIFIER)?);
         let secrets = Self::open(&salt_text, source)?;
-        secrets.key.get_or_init(|| (derived, cipher));
+        secrets.key.set(derived, cipher);
         Ok(secrets)
     }
 
@@ -136,21 +112,13 @@ impl PassphraseSecrets {
     /// [`SecretsError::WrongPassphrase`] when it isn't this stack's key.
     pub fn with_key(self, derived: DerivedKey) -> Result<Self, SecretsError> {
         let cipher = self.verified(&derived)?;
-        self.key.get_or_init(|| (derived, cipher));
+        self.key.set(derived, cipher);
         Ok(self)
     }
 
     /// The salt string, as `Pulumi.<stack>.yaml` (`encryptionsalt`) and the state hold it.
     pub fn salt(&self) -> &str {
         &self.salt_text
-    }
-
-    /// The derived key.
-    ///
-    /// # Errors
-    /// When there is no passphrase, or it is wrong.
-    pub fn derived_key(&self) -> Result<DerivedKey, SecretsError> {
-        Ok(self.opened()?.0.clone())
     }
 
     fn verified(&self, derived: &DerivedKey) -> Result<SymmetricKey, SecretsError> {
@@ -162,16 +130,11 @@ impl PassphraseSecrets {
     }
 
     fn opened(&self) -> Result<&(DerivedKey, SymmetricKey), SecretsError> {
-        if let Some(opened) = self.key.get() {
-            return Ok(opened);
-        }
-        let _one_at_a_time = self.deriving.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(opened) = self.key.get() {
-            return Ok(opened);
-        }
-        let derived = derive_key(&self.source.passphrase()?, &self.salt);
-        let cipher = self.verified(&derived)?;
-        Ok(self.key.get_or_init(|| (derived, cipher)))
+        self.key.get_or_try_init(|| {
+            let derived = derive_key(&self.source.passphrase()?, &self.salt);
+            let cipher = self.verified(&derived)?;
+            Ok((derived, cipher))
+        })
     }
 }
 
@@ -190,8 +153,8 @@ impl SecretsManager for PassphraseSecrets {
         SecretsProvider::passphrase(&self.salt_text)
     }
 
-    fn unlock(&self) -> Result<(), SecretsError> {
-        self.opened().map(|_| ())
+    fn stack_key(&self) -> Result<DerivedKey, SecretsError> {
+        Ok(self.opened()?.0.clone())
     }
 }
 
@@ -251,7 +214,7 @@ mod tests {
         ];
         for (passphrase, salt, key, values) in vectors {
             let secrets = open(salt, passphrase);
-            assert_eq!(hex::encode(secrets.derived_key().unwrap().expose()), key);
+            assert_eq!(hex::encode(secrets.stack_key().unwrap().expose()), key);
             assert_eq!(*secrets.decrypt(&secrets.verifier).unwrap(), "pulumi");
             for (plaintext, ciphertext) in values {
                 assert_eq!(&*secrets.decrypt(ciphertext).unwrap(), plaintext);
@@ -278,7 +241,7 @@ mod tests {
         let created = PassphraseSecrets::create(Arc::new(|| Ok(Passphrase::new("p")))).unwrap();
         let ciphertext = created.encrypt("text").unwrap();
         let never_asked = Arc::new(|| Err(SecretsError::NoPassphrase));
-        let key = created.derived_key().unwrap();
+        let key = created.stack_key().unwrap();
         let by_key = PassphraseSecrets::open(created.salt(), never_asked.clone()).unwrap().with_key(key).unwrap();
         assert_eq!(*by_key.decrypt(&ciphertext).unwrap(), "text");
         assert_eq!(*open(created.salt(), "p").decrypt(&ciphertext).unwrap(), "text");

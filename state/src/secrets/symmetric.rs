@@ -1,5 +1,7 @@
 //! The symmetric layer under passphrases and cloud keys: AES-256-GCM in Pulumi's text form (SPEC.md section 3.2).
 
+use std::sync::{Mutex, OnceLock, PoisonError};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -7,6 +9,64 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::SecretsError;
+
+/// The 32-byte key of a stack: derived from its passphrase, or the data key that a cloud's key has encrypted.
+#[derive(Clone)]
+pub struct DerivedKey(Zeroizing<[u8; 32]>);
+
+impl DerivedKey {
+    /// Takes the bytes of a key that was got before.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Takes the bytes without leaving a copy behind.
+    pub(super) fn from_zeroizing(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes. Whoever calls this must not let them get anywhere that others may read.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[key]")
+    }
+}
+
+/// A stack's key that is got once, when it is first needed.
+#[derive(Default)]
+pub(super) struct OnceKey {
+    key: OnceLock<(DerivedKey, SymmetricKey)>,
+    /// Held while the key is got, so that two threads don't derive it, ask for the passphrase or call the cloud at once.
+    getting: Mutex<()>,
+}
+
+impl OnceKey {
+    /// Gives the key, so that it needn't be got.
+    pub(super) fn set(&self, derived: DerivedKey, cipher: SymmetricKey) {
+        self.key.get_or_init(|| (derived, cipher));
+    }
+
+    /// The key; `get` is called when it isn't there yet. A failure isn't remembered.
+    pub(super) fn get_or_try_init(
+        &self,
+        get: impl FnOnce() -> Result<(DerivedKey, SymmetricKey), SecretsError>,
+    ) -> Result<&(DerivedKey, SymmetricKey), SecretsError> {
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let _one_at_a_time = self.getting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = self.key.get() {
+            return Ok(key);
+        }
+        let key = get()?;
+        Ok(self.key.get_or_init(|| key))
+    }
+}
 
 /// A 256-bit key that encrypts single values, each under its own random nonce.
 pub struct SymmetricKey(LessSafeKey);
