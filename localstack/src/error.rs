@@ -44,6 +44,14 @@ pub enum Error {
         /// What Python says.
         output: String,
     },
+    /// There is no Pulumi CLI that will do, and none could be made.
+    #[error("no Pulumi CLI {wanted} or newer is on the PATH, and none could be built or downloaded{}", list(tried))]
+    PulumiNotFound {
+        /// The oldest version that would do.
+        wanted: String,
+        /// What was tried, and why it didn't do.
+        tried: Vec<Tried>,
+    },
     /// Something else than an emulator listens at the port.
     #[error("port {port} on 127.0.0.1 is in use by another program, so {emulator} can't listen there")]
     PortInUse {
@@ -199,6 +207,10 @@ impl Error {
             Error::Incomplete { folder, .. } => {
                 format!("remove {} and try again", folder.display())
             }
+            Error::PulumiNotFound { wanted, .. } => format!(
+                "install Pulumi {wanted} or newer (https://www.pulumi.com/docs/install/), or Go (https://go.dev/dl/) with \
+                 its module proxy in reach, and try again"
+            ),
             Error::PortInUse { port, .. } => format!(
                 "end the program that listens there (`lsof -nP -iTCP:{port} -sTCP:LISTEN` names it), or choose another port"
             ),

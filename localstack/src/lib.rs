@@ -19,6 +19,7 @@ pub mod proxy;
 mod python;
 mod server;
 mod testing;
+pub mod tools;
 
 pub use account::unique_account;
 pub use daemon::{Daemon, DaemonOptions, Status};
@@ -31,3 +32,4 @@ pub use progress::{Observer, Progress};
 pub use python::Tried;
 pub use server::{Server, StartOptions};
 pub use testing::TestCloud;
+pub use tools::pulumi::{PulumiCli, PulumiOrigin};

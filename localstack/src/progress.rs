@@ -58,6 +58,24 @@ pub enum Progress {
         /// Where.
         endpoint: String,
     },
+    /// A program that tests need is being made or fetched.
+    Obtaining {
+        /// `building` or `downloading`.
+        doing: &'static str,
+        /// The program's name.
+        what: &'static str,
+        /// Its version.
+        version: String,
+        /// What it takes.
+        cost: &'static str,
+    },
+    /// A program that tests need is there.
+    Obtained {
+        /// The program's name.
+        what: &'static str,
+        /// How long it took.
+        took: Duration,
+    },
     /// Something that will hurt later.
     Warning(String),
 }
@@ -82,6 +100,12 @@ impl fmt::Display for Progress {
             }
             Progress::UsingExisting { emulator, endpoint } => {
                 write!(formatter, "using the {emulator} that already runs at {endpoint}")
+            }
+            Progress::Obtaining { doing, what, version, cost } => {
+                write!(formatter, "{doing} {what} {version} (first use, {cost})")
+            }
+            Progress::Obtained { what, took } => {
+                write!(formatter, "{what} is ready ({:.1} s)", took.as_secs_f64())
             }
             Progress::Warning(text) => formatter.write_str(text),
         }
