@@ -1,0 +1,15 @@
+//! State that Pulumi reads and writes, shown with the real Pulumi CLI: what one of the two wrote, the other goes on with
+//! (docs/reference/pulumi-interop.md tells what was tried).
+//!
+//! The first run builds the CLI, which takes minutes (`localstack::PulumiCli`).
+
+#![allow(clippy::print_stdout, reason = "a test that is skipped says why, and a test that builds the CLI says so")]
+
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "../end_to_end/support.rs"]
+mod project;
+mod round_trips;
+mod samples;
+mod shop;
+#[allow(dead_code, reason = "what all files here share, each using a part of it")]
+mod support;

@@ -1,0 +1,31 @@
+//! A stack that semantest-iac has deployed, taken to a fresh Pulumi backend by the CLI.
+
+use serde_json::Value;
+
+use crate::shop::{SECRET, STACK, Shop};
+use crate::support::differences;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_stack_goes_to_a_fresh_backend_as_it_is() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let ours = shop.pulumi().await.export(STACK).await;
+    let resources = ours["deployment"]["resources"].as_array().unwrap().len();
+    assert!(resources >= 8, "{resources} resources: {ours}");
+    assert!(!ours.to_string().contains(SECRET));
+
+    let elsewhere = shop.pulumi_elsewhere().await;
+    elsewhere.succeeds(&["stack", "init", STACK]).await;
+    elsewhere.import(STACK, &ours).await.succeeded();
+    let theirs = elsewhere.export(STACK).await;
+    assert_eq!(differences(&ours, &theirs), [""; 0]);
+    let shown = elsewhere.export_with_secrets(STACK).await;
+    assert_eq!(differences(&ours, &shown), [""; 0]);
+    assert!(shown.to_string().contains(SECRET), "{shown}");
+
+    // What else reads a state.
+    let graph = shop.project.path("graph.dot");
+    elsewhere.succeeds(&["stack", "graph", "--stack", STACK, graph.to_str().unwrap()]).await;
+    assert!(std::fs::read_to_string(graph).unwrap().contains("aws:lambda/function:Function"));
+    let _: Value = elsewhere.json(&["stack", "output", "--stack", STACK, "--json"]).await;
+}
