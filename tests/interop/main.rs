@@ -10,6 +10,7 @@
 mod project;
 mod round_trips;
 mod samples;
+#[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod support;
