@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use resource_graph::{ResourceRecord, Urn};
 
 use crate::deployment::{Deployment, PendingOperation};
-use crate::integrity::parse_reference;
 use crate::resource::Resource;
 use crate::secrets::Crypter;
 use crate::value_codec::ValueError;
@@ -125,95 +124,4 @@ impl Editor<'_> {
         }
         deployment.sort();
     }
-}
-
-impl Deployment {
-    /// Puts each resource after all that it refers to, the root first and leftovers at the end; otherwise the order
-    /// stays. References to what isn't there don't matter, and a cycle stays as it is.
-    pub fn sort(&mut self) {
-        let resources = std::mem::take(&mut self.resources);
-        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::with_capacity(resources.len());
-        for (index, resource) in resources.iter().enumerate() {
-            by_name.entry(resource.urn.as_str()).or_default().push(index);
-        }
-        // Live ones before leftovers, the root before all.
-        let mut wanted: Vec<usize> = (0..resources.len()).collect();
-        wanted.sort_by_key(|index| (resources[*index].delete, !resources[*index].is_root()));
-        let mut order = Vec::with_capacity(resources.len());
-        let mut state = vec![Visit::New; resources.len()];
-        for start in wanted {
-            visit(start, &resources, &by_name, &mut state, &mut order);
-        }
-        let mut slots: Vec<Option<Resource>> = Vec::new();
-        drop(by_name);
-        slots.extend(resources.into_iter().map(Some));
-        self.resources = order.into_iter().filter_map(|index| slots[index].take()).collect();
-    }
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Visit {
-    New,
-    Open,
-    Done,
-}
-
-/// Depth first without recursion: chains of parents may be long.
-fn visit(
-    start: usize,
-    resources: &[Resource],
-    by_name: &HashMap<&str, Vec<usize>>,
-    state: &mut [Visit],
-    order: &mut Vec<usize>,
-) {
-    let mut stack = vec![(start, None::<std::vec::IntoIter<usize>>)];
-    while let Some((index, targets)) = stack.last_mut() {
-        let index = *index;
-        if targets.is_none() {
-            if state[index] != Visit::New {
-                stack.pop();
-                continue;
-            }
-            state[index] = Visit::Open;
-            *targets = Some(references(&resources[index], resources, by_name).into_iter());
-        }
-        match targets.as_mut().and_then(Iterator::next) {
-            Some(target) if state[target] == Visit::New => stack.push((target, None)),
-            Some(_) => {}
-            None => {
-                state[index] = Visit::Done;
-                order.push(index);
-                stack.pop();
-            }
-        }
-    }
-}
-
-/// Positions of what a resource refers to; of several resources of one name the live one.
-fn references(resource: &Resource, resources: &[Resource], by_name: &HashMap<&str, Vec<usize>>) -> Vec<usize> {
-    let mut targets = Vec::new();
-    if let Some((urn, id)) = resource.provider.as_deref().and_then(|provider| parse_reference(provider).ok()) {
-        let positions = by_name.get(urn).map(Vec::as_slice).unwrap_or_default();
-        targets.extend(positions.iter().copied().find(|index| resources[*index].id.as_deref() == Some(id)));
-    }
-    let mut add = |urn: &str| {
-        if urn != resource.urn.as_str()
-            && let Some(positions) = by_name.get(urn)
-        {
-            targets.extend(positions.iter().copied().min_by_key(|index| resources[*index].delete));
-        }
-    };
-    resource.parent.iter().for_each(|urn| add(urn.as_str()));
-    resource.dependencies.iter().for_each(|urn| add(urn.as_str()));
-    if resource.property_dependencies.as_ref().is_some_and(|json| json.as_str().contains("urn:")) {
-        for (_, urns) in resource.property_dependencies() {
-            urns.iter().for_each(|urn| add(urn.as_str()));
-        }
-    }
-    if resource.has_rare() {
-        let rare = resource.rare();
-        rare.deleted_with.iter().for_each(|urn| add(urn.as_str()));
-        rare.replace_with.iter().for_each(|urn| add(urn.as_str()));
-    }
-    targets
 }

@@ -1,7 +1,8 @@
 //! The rules that a state must keep (SPEC.md section 1.9), with Pulumi's texts.
 //!
 //! Checked when a checkpoint is read, before it is written and after. Pulumi names the first broken rule; here all are
-//! collected.
+//! collected, that one first. Texts are those of Pulumi's check on reading and importing; its check on writing words a few
+//! of them differently (`refers to missing dependency`).
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 
 use crate::deployment::{Deployment, Manifest};
 use crate::resource::ResourceFields;
+use crate::value_codec::UNKNOWN;
 
 /// Rules of a state are broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,19 +144,22 @@ impl<'d> Check<'d> {
         let mut providers: HashSet<(&str, &str)> = HashSet::new();
         // Most resources have the provider of the one before.
         let mut provider_before = None;
+        // Told after all other rules of resources, as Pulumi does.
+        let mut duplicates = Vec::new();
         self.seen.reserve(deployment.resources.len());
-        for resource in &deployment.resources {
+        for (index, resource) in deployment.resources.iter().enumerate() {
             let urn = &resource.urn;
             if !resource.custom && resource.id.is_some() {
-                self.problem(Some(urn), format!("resource '{urn}' has 'custom' false but non-empty ID"));
+                // The missing quote is Pulumi's.
+                self.problem(Some(urn), format!("resource '{urn}' has 'custom false but non-empty ID"));
             }
-            if resource.type_token.is_provider() {
-                match reference_problem(urn, resource.id.as_deref().unwrap_or_default()) {
+            if resource.type_token.is_provider() && !resource.type_token.name().is_empty() {
+                match not_a_provider(urn) {
                     Some(reason) => {
                         self.problem(Some(urn), format!("provider {urn} is not referenceable: {reason}"));
                     }
                     None => {
-                        providers.insert((urn.as_str(), resource.id.as_deref().unwrap_or_default()));
+                        providers.insert((urn.as_str(), provider_id(resource)));
                     }
                 }
             }
@@ -164,29 +169,34 @@ impl<'d> Check<'d> {
                 match parse_reference(provider) {
                     Err(reason) => self
                         .problem(Some(urn), format!("failed to parse provider reference for resource {urn}: {reason}")),
-                    Ok(reference) if !providers.contains(&reference) && !resource.pending_replacement => {
-                        self.problem(Some(urn), format!("resource {urn} refers to unknown provider {provider}"));
+                    Ok(reference) if !providers.contains(&reference) => {
+                        if !resource.pending_replacement {
+                            self.problem(Some(urn), format!("resource {urn} refers to unknown provider {provider}"));
+                        }
                     }
                     Ok(_) => provider_before = Some(provider),
                 }
             }
-            self.references(resource);
+            self.references(index, resource);
             let live = !resource.delete;
             let before = self.seen.entry(urn.as_str()).or_insert(false);
             if *before && live {
-                self.problem(Some(urn), format!("duplicate resource {urn} (not marked for deletion)"));
+                duplicates.push(urn);
             } else {
                 *before |= live;
             }
         }
+        for urn in duplicates {
+            self.problem(Some(urn), format!("duplicate resource {urn} (not marked for deletion)"));
+        }
     }
 
-    fn references(&mut self, resource: &'d ResourceFields) {
+    fn references(&mut self, index: usize, resource: &'d ResourceFields) {
         let urn = &resource.urn;
         if let Some(parent) = &resource.parent
             && !self.seen.contains_key(parent.as_str())
         {
-            let message = if self.comes_later(parent) {
+            let message = if self.comes_later(index, parent) {
                 format!("child resource {urn}'s parent {parent} comes after it")
             } else {
                 format!("child resource {urn} refers to missing parent {parent}")
@@ -195,11 +205,12 @@ impl<'d> Check<'d> {
         }
         for dependency in &resource.dependencies {
             if !self.seen.contains_key(dependency.as_str()) {
-                let end = if self.comes_later(dependency) { "comes after it" } else { "refers to missing resource" };
+                let end =
+                    if self.comes_later(index, dependency) { "comes after it" } else { "refers to missing resource" };
                 self.problem(Some(urn), format!("resource {urn}'s dependency {dependency} {end}"));
             }
         }
-        self.property_dependencies(resource);
+        self.property_dependencies(index, resource);
         if !resource.has_rare() {
             return;
         }
@@ -207,7 +218,7 @@ impl<'d> Check<'d> {
         let others = rare.deleted_with.iter().map(|other| ("deleted", other));
         for (verb, other) in others.chain(rare.replace_with.iter().map(|other| ("replaced", other))) {
             if !self.seen.contains_key(other.as_str()) {
-                let end = if self.comes_later(other) { "comes after it" } else { "is missing" };
+                let end = if self.comes_later(index, other) { "comes after it" } else { "is missing" };
                 self.problem(
                     Some(urn),
                     format!("resource {urn} is specified as being {verb} with {other}, which {end}"),
@@ -216,7 +227,7 @@ impl<'d> Check<'d> {
         }
     }
 
-    fn property_dependencies(&mut self, resource: &ResourceFields) {
+    fn property_dependencies(&mut self, index: usize, resource: &ResourceFields) {
         if resource.property_dependencies_are(|urn| self.seen.contains_key(urn)) {
             return;
         }
@@ -233,7 +244,8 @@ impl<'d> Check<'d> {
             self.problem(Some(urn), format!("resource {urn} has malformed property dependencies: {error}"));
         }
         for (name, dependency) in missing {
-            let end = if self.comes_later(&dependency) { "comes after it" } else { "refers to missing resource" };
+            let end =
+                if self.comes_later(index, &dependency) { "comes after it" } else { "refers to missing resource" };
             self.problem(
                 Some(urn),
                 format!("resource {urn}'s property dependency {dependency} (from property {name}) {end}"),
@@ -241,9 +253,9 @@ impl<'d> Check<'d> {
         }
     }
 
-    /// Asked of names that haven't come before.
-    fn comes_later(&self, urn: &Urn) -> bool {
-        self.deployment.resources.iter().any(|resource| resource.urn == *urn)
+    /// Whether a resource of the name comes after the one at a position.
+    fn comes_later(&self, index: usize, urn: &Urn) -> bool {
+        self.deployment.resources[index + 1..].iter().any(|resource| resource.urn == *urn)
     }
 
     fn snippets(&mut self) {
@@ -257,14 +269,15 @@ impl<'d> Check<'d> {
             Ok(list) => list,
             Err(error) => return self.problem(None, format!("malformed snippets: {error}")),
         };
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         for (index, snippet) in list.into_iter().enumerate() {
             if snippet.uuid.is_empty() {
                 self.problem(None, format!("snippet at index {index} missing required 'uuid' field"));
-            } else if seen.contains(&snippet.uuid) {
-                self.problem(None, format!("duplicate snippet uuid {}", snippet.uuid));
+            } else if let Some(other) = seen.get(&snippet.uuid) {
+                let message = format!("duplicate snippet uuid {:?} at indexes {other} and {index}", snippet.uuid);
+                self.problem(None, message);
             } else {
-                seen.insert(snippet.uuid);
+                seen.insert(snippet.uuid, index);
             }
         }
     }
@@ -278,19 +291,20 @@ pub(crate) fn parse_reference(reference: &str) -> Result<(&str, &str), String> {
     let (urn, id) =
         reference.rsplit_once("::").ok_or_else(|| format!("expected '::' in provider reference '{reference}'"))?;
     let parsed = Urn::parse(urn).map_err(|_| format!("{urn} is not a valid URN"))?;
-    match reference_problem(&parsed, id) {
-        Some(reason) => Err(reason),
-        None => Ok((urn, id)),
-    }
+    not_a_provider(&parsed).map_or(Ok((urn, id)), Err)
 }
 
-fn reference_problem(urn: &Urn, id: &str) -> Option<String> {
+/// The id by which others refer to a provider; one that isn't known has a text of its own.
+pub(crate) fn provider_id(provider: &ResourceFields) -> &str {
+    provider.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(UNKNOWN)
+}
+
+/// Why a name can't be a provider's.
+fn not_a_provider(urn: &Urn) -> Option<String> {
     let token = urn.type_token();
-    if !token.is_provider() {
-        return Some(format!("invalid module in type: expected 'pulumi:providers', got '{token}'"));
+    let module = token.as_str().rsplit_once(':').map_or("", |(module, _)| module);
+    if module != "pulumi:providers" {
+        return Some(format!("invalid module in type: expected 'pulumi:providers', got '{module}'"));
     }
-    if token.name().is_empty() {
-        return Some("invalid type: missing name".to_owned());
-    }
-    id.is_empty().then(|| "ID must not be empty".to_owned())
+    token.name().is_empty().then(|| "provider URNs must specify a type name".to_owned())
 }

@@ -66,6 +66,7 @@ pub mod integrity;
 pub mod journal;
 pub mod json;
 pub mod lock;
+mod order;
 pub mod record;
 pub mod rename;
 pub mod repair;
@@ -86,6 +87,7 @@ pub use lock::{
     Holder, LockLost, LockOptions, Locked, Owner, ProcessProbe, StackLock, SystemProcesses, Takeover, TakeoverReason,
 };
 pub use record::RecordedResource;
+pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind, Repair};
 pub use resource::{RareFields, Resource, ResourceFields};
 pub use secrets::{
     CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,

@@ -1,0 +1,111 @@
+//! Names of resources that have lost their parents, and of all below them: the types of parents are a part of a name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use resource_graph::Urn;
+
+use super::{ChangedResource, ReferenceKind};
+use crate::deployment::Deployment;
+use crate::resource::{Resource, ResourceFields};
+
+/// New names by the old ones; of the live resource of a name and of its leftovers apart.
+#[derive(Default)]
+struct NewNames(HashMap<(Urn, bool), Urn>);
+
+/// Gives resources that have just lost their parents the names that they have without, and lets what refers to them follow.
+/// Parents come before their children.
+pub(super) fn rename_orphans(deployment: &mut Deployment, changed: &mut Vec<ChangedResource>) {
+    let lost_parent = |change: &&ChangedResource| change.dropped.iter().any(|it| it.kind == ReferenceKind::Parent);
+    let orphans: std::collections::HashSet<(Urn, bool)> =
+        changed.iter().filter(lost_parent).map(|change| (change.urn.clone(), change.leftover)).collect();
+    if orphans.is_empty() {
+        return;
+    }
+    let mut names = NewNames::default();
+    for resource in &deployment.resources {
+        let key = (resource.urn.clone(), resource.delete);
+        let parent = resource.parent.as_ref().and_then(|parent| names.of(parent, resource.delete));
+        if !orphans.contains(&key) && parent.is_none() {
+            continue;
+        }
+        let urn = &resource.urn;
+        let parent_type = parent.map(Urn::qualified_type);
+        let renamed = Urn::new(urn.stack(), urn.project(), parent_type, &urn.type_token(), urn.name());
+        if renamed != *urn {
+            names.0.insert(key, renamed);
+        }
+    }
+    for resource in &mut deployment.resources {
+        let before = (resource.urn.clone(), resource.delete);
+        if let Some((renamed, redirected)) = names.apply(resource) {
+            note(changed, before, renamed, redirected);
+        }
+    }
+    for operation in &mut deployment.pending_operations {
+        names.apply(&mut operation.resource);
+    }
+}
+
+/// Adds to the change of a resource, or a change of its own.
+fn note(
+    changed: &mut Vec<ChangedResource>,
+    (urn, leftover): (Urn, bool),
+    renamed: Option<Urn>,
+    redirected: Vec<(Urn, Urn)>,
+) {
+    match changed.iter_mut().find(|change| change.urn == urn && change.leftover == leftover) {
+        Some(change) => (change.renamed, change.redirected) = (renamed, redirected),
+        None => changed.push(ChangedResource { urn, renamed, leftover, dropped: Vec::new(), redirected }),
+    }
+}
+
+impl NewNames {
+    /// The new name of what a live resource, or a leftover, calls by an old one.
+    fn of(&self, urn: &Urn, leftover: bool) -> Option<&Urn> {
+        [leftover, !leftover].into_iter().find_map(|kind| self.0.get(&(urn.clone(), kind)))
+    }
+
+    /// Puts new names into a resource; gives its own new one, and those of others.
+    fn apply(&self, resource: &mut Resource) -> Option<(Option<Urn>, Vec<(Urn, Urn)>)> {
+        let mut fields = ResourceFields::clone(resource);
+        let leftover = fields.delete;
+        let mut redirected: Vec<(Urn, Urn)> = Vec::new();
+        let mut follow = |urn: &mut Urn| {
+            if let Some(new) = self.of(urn, leftover) {
+                let old = std::mem::replace(urn, new.clone());
+                let pair = (old, new.clone());
+                if !redirected.contains(&pair) {
+                    redirected.push(pair);
+                }
+            }
+        };
+        fields.parent.iter_mut().chain(&mut fields.dependencies).for_each(&mut follow);
+        let mut dependencies = fields.property_dependencies();
+        dependencies.iter_mut().flat_map(|(_, urns)| urns).for_each(&mut follow);
+        if dependencies != fields.property_dependencies() {
+            fields.set_property_dependencies(&dependencies);
+        }
+        if fields.has_rare() {
+            let rare = fields.rare_mut();
+            let urns = rare.deleted_with.iter_mut().chain(&mut rare.view_of).chain(&mut rare.replace_with);
+            urns.for_each(&mut follow);
+        }
+        if let Some((urn, id)) = fields.provider.as_deref().and_then(|provider| provider.rsplit_once("::"))
+            && let Ok(mut urn) = Urn::parse(urn)
+        {
+            let id = id.to_owned();
+            follow(&mut urn);
+            fields.provider = Some(Arc::from(format!("{urn}::{id}")));
+        }
+        let renamed = self.0.get(&(fields.urn.clone(), leftover)).cloned();
+        if let Some(urn) = &renamed {
+            fields.urn = urn.clone();
+        }
+        if renamed.is_none() && redirected.is_empty() {
+            return None;
+        }
+        *resource.edit() = fields;
+        Some((renamed, redirected))
+    }
+}
