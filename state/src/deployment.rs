@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::json::Json;
 use crate::resource::Resource;
 use crate::secrets::SecretsProvider;
+use crate::value_codec::SECRET;
 
 /// A stack's state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +25,9 @@ pub struct Deployment {
     pub snippets: Option<Json>,
     /// Extensions (feature `extensionParameterization`), carried along.
     pub extensions: Option<Json>,
+    /// It was read as one that needs the feature `byteString`: bytes that aren't UTF-8 may be inside of its secrets, where
+    /// nobody sees them without a key.
+    pub declares_byte_strings: bool,
     /// Members that aren't known, in their order.
     pub unknown: Vec<(String, Json)>,
 }
@@ -90,12 +94,18 @@ impl Deployment {
 
     /// Whether a secret stands in any value. Costs no decoding.
     pub fn contains_secret(&self) -> bool {
-        let in_resource = |resource: &Resource| resource.inputs.contain_secret() || resource.outputs.contain_secret();
+        let in_resource = |resource: &Resource| {
+            let trigger = resource.rare().replacement_trigger.as_ref();
+            resource.inputs.contain_secret()
+                || resource.outputs.contain_secret()
+                || trigger.is_some_and(|trigger| trigger.as_str().contains(SECRET))
+        };
         self.resources.iter().any(in_resource)
             || self.pending_operations.iter().any(|operation| in_resource(&operation.resource))
     }
 
-    /// The features that the state needs, sorted (SPEC.md section 1.3).
+    /// The features that the state needs, sorted (SPEC.md section 1.3). As in Pulumi, of what pending operations hold only
+    /// bytes count.
     pub fn features(&self) -> Vec<&'static str> {
         let mut features = Vec::new();
         if self.snippets.is_some() {
@@ -104,27 +114,22 @@ impl Deployment {
         if self.extensions.is_some() {
             features.push("extensionParameterization");
         }
-        for resource in self.resources.iter().chain(self.pending_operations.iter().map(|pending| &pending.resource)) {
-            if resource.has_rare() {
-                let rare = resource.rare();
-                let needed = [
-                    ("refreshBeforeUpdate", rare.refresh_before_update),
-                    ("views", rare.view_of.is_some()),
-                    ("hooks", rare.resource_hooks.as_ref().is_some_and(|hooks| !hooks.is_empty())),
-                    ("taint", rare.taint),
-                    ("replaceWith", !rare.replace_with.is_empty()),
-                    ("snippets-prototype", rare.snippet_id.is_some()),
-                    ("extensionParameterization", rare.extension_ref.is_some()),
-                ];
-                features.extend(needed.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name));
-            }
-            let trigger = resource.rare().replacement_trigger.as_ref();
-            if resource.inputs.contain_bytes()
-                || resource.outputs.contain_bytes()
-                || trigger.is_some_and(|trigger| trigger.as_str().contains(crate::value_codec::BYTES))
-            {
-                features.push("byteString");
-            }
+        for resource in self.resources.iter().filter(|resource| resource.has_rare()) {
+            let rare = resource.rare();
+            let needed = [
+                ("refreshBeforeUpdate", rare.refresh_before_update),
+                ("views", rare.view_of.is_some()),
+                ("hooks", rare.resource_hooks.as_ref().is_some_and(|hooks| !hooks.is_empty())),
+                ("taint", rare.taint),
+                ("replaceWith", !rare.replace_with.is_empty()),
+                ("snippets-prototype", rare.snippet_id.is_some()),
+                ("extensionParameterization", rare.extension_ref.is_some()),
+            ];
+            features.extend(needed.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name));
+        }
+        let mut all = self.resources.iter().chain(self.pending_operations.iter().map(|pending| &pending.resource));
+        if all.any(Resource::holds_bytes) || self.declares_byte_strings && self.contains_secret() {
+            features.push(BYTE_STRING);
         }
         features.sort_unstable();
         features.dedup();
@@ -132,9 +137,12 @@ impl Deployment {
     }
 }
 
+/// The feature of states that hold bytes which aren't UTF-8.
+pub(crate) const BYTE_STRING: &str = "byteString";
+
 /// The features that are known.
 pub const KNOWN_FEATURES: [&str; 8] = [
-    "byteString",
+    BYTE_STRING,
     "extensionParameterization",
     "hooks",
     "refreshBeforeUpdate",
@@ -151,14 +159,22 @@ pub struct Checkpoint {
     pub stack: String,
     /// The state; absent for a stack that was only just made.
     pub latest: Option<Deployment>,
-    /// Members of the wrapper that aren't known or aren't written any more, such as `config`.
+    /// Members beside `stack` and `latest` that aren't known or aren't written any more, such as `config`.
     pub unknown: Vec<(String, Json)>,
+    /// Members beside `version` and `checkpoint` that aren't known.
+    pub around: Vec<(String, Json)>,
 }
 
 impl Checkpoint {
     /// A checkpoint of a state.
     pub fn new(stack: &crate::store::StackId, latest: Deployment) -> Self {
-        Self { stack: stack.qualified(), latest: Some(latest), unknown: Vec::new() }
+        Self { stack: stack.qualified(), latest: Some(latest), unknown: Vec::new(), around: Vec::new() }
+    }
+
+    /// Keeps what another checkpoint of the stack holds beside its state and isn't known.
+    pub fn keep_unknown_of(&mut self, other: &Self) {
+        self.unknown.clone_from(&other.unknown);
+        self.around.clone_from(&other.around);
     }
 }
 

@@ -199,6 +199,13 @@ impl Writer {
         self.colon();
     }
 
+    /// As [`Self::key`], with the name escaped as [`Self::html_safe_string`] does.
+    pub fn html_safe_key(&mut self, name: &str) {
+        self.item();
+        write_string(&mut self.out, name, true);
+        self.colon();
+    }
+
     fn colon(&mut self) {
         self.out.extend_from_slice(if self.layout == Layout::Compact { b":" } else { b": " });
     }
@@ -232,6 +239,11 @@ impl Writer {
     /// Writes valid JSON text in this writer's layout; numbers stay as they are.
     pub fn json(&mut self, json: &Json) {
         self.relaid(json.as_bytes());
+    }
+
+    /// As [`Self::json`], for text that is known to be valid.
+    pub fn json_text(&mut self, text: &str) {
+        self.relaid(text.as_bytes());
     }
 
     fn relaid(&mut self, text: &[u8]) {
@@ -297,7 +309,7 @@ impl Writer {
 }
 
 /// The position after the string that starts at `start`.
-fn string_end(text: &[u8], start: usize) -> usize {
+pub(crate) fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += found;
@@ -307,6 +319,31 @@ fn string_end(text: &[u8], start: usize) -> usize {
         at += 2;
     }
     text.len()
+}
+
+/// The text with each escaped half of a surrogate pair that has no other half replaced, as Go reads it; nothing where there
+/// is none.
+pub(crate) fn without_lone_surrogates(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (mut mended, mut done, mut at) = (String::new(), 0, 0);
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+        at += found;
+        match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => {
+                mended.push_str(&text[done..at]);
+                mended.push_str("\\ufffd");
+                at += 6;
+                done = at;
+            }
+            _ => at += 2,
+        }
+    }
+    (done > 0).then(|| mended + &text[done..])
 }
 
 /// Whether U+2028 or U+2029 stand in the text: Go always escapes them.
@@ -425,5 +462,19 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_carried_along() {
         assert_eq!(relaid(r#"["\ud800"]"#, Layout::Compact), r#"["\ud800"]"#);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_read_as_go_does() {
+        for (text, mended) in [
+            (r#"["\ud800"]"#, Some(r#"["\ufffd"]"#)),
+            (r#"["\udc00\ud83d\ude00"]"#, Some(r#"["\ufffd\ud83d\ude00"]"#)),
+            (r#"["\ud83d\ud83d\ude00"]"#, Some(r#"["\ufffd\ud83d\ude00"]"#)),
+            (r#"["\ud83d\u0041"]"#, Some(r#"["\ufffd\u0041"]"#)),
+            (r#"["\\ud800 \"\ud83d\ude00é"]"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(without_lone_surrogates(text).as_deref(), mended);
+        }
     }
 }

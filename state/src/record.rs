@@ -126,6 +126,9 @@ impl Resource {
             }
             *self.edit() = fields;
         }
+        if record.inputs.values().chain(record.outputs.values()).any(holds_bytes) {
+            self.set_holds_bytes();
+        }
         Ok(())
     }
 
@@ -207,6 +210,11 @@ impl Recorded for RecordedResource {
     fn to_record(&self) -> Result<Arc<ResourceRecord>, RecordError> {
         Ok(Arc::new(self.resource.to_record(&self.decoder)?))
     }
+}
+
+/// Whether bytes that aren't UTF-8 stand in a value, inside of secrets too.
+fn holds_bytes(value: &Value) -> bool {
+    value.any(&mut |value| matches!(value, Value::Bytes(bytes) if std::str::from_utf8(bytes).is_err()))
 }
 
 /// Whether two texts hold the same, whatever their layout.

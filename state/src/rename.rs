@@ -59,7 +59,7 @@ impl Renaming<'_> {
             }
             if let Some(trigger) = &mut rare.replacement_trigger {
                 let value = decoder.value(trigger)?;
-                *trigger = ValueEncoder::new(self.crypter).value(&self.value(value))?;
+                *trigger = ValueEncoder::new(self.crypter).value_over(&self.value(value), trigger)?;
             }
         }
         fields.inputs = self.properties(&decoder, fields.inputs)?;

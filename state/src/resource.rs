@@ -11,7 +11,7 @@ use memchr::memmem::Finder;
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
 
 use crate::json::Json;
-use crate::value_codec::Properties;
+use crate::value_codec::{BYTES, Properties};
 
 /// A resource of a state. Reading goes through [`ResourceFields`]; whoever changes it calls [`Resource::edit`].
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Resource {
     fields: ResourceFields,
     /// The text that the fields were read from, while they are still the same.
     text: Option<Bytes>,
+    /// Bytes that aren't UTF-8 were put in, perhaps inside of a secret where they can't be seen any more.
+    holds_bytes: bool,
 }
 
 /// The fields of a resource.
@@ -73,6 +75,8 @@ pub struct RareFields {
     pub additional_secret_outputs: Vec<String>,
     /// Longest times of its operations, in seconds.
     pub custom_timeouts: Option<CustomTimeouts>,
+    /// Members beside those times that aren't known.
+    pub unknown_timeouts: Vec<(String, Json)>,
     /// Former names. Read, never to be written anew.
     pub aliases: Vec<Urn>,
     /// The id that it was imported by.
@@ -126,20 +130,34 @@ impl PartialEq for Resource {
 
 impl From<ResourceFields> for Resource {
     fn from(fields: ResourceFields) -> Self {
-        Self { fields, text: None }
+        Self { fields, text: None, holds_bytes: false }
     }
 }
 
 impl Resource {
     /// A resource that was read.
     pub(crate) fn read(fields: ResourceFields, text: Option<Bytes>) -> Self {
-        Self { fields, text }
+        Self { fields, text, holds_bytes: false }
     }
 
     /// The fields, to be changed. The resource will be written anew.
     pub fn edit(&mut self) -> &mut ResourceFields {
         self.text = None;
         &mut self.fields
+    }
+
+    /// Remembers that bytes that aren't UTF-8 were put in.
+    pub(crate) fn set_holds_bytes(&mut self) {
+        self.holds_bytes = true;
+    }
+
+    /// Whether bytes that aren't UTF-8 stand in its values, or were put into its secrets.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        let trigger = self.rare().replacement_trigger.as_ref();
+        self.holds_bytes
+            || self.inputs.contain_bytes()
+            || self.outputs.contain_bytes()
+            || trigger.is_some_and(|trigger| trigger.as_str().contains(BYTES))
     }
 
     /// The text that it was read from, if nothing has changed since.

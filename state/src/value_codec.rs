@@ -87,7 +87,7 @@ pub enum ValueError {
     #[error("unrecognized signature '{0}' in property map")]
     UnknownSignature(String),
     /// A secret has both or neither of its forms.
-    #[error("malformed secret value: one of `ciphertext` or `plaintext` must be supplied")]
+    #[error("malformed secret value: exactly one of `ciphertext` or `plaintext` must be supplied")]
     MalformedSecret,
     /// A secret can't be encrypted or decrypted.
     #[error(transparent)]

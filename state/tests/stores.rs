@@ -277,7 +277,10 @@ async fn a_stack_without_state_is_read_as_such() {
     let text = r#"{"version":0,"checkpoint":{"stack":"organization/shop/dev"}}"#;
     std::fs::write(&path, text).unwrap();
     let loaded = store(folder.path()).load(&id()).await.unwrap().unwrap();
-    assert_eq!(loaded.checkpoint, Checkpoint { stack: id().qualified(), latest: None, unknown: Vec::new() });
+    assert_eq!(
+        loaded.checkpoint,
+        Checkpoint { stack: id().qualified(), latest: None, unknown: Vec::new(), around: Vec::new() }
+    );
     assert_eq!(loaded.checkpoint.to_bytes(), text.as_bytes());
 }
 

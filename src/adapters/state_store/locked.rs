@@ -176,7 +176,7 @@ impl LockedStack for OpenStack {
         deployment.pending_operations = pending;
         let mut checkpoint = Checkpoint::new(&self.store.id, deployment);
         if let Some(read) = &read {
-            checkpoint.unknown.clone_from(&read.checkpoint.unknown);
+            checkpoint.keep_unknown_of(&read.checkpoint);
         }
         let journal = self.writer();
         let store = &self.store.store;

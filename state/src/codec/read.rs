@@ -3,6 +3,7 @@
 mod fields;
 mod quick;
 mod scan;
+mod upgrade;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::NEWEST_VERSION;
 use super::compression::unpack;
-use crate::deployment::{Checkpoint, Deployment, Export, KNOWN_FEATURES};
+use crate::deployment::{BYTE_STRING, Checkpoint, Deployment, Export, KNOWN_FEATURES};
 use crate::error::{Error, Result};
 use crate::json::{Json, Name};
 use fields::ResourceSeed;
@@ -39,7 +40,7 @@ impl Checkpoint {
     pub fn read(content: Bytes, origin: Origin<'_>) -> Result<Self> {
         let head = read_head(content, origin)?;
         let no_version = head.version == 0;
-        let (stack, latest, unknown) = match head.checkpoint {
+        let (stack, latest, unknown, around) = match head.checkpoint {
             // An unversioned file has its members at the top; the member `checkpoint` is then ignored.
             Some(body) if no_version && body.latest.is_some() => {
                 return Err(malformed(
@@ -51,8 +52,8 @@ impl Checkpoint {
                     ),
                 ));
             }
-            Some(body) if head.latest.is_none() => (body.stack, body.latest, body.unknown),
-            _ if no_version => (head.stack.unwrap_or_default(), head.latest, Vec::new()),
+            Some(body) if head.latest.is_none() => (body.stack, body.latest, body.unknown, head.unknown),
+            _ if no_version => (head.stack.unwrap_or_default(), head.latest, head.unknown, Vec::new()),
             _ => {
                 let message = if head.has_deployment {
                     "it is an export (it has `deployment`), not a checkpoint: `pulumi stack import` takes it"
@@ -65,7 +66,7 @@ impl Checkpoint {
         if no_version && latest.is_none() && stack.is_empty() {
             return Err(not_a_state(origin, "it has neither `version` nor `checkpoint`"));
         }
-        Ok(Self { stack, latest, unknown })
+        Ok(Self { stack, latest, unknown, around })
     }
 }
 
@@ -154,19 +155,26 @@ fn read_head(content: Bytes, origin: Origin<'_>) -> Result<Head> {
             });
         }
     };
-    if let Some((resources, list)) = quick::resources(origin, &content, text) {
+    if let Some(quick::Found { of_checkpoint, resources, list }) = quick::resources(origin, &content, text) {
         // What is around the list is little.
         let rest = Bytes::from([&text[..list.start], "[]", &text[list.end..]].concat());
         let head = parse_head(origin, &rest, std::str::from_utf8(&rest).unwrap_or_default());
-        if let Some(head) = head.ok().and_then(|head| head.with_resources(resources)) {
-            return Ok(head);
+        if let Some(head) = head.ok().and_then(|head| head.with_resources(resources, of_checkpoint)) {
+            return Ok(head.upgraded());
         }
     }
-    parse_head(origin, &content, text)
+    parse_head(origin, &content, text).map(Head::upgraded)
 }
 
 fn parse_head(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Result<Head> {
     let reader = Reader::new(origin, buffer, text);
+    if let Some((line, column)) = scan::too_deep(text.as_bytes()) {
+        let levels = scan::MOST_LEVELS_OF_FILE;
+        return Err(not_a_state(
+            origin,
+            &format!("objects and lists are nested more than {levels} levels deep (line {line}, column {column})"),
+        ));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let head = deserializer.deserialize_any(HeadVisitor(&reader)).and_then(|head| deserializer.end().map(|()| head));
     reader.result(head)
@@ -174,13 +182,42 @@ fn parse_head(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Result<Head> {
 
 impl Head {
     /// Puts in the resources, which were read apart from the rest; nothing where the rest has some, too.
-    fn with_resources(mut self, resources: Vec<crate::Resource>) -> Option<Self> {
-        let place = self.checkpoint.as_mut().and_then(|body| body.latest.as_mut()).or(self.deployment.as_mut())?;
+    fn with_resources(mut self, resources: Vec<crate::Resource>, of_checkpoint: bool) -> Option<Self> {
+        let place = match of_checkpoint {
+            true => self.checkpoint.as_mut()?.latest.as_mut()?,
+            false => self.deployment.as_mut()?,
+        };
         if !place.resources.is_empty() || self.version == 0 {
             return None;
         }
         place.resources = resources;
         Some(self)
+    }
+
+    /// With what the version and its features say of the states in it.
+    fn upgraded(mut self) -> Self {
+        let in_checkpoint = self.checkpoint.as_mut().and_then(|body| body.latest.as_mut());
+        let states = in_checkpoint.into_iter().chain(&mut self.deployment).chain(&mut self.latest);
+        let byte_strings = self.version == NEWEST_VERSION && self.features.iter().any(|name| name == BYTE_STRING);
+        for state in states {
+            state.declares_byte_strings = byte_strings;
+            upgrade::upgrade(state, self.version);
+        }
+        self
+    }
+}
+
+/// Names of members that must be there once: of two it couldn't be told which is meant, and one would be lost.
+#[derive(Default)]
+struct Once(Vec<Box<str>>);
+
+impl Once {
+    fn take<E: serde::de::Error>(&mut self, name: &str, reader: &Reader<'_, '_>) -> std::result::Result<(), E> {
+        if self.0.iter().any(|taken| **taken == *name) {
+            return Err(reader.malformed(name, format!("`{name}` is there twice")));
+        }
+        self.0.push(name.into());
+        Ok(())
     }
 }
 
@@ -275,7 +312,11 @@ impl<'de> Visitor<'de> for HeadVisitor<'_, '_, 'de> {
         // Bodies that come before the version wait for it.
         let mut waiting: Vec<(String, &'de RawValue)> = Vec::new();
         let mut version_seen = false;
+        let mut once = Once::default();
         while let Some(Name(name)) = map.next_key()? {
+            if matches!(&*name, "version" | "features" | "checkpoint" | "deployment" | "latest" | "stack") {
+                once.take(&name, reader)?;
+            }
             match &*name {
                 "version" => {
                     head.version = map.next_value::<Option<u64>>()?.unwrap_or_default();
@@ -362,7 +403,11 @@ impl<'de> Visitor<'de> for CheckpointVisitor<'_, '_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<CheckpointBody, A::Error> {
         let mut body = CheckpointBody::default();
+        let mut once = Once::default();
         while let Some(Name(name)) = map.next_key()? {
+            if matches!(&*name, "stack" | "latest") {
+                once.take(&name, self.0)?;
+            }
             match &*name {
                 "stack" => body.stack = map.next_value::<Option<String>>()?.unwrap_or_default(),
                 "latest" => body.latest = map.next_value_seed(Nullable(DeploymentVisitor(self.0)))?,
@@ -383,7 +428,9 @@ impl<'de> Visitor<'de> for DeploymentVisitor<'_, '_, 'de> {
         let reader = self.0;
         let mut deployment = Deployment::default();
         let known = |text: &'de str| Some(reader.json(text)).filter(|json| json.as_str() != "null");
+        let mut once = Once::default();
         while let Some(Name(name)) = map.next_key()? {
+            once.take(&name, reader)?;
             match &*name {
                 "resources" => {
                     deployment.resources =

@@ -31,6 +31,7 @@ impl Checkpoint {
         }
         write_members(&mut writer, &self.unknown);
         writer.end(b'}');
+        write_members(&mut writer, &self.around);
         writer.end(b'}');
         writer.into_bytes()
     }
@@ -151,7 +152,9 @@ fn write_deployment(writer: &mut Writer, deployment: &Deployment, layout: Layout
 
 fn write_manifest(writer: &mut Writer, manifest: &Manifest) {
     writer.begin(b'{');
-    for (name, text) in [("time", &manifest.time), ("magic", &manifest.magic), ("version", &manifest.version)] {
+    // Pulumi takes no empty time; this is what it writes where it has none.
+    let time = if manifest.time.is_empty() { "0001-01-01T00:00:00Z" } else { &manifest.time };
+    for (name, text) in [("time", time), ("magic", &manifest.magic), ("version", &manifest.version)] {
         writer.key(name);
         writer.string(text);
     }
@@ -218,16 +221,23 @@ impl Members<'_> {
         self.json(name, properties.json());
     }
 
-    fn timeouts(&mut self, timeouts: &CustomTimeouts) {
+    fn timeouts(&mut self, timeouts: Option<&CustomTimeouts>, unknown: &[(String, Json)]) {
+        let none = CustomTimeouts::default();
+        let CustomTimeouts { create, update, delete, read } = timeouts.unwrap_or(&none);
+        let known = [("create", create), ("update", update), ("delete", delete), ("read", read)];
+        let known = known.map(|(name, seconds)| (name, seconds.filter(|it| it.is_finite() && *it != 0.0)));
+        if unknown.is_empty() && known.iter().all(|(_, seconds)| seconds.is_none()) {
+            return;
+        }
         self.0.key("customTimeouts");
         self.0.begin(b'{');
-        let CustomTimeouts { create, update, delete, read } = timeouts;
-        for (name, seconds) in [("create", create), ("update", update), ("delete", delete), ("read", read)] {
-            if let Some(seconds) = seconds.filter(|seconds| seconds.is_finite()) {
+        for (name, seconds) in known {
+            if let Some(seconds) = seconds {
                 self.0.key(name);
                 self.0.literal(&number_text(seconds));
             }
         }
+        write_members(self.0, unknown);
         self.0.end(b'}');
     }
 }
@@ -257,9 +267,7 @@ fn write_fields(writer: &mut Writer, fields: &ResourceFields) {
     members.truth("pendingReplacement", fields.pending_replacement);
     members.texts("additionalSecretOutputs", &rare.additional_secret_outputs);
     members.texts("aliases", &rare.aliases);
-    if let Some(timeouts) = &rare.custom_timeouts {
-        members.timeouts(timeouts);
-    }
+    members.timeouts(rare.custom_timeouts.as_ref(), &rare.unknown_timeouts);
     members.text("importID", rare.import_id.as_deref());
     members.truth("retainOnDelete", fields.retain_on_delete);
     members.urn("deletedWith", rare.deleted_with.as_ref());

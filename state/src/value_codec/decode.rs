@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use zeroize::Zeroizing;
 
 use super::{ARCHIVE, ASSET, BYTES, FLOAT, OUTPUT, Properties, RESOURCE, SECRET, SIGNATURE, UNKNOWN, ValueError};
-use crate::json::{Json, members};
+use crate::json::{Json, members, without_lone_surrogates};
 use crate::secrets::{Crypter, SecretsError};
 
 /// Reads values. Keep one for a whole state: equal property names are shared between all that it reads.
@@ -120,6 +120,17 @@ impl<'c> ValueDecoder<'c> {
     }
 
     pub(super) fn text(&self, text: &str) -> Result<Value, ValueError> {
+        let result = self.parse(text);
+        if !matches!(result, Err(ValueError::Malformed(_))) {
+            return result;
+        }
+        match without_lone_surrogates(text) {
+            Some(mended) => self.parse(&Zeroizing::new(mended)),
+            None => result,
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<Value, ValueError> {
         let context = Context {
             decoder: self,
             names: RefCell::new(self.names.lock().unwrap_or_else(PoisonError::into_inner)),
@@ -140,21 +151,17 @@ impl<'c> ValueDecoder<'c> {
             SECRET => self.secret(&mut map),
             ASSET => {
                 let hash = text(&mut map, "hash")?;
-                let source = match source_of(&mut map)? {
-                    Some(Source::Text(text)) => AssetSource::Text(text),
-                    Some(Source::Path(path)) => AssetSource::Path(path),
-                    Some(Source::Uri(uri)) => AssetSource::Uri(uri),
-                    None => AssetSource::Text(String::new()),
-                };
+                // As in Pulumi an empty text is as good as none.
+                let source = source_of(&mut map)?.unwrap_or(AssetSource::Text(String::new()));
                 Ok(Value::Asset(Box::new(Asset { hash, source })))
             }
             ARCHIVE => {
                 let hash = text(&mut map, "hash")?;
-                let source = match (map.remove("assets"), source_of(&mut map)?) {
-                    (Some(Value::Map(assets)), None) => ArchiveSource::Assets(assets),
-                    (None | Some(Value::Null), Some(Source::Path(path))) => ArchiveSource::Path(path),
-                    (None | Some(Value::Null), Some(Source::Uri(uri))) => ArchiveSource::Uri(uri),
-                    (None | Some(Value::Null), None) => ArchiveSource::Assets(PropertyMap::new()),
+                let source = match (source_of(&mut map)?, map.remove("assets")) {
+                    (Some(AssetSource::Path(path)), _) => ArchiveSource::Path(path),
+                    (Some(AssetSource::Uri(uri)), _) => ArchiveSource::Uri(uri),
+                    (_, Some(Value::Map(assets))) => ArchiveSource::Assets(assets),
+                    (None, None | Some(Value::Null)) => ArchiveSource::Assets(PropertyMap::new()),
                     _ => {
                         return Err(ValueError::Malformed(
                             "malformed archive: one of `assets`, `path` or `uri` must be supplied".to_owned(),
@@ -165,21 +172,17 @@ impl<'c> ValueDecoder<'c> {
             }
             RESOURCE => {
                 let urn = text(&mut map, "urn")?
-                    .ok_or_else(|| ValueError::Malformed("resource reference without `urn`".to_owned()))?;
+                    .ok_or_else(|| ValueError::Malformed("malformed resource reference: missing urn".to_owned()))?;
                 let package_version = text(&mut map, "packageVersion")?.unwrap_or_default();
-                let id = match map.remove("id") {
-                    // One old CLI (2.18.0) wrote the id wrapped in an object.
-                    Some(Value::Map(mut wrapped)) => text(&mut wrapped, "V")?,
-                    Some(Value::String(id)) => Some(id),
-                    Some(Value::Unknown) => Some(String::new()),
-                    _ => None,
-                };
+                let id = reference_id(map.remove("id"))?;
                 Ok(Value::Resource(Box::new(ResourceReference { urn, id, package_version })))
             }
             BYTES => {
                 let value = text(&mut map, "value")?.and_then(|text| STANDARD.decode(text).ok());
                 value
-                    .map(Value::Bytes)
+                    .map(|bytes| {
+                        String::from_utf8(bytes).map_or_else(|error| Value::Bytes(error.into_bytes()), Value::String)
+                    })
                     .ok_or_else(|| ValueError::Malformed("malformed byte string: `value` is not base64".to_owned()))
             }
             FLOAT => {
@@ -193,8 +196,13 @@ impl<'c> ValueDecoder<'c> {
     }
 
     fn secret(&self, map: &mut PropertyMap) -> Result<Value, ValueError> {
-        let (ciphertext, plaintext) = (text(map, "ciphertext")?, text(map, "plaintext")?);
-        if ciphertext.is_some() == plaintext.is_some() {
+        let mut form = |name: &str| match map.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            Some(Value::Unknown) => Some(UNKNOWN.to_owned()),
+            _ => None,
+        };
+        let (ciphertext, plaintext) = (form("ciphertext"), form("plaintext"));
+        if ciphertext.is_some() == plaintext.is_some() || ciphertext.iter().chain(&plaintext).any(String::is_empty) {
             return Err(ValueError::MalformedSecret);
         }
         let Some(access) = &self.crypter else { return Ok(Value::secret(Value::Unknown)) };
@@ -214,20 +222,33 @@ impl<'c> ValueDecoder<'c> {
     }
 }
 
-enum Source {
-    Text(String),
-    Path(String),
-    Uri(String),
-}
-
-fn source_of(map: &mut PropertyMap) -> Result<Option<Source>, ValueError> {
-    let (content, path, uri) = (text(map, "text")?, text(map, "path")?, text(map, "uri")?);
+/// Where an asset's content comes from; nothing when all are absent or empty.
+fn source_of(map: &mut PropertyMap) -> Result<Option<AssetSource>, ValueError> {
+    let mut filled = |name: &str| Ok::<_, ValueError>(text(map, name)?.filter(|text| !text.is_empty()));
+    let (content, path, uri) = (filled("text")?, filled("path")?, filled("uri")?);
     match (content, path, uri) {
-        (Some(text), None, None) => Ok(Some(Source::Text(text))),
-        (None, Some(path), None) => Ok(Some(Source::Path(path))),
-        (None, None, Some(uri)) => Ok(Some(Source::Uri(uri))),
+        (Some(text), None, None) => Ok(Some(AssetSource::Text(text))),
+        (None, Some(path), None) => Ok(Some(AssetSource::Path(path))),
+        (None, None, Some(uri)) => Ok(Some(AssetSource::Uri(uri))),
         (None, None, None) => Ok(None),
         _ => Err(ValueError::Malformed("an asset or archive has more than one source".to_owned())),
+    }
+}
+
+/// The id of a reference: absent for a component, empty where it isn't known.
+fn reference_id(id: Option<Value>) -> Result<Option<String>, ValueError> {
+    match id {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) => Ok(Some(id)),
+        Some(Value::Unknown) => Ok(Some(String::new())),
+        // One old CLI (2.18.0) wrote the id wrapped in an object, and an unknown one in two.
+        Some(Value::Map(mut wrapped)) => match wrapped.remove("V") {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Map(_) | Value::Unknown) => Ok(Some(String::new())),
+            Some(Value::String(id)) => Ok(Some(id)),
+            Some(_) => Err(ValueError::Malformed("malformed resource reference: id must be a string".to_owned())),
+        },
+        Some(_) => Err(ValueError::Malformed("malformed resource reference: id must be a string".to_owned())),
     }
 }
 
@@ -241,7 +262,11 @@ fn text(map: &mut PropertyMap, name: &str) -> Result<Option<String>, ValueError>
 }
 
 fn malformed(error: impl fmt::Display) -> ValueError {
-    ValueError::Malformed(error.to_string())
+    let message = error.to_string();
+    if message.starts_with("recursion limit exceeded") {
+        return ValueError::Malformed("values are nested more than 127 levels deep".to_owned());
+    }
+    ValueError::Malformed(message)
 }
 
 /// What the visitors of one text share.

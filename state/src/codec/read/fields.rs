@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -67,7 +66,9 @@ impl<'de> Reader<'_, 'de> {
 
     fn urns(&self, raw: &'de str) -> Result<Vec<Urn>, String> {
         let list: Option<Vec<Name<'de>>> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
-        list.unwrap_or_default().into_iter().map(|Name(text)| self.urn(text)).collect()
+        // As in Pulumi an empty text refers to nothing.
+        let texts = list.unwrap_or_default().into_iter().map(|Name(text)| text).filter(|text| !text.is_empty());
+        texts.map(|text| self.urn(text)).collect()
     }
 
     fn provider(&self, raw: &'de str) -> Result<Option<Arc<str>>, serde_json::Error> {
@@ -210,7 +211,11 @@ impl<'de> ResourceSeed<'_, '_, 'de> {
             "propertyDependencies" => fields.property_dependencies = list_or_map(),
             "pendingReplacement" => fields.pending_replacement = truth(raw).map_err(wrong)?,
             "additionalSecretOutputs" => fields.rare_mut().additional_secret_outputs = texts(raw).map_err(wrong)?,
-            "customTimeouts" => fields.rare_mut().custom_timeouts = timeouts(raw).map_err(wrong)?,
+            "customTimeouts" => {
+                let (timeouts, unknown) = reader.timeouts(raw).map_err(wrong)?;
+                let rare = fields.rare_mut();
+                (rare.custom_timeouts, rare.unknown_timeouts) = (timeouts, unknown);
+            }
             "retainOnDelete" => fields.retain_on_delete = truth(raw).map_err(wrong)?,
             "created" => fields.created = optional(raw).map_err(wrong)?,
             "modified" => fields.modified = optional(raw).map_err(wrong)?,
@@ -261,20 +266,26 @@ impl<'de> Reader<'_, 'de> {
     }
 }
 
-fn timeouts(raw: &str) -> Result<Option<CustomTimeouts>, serde_json::Error> {
-    #[derive(Deserialize)]
-    struct Timeouts {
-        create: Option<f64>,
-        update: Option<f64>,
-        delete: Option<f64>,
-        read: Option<f64>,
+impl<'de> Reader<'_, 'de> {
+    /// The times that are known, and the members that aren't.
+    fn timeouts(&self, raw: &'de str) -> Result<(Option<CustomTimeouts>, Vec<(String, Json)>), serde_json::Error> {
+        let (mut timeouts, mut unknown) = (CustomTimeouts::default(), Vec::new());
+        for (name, value) in members(raw)? {
+            let seconds = match &*name {
+                "create" => &mut timeouts.create,
+                "update" => &mut timeouts.update,
+                "delete" => &mut timeouts.delete,
+                "read" => &mut timeouts.read,
+                _ => {
+                    unknown.push((name.into_owned(), self.json(value)));
+                    continue;
+                }
+            };
+            // As in Pulumi zero is as good as none.
+            *seconds = serde_json::from_str::<Option<f64>>(value)?.filter(|seconds| *seconds != 0.0);
+        }
+        Ok(((timeouts != CustomTimeouts::default()).then_some(timeouts), unknown))
     }
-    Ok(serde_json::from_str::<Option<Timeouts>>(raw)?.map(|Timeouts { create, update, delete, read }| CustomTimeouts {
-        create,
-        update,
-        delete,
-        read,
-    }))
 }
 
 pub(super) fn operation<'de, E: serde::de::Error>(

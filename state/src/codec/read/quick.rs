@@ -19,9 +19,18 @@ const PART: usize = 512 * 1024;
 /// objects; whether they are resources turns out when the part before ends there.
 const BETWEEN: &[u8] = br#"},{"urn":""#;
 
-/// The resources of a file, and where their list stands in it.
-pub(super) fn resources(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Option<(Vec<Resource>, Range<usize>)> {
-    let start = list_start(text.as_bytes())?;
+/// The resources of a file.
+pub(super) struct Found {
+    /// Whether they are of a checkpoint, or else of an export.
+    pub of_checkpoint: bool,
+    pub resources: Vec<Resource>,
+    /// Where their list stands in the file.
+    pub list: Range<usize>,
+}
+
+/// Finds and reads the resources of a file.
+pub(super) fn resources(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Option<Found> {
+    let (of_checkpoint, start) = list_start(text.as_bytes())?;
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(4);
     let parts = ((text.len() - start) / PART).clamp(1, threads);
     let mut starts = vec![start + 1];
@@ -44,14 +53,14 @@ pub(super) fn resources(origin: Origin<'_>, buffer: &Bytes, text: &str) -> Optio
         let part = part?;
         resources.extend(part.resources);
         if let Some(end) = part.end {
-            return Some((resources, start..end));
+            return Some(Found { of_checkpoint, resources, list: start..end });
         }
     }
     None
 }
 
-/// The position of the list's bracket, in a checkpoint or an export.
-fn list_start(text: &[u8]) -> Option<usize> {
+/// Whether the file is a checkpoint, or else an export, and the position of the list's bracket.
+fn list_start(text: &[u8]) -> Option<(bool, usize)> {
     let at = scan::mark(text, 0, b'{')?;
     let (is_checkpoint, mut at) = member(text, at, &["checkpoint", "deployment"])?;
     at = scan::mark(text, at, b'{')?;
@@ -59,7 +68,7 @@ fn list_start(text: &[u8]) -> Option<usize> {
         at = scan::mark(text, member(text, at, &["latest"])?.1, b'{')?;
     }
     let (_, at) = member(text, at, &["resources"])?;
-    (*text.get(at)? == b'[').then_some(at)
+    (*text.get(at)? == b'[').then_some((is_checkpoint, at))
 }
 
 /// Passes members of an object up to one of the names; gives the position of its value, and whether it is the first name.

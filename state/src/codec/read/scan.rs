@@ -3,8 +3,33 @@
 //! A function gives the position after what it has passed, and `None` for anything that isn't right or very unusual: the
 //! slower parser then finds the words for it.
 
+use crate::json::string_end;
+
 /// As deep as values may be nested here.
 const MOST_LEVELS: u32 = 100;
+/// As deep as a file may be nested at all: indented, each level puts four spaces more on each of its lines.
+pub(super) const MOST_LEVELS_OF_FILE: usize = 1000;
+
+/// The line and column where a text is nested too deeply, if it is. Doesn't ask whether it is right otherwise.
+pub(super) fn too_deep(text: &[u8]) -> Option<(usize, usize)> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            // Its end, or that of the text.
+            b'"' => at = string_end(text, at) - 1,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MOST_LEVELS_OF_FILE {
+            let before = &text[..at];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            return Some((line, before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1));
+        }
+        at += 1;
+    }
+    None
+}
 
 /// Passes white space.
 pub(super) fn space(text: &[u8], mut at: usize) -> usize {
@@ -216,6 +241,17 @@ mod tests {
         ];
         for text in texts {
             assert!(!passes(text) && !is_json(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn depth_is_told_by_line_and_column() {
+        let most = "[".repeat(MOST_LEVELS_OF_FILE);
+        assert_eq!(too_deep(most.as_bytes()), None);
+        assert_eq!(too_deep(format!("{most}\n[").as_bytes()), Some((2, 1)));
+        assert_eq!(too_deep(format!("{most}\"[\\\"[\"]]").as_bytes()), None);
+        for cut_off in ["\"", "\"\\", "[\"a"] {
+            assert_eq!(too_deep(cut_off.as_bytes()), None);
         }
     }
 
