@@ -136,7 +136,9 @@ impl Deployment {
                 }
             }
             let provider = fields.provider.take_if(|provider| {
-                !providers.contains(&**provider) && !(fields.pending_replacement && parse_reference(provider).is_ok())
+                // One that is to be made again needs no provider.
+                let may_be_gone = fields.pending_replacement && parse_reference(provider).is_ok();
+                !(may_be_gone || providers.contains(&**provider))
             });
             missing.extend(provider.as_deref().map(str::to_owned));
             if !missing.is_empty() {

@@ -36,27 +36,19 @@ pub(super) fn rename_orphans(deployment: &mut Deployment, changed: &mut Vec<Chan
             names.0.insert(key, renamed);
         }
     }
-    for resource in &mut deployment.resources {
-        let before = (resource.urn.clone(), resource.delete);
-        if let Some((renamed, redirected)) = names.apply(resource) {
-            note(changed, before, renamed, redirected);
-        }
+    for change in deployment.resources.iter_mut().filter_map(|resource| names.apply(resource)) {
+        note(changed, change);
     }
     for operation in &mut deployment.pending_operations {
         names.apply(&mut operation.resource);
     }
 }
 
-/// Adds to the change of a resource, or a change of its own.
-fn note(
-    changed: &mut Vec<ChangedResource>,
-    (urn, leftover): (Urn, bool),
-    renamed: Option<Urn>,
-    redirected: Vec<(Urn, Urn)>,
-) {
-    match changed.iter_mut().find(|change| change.urn == urn && change.leftover == leftover) {
-        Some(change) => (change.renamed, change.redirected) = (renamed, redirected),
-        None => changed.push(ChangedResource { urn, renamed, leftover, dropped: Vec::new(), redirected }),
+/// Adds to what is known of a resource's change.
+fn note(changed: &mut Vec<ChangedResource>, change: ChangedResource) {
+    match changed.iter_mut().find(|known| known.urn == change.urn && known.leftover == change.leftover) {
+        Some(known) => (known.renamed, known.redirected) = (change.renamed, change.redirected),
+        None => changed.push(change),
     }
 }
 
@@ -66,8 +58,8 @@ impl NewNames {
         [leftover, !leftover].into_iter().find_map(|kind| self.0.get(&(urn.clone(), kind)))
     }
 
-    /// Puts new names into a resource; gives its own new one, and those of others.
-    fn apply(&self, resource: &mut Resource) -> Option<(Option<Urn>, Vec<(Urn, Urn)>)> {
+    /// Puts new names into a resource, and says which.
+    fn apply(&self, resource: &mut Resource) -> Option<ChangedResource> {
         let mut fields = ResourceFields::clone(resource);
         let leftover = fields.delete;
         let mut redirected: Vec<(Urn, Urn)> = Vec::new();
@@ -98,14 +90,15 @@ impl NewNames {
             follow(&mut urn);
             fields.provider = Some(Arc::from(format!("{urn}::{id}")));
         }
-        let renamed = self.0.get(&(fields.urn.clone(), leftover)).cloned();
-        if let Some(urn) = &renamed {
-            fields.urn = urn.clone();
-        }
+        let urn = fields.urn.clone();
+        let renamed = self.0.get(&(urn.clone(), leftover)).cloned();
         if renamed.is_none() && redirected.is_empty() {
             return None;
         }
+        if let Some(renamed) = &renamed {
+            fields.urn.clone_from(renamed);
+        }
         *resource.edit() = fields;
-        Some((renamed, redirected))
+        Some(ChangedResource { urn, renamed, leftover, dropped: Vec::new(), redirected })
     }
 }

@@ -214,7 +214,8 @@ impl<'de> ResourceSeed<'_, '_, 'de> {
             "customTimeouts" => {
                 let (timeouts, unknown) = reader.timeouts(raw).map_err(wrong)?;
                 let rare = fields.rare_mut();
-                (rare.custom_timeouts, rare.unknown_timeouts) = (timeouts, unknown);
+                rare.custom_timeouts = Some(timeouts).filter(|timeouts| *timeouts != CustomTimeouts::default());
+                rare.unknown_timeouts = unknown;
             }
             "retainOnDelete" => fields.retain_on_delete = truth(raw).map_err(wrong)?,
             "created" => fields.created = optional(raw).map_err(wrong)?,
@@ -268,7 +269,7 @@ impl<'de> Reader<'_, 'de> {
 
 impl<'de> Reader<'_, 'de> {
     /// The times that are known, and the members that aren't.
-    fn timeouts(&self, raw: &'de str) -> Result<(Option<CustomTimeouts>, Vec<(String, Json)>), serde_json::Error> {
+    fn timeouts(&self, raw: &'de str) -> Result<(CustomTimeouts, Vec<(String, Json)>), serde_json::Error> {
         let (mut timeouts, mut unknown) = (CustomTimeouts::default(), Vec::new());
         for (name, value) in members(raw)? {
             let seconds = match &*name {
@@ -284,7 +285,7 @@ impl<'de> Reader<'_, 'de> {
             // As in Pulumi zero is as good as none.
             *seconds = serde_json::from_str::<Option<f64>>(value)?.filter(|seconds| *seconds != 0.0);
         }
-        Ok(((timeouts != CustomTimeouts::default()).then_some(timeouts), unknown))
+        Ok((timeouts, unknown))
     }
 }
 
