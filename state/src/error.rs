@@ -6,6 +6,7 @@ use crate::integrity::IntegrityError;
 use crate::journal::JournalError;
 use crate::lock::{LockLost, Locked};
 use crate::secrets::SecretsError;
+use crate::store::Refusal;
 use crate::value_codec::ValueError;
 
 /// Any failure of this crate.
@@ -149,6 +150,18 @@ pub enum Error {
         url: String,
         /// What is wrong with it.
         message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A bucket or container didn't do what was asked for.
+    #[error("failed to {action} {file}: {refusal}")]
+    Refused {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The object.
+        file: String,
+        /// Why.
+        refusal: Box<Refusal>,
     },
     /// The store has Pulumi's layout from before projects.
     #[error("{store} holds stacks in Pulumi's legacy layout (version 0, without projects), which is not supported")]
@@ -302,7 +315,8 @@ impl Error {
                     .to_owned()
             }
             Self::InvalidName { .. } => return None,
-            Self::InvalidUrl { .. } => "use file:///absolute/path, file://./relative/path or file://~/path".to_owned(),
+            Self::InvalidUrl { hint, .. } => hint.clone(),
+            Self::Refused { refusal, .. } => refusal.hint(),
             Self::LegacyLayout { .. } => "upgrade it with `pulumi state upgrade`, or use another state URL".to_owned(),
             Self::UnsupportedStore { .. } => "please update your version of semantest-iac".to_owned(),
             Self::CorruptStore { file } => format!("{file} should hold the line 'version: 1'"),

@@ -7,12 +7,12 @@
 //! use std::sync::Arc;
 //! use state::{
 //!     Checkpoint, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, SecretsAccess, SecretsManager,
-//!     StackId, StackStore, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
+//!     StackId, StackStore, StoreAccess, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
 //! };
 //!
 //! # async fn deploy(record: resource_graph::ResourceRecord) -> state::Result<()> {
 //! let url = StoreUrl::parse("file://./.semantest", "/srv/project".as_ref(), None)?;
-//! let store = StackStore::open(&url, StoreOptions::default())?;
+//! let store = StackStore::open(&url, StoreOptions::default(), &StoreAccess::default())?;
 //! let id = StackId::new("shop", "aws-production")?;
 //!
 //! // Reading takes no lock, and asks for no passphrase until a secret is touched.
@@ -94,7 +94,8 @@ pub use secrets::{
     SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
 pub use store::{
-    CheckpointDigest, HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions,
+    AzureAccess, AzureIdentity, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal, RefusalKind,
+    Revision, S3Access, S3Credentials, S3Keys, Secret, StackId, StackStore, StackSummary, StoreAccess, StoreOptions,
     StoreUrl, TimeSource, UpdateInfo,
 };
 pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

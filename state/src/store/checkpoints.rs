@@ -236,6 +236,9 @@ impl StackStore {
             self.objects.delete(&id.checkpoint(form.compression)).await?;
         }
         self.check_written(&key, &content).await?;
+        if self.options.retain_checkpoints {
+            self.objects.copy(&key, &format!("{key}.{}", self.nanoseconds())).await?;
+        }
         Ok(revision)
     }
 

@@ -96,8 +96,10 @@ impl StackStore {
             let checkpoint = id.checkpoint(compression);
             let copy = format!("{folder}/{}-{number}.checkpoint.json{suffix}", id.stack());
             self.objects.copy(&checkpoint, &copy).await?;
-            let backup = format!("{backups}/{}.{number}.json{suffix}", id.stack());
-            self.objects.copy(&checkpoint, &backup).await?;
+            if self.options.backups {
+                let backup = format!("{backups}/{}.{number}.json{suffix}", id.stack());
+                self.objects.copy(&checkpoint, &backup).await?;
+            }
         }
         Ok(HistoryEntry { number, update: update.clone() })
     }
