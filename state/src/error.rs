@@ -5,6 +5,7 @@
 use crate::integrity::IntegrityError;
 use crate::journal::JournalError;
 use crate::lock::{LockLost, Locked};
+use crate::seal::SealError;
 use crate::secrets::SecretsError;
 use crate::store::Refusal;
 use crate::value_codec::ValueError;
@@ -97,6 +98,9 @@ pub enum Error {
     /// A secret can't be read or written.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// A sealed stack can't be used as it is.
+    #[error(transparent)]
+    Seal(Box<SealError>),
     /// A value can't be read or written.
     #[error(transparent)]
     Value(#[from] ValueError),
@@ -251,6 +255,12 @@ impl WriteFailure {
     }
 }
 
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::Seal(Box::new(error))
+    }
+}
+
 impl Error {
     pub(crate) fn read(file: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Read { file: file.into(), source: plain(source.into()) }
@@ -301,6 +311,7 @@ impl Error {
             }
             Self::Integrity(error) => return error.hint(),
             Self::Secrets(error) => return error.hint(),
+            Self::Seal(error) => error.hint(),
             Self::Value(error) => return error.hint(),
             Self::Locked(error) => return Some(error.hint()),
             Self::LockLost(error) => return Some(error.hint()),

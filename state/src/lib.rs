@@ -71,6 +71,7 @@ pub mod record;
 pub mod rename;
 pub mod repair;
 pub mod resource;
+pub mod seal;
 pub mod secrets;
 pub mod store;
 pub mod value_codec;
@@ -89,6 +90,7 @@ pub use lock::{
 pub use record::RecordedResource;
 pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind, Repair};
 pub use resource::{RareFields, Resource, ResourceFields};
+pub use seal::{Conversion, Converted, Encryption, SealError, SealOptions};
 pub use secrets::{
     CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,
     SecretsAccess, SecretsError, SecretsManager, SecretsProvider,

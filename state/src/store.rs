@@ -23,12 +23,14 @@ use tokio::sync::OnceCell;
 
 use crate::codec::Compression;
 use crate::error::{Error, Result};
+use crate::seal::{SealOptions, Seals};
 pub use access::{AzureAccess, AzureIdentity, NoCredentials, S3Access, S3Credentials, S3Keys, Secret, StoreAccess};
+pub(crate) use checkpoints::Form;
 pub use checkpoints::{CheckpointDigest, LoadedCheckpoint, StackSummary};
 pub use history::{HistoryEntry, UpdateInfo};
 pub use layout::StackId;
 pub use objects::Revision;
-pub(crate) use objects::{Condition, Objects};
+pub(crate) use objects::{Condition, Entry, Listing, Objects};
 pub use refusal::{Refusal, RefusalKind};
 pub use url::{AzureUrl, S3Encryption, S3Url, StoreUrl};
 
@@ -46,11 +48,19 @@ pub struct StoreOptions {
     pub retain_checkpoints: bool,
     /// The clock for leases, history and backups.
     pub time: TimeSource,
+    /// What sealed stacks take.
+    pub seal: SealOptions,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { compression: None, backups: true, retain_checkpoints: false, time: Arc::new(Utc::now) }
+        Self {
+            compression: None,
+            backups: true,
+            retain_checkpoints: false,
+            time: Arc::new(Utc::now),
+            seal: SealOptions::default(),
+        }
     }
 }
 
@@ -60,6 +70,7 @@ impl std::fmt::Debug for StoreOptions {
             .field("compression", &self.compression)
             .field("backups", &self.backups)
             .field("retain_checkpoints", &self.retain_checkpoints)
+            .field("seal", &self.seal)
             .finish_non_exhaustive()
     }
 }
@@ -69,6 +80,7 @@ impl std::fmt::Debug for StoreOptions {
 pub struct StackStore {
     pub(crate) objects: Arc<Objects>,
     pub(crate) options: StoreOptions,
+    pub(crate) seals: Arc<Seals>,
     /// Whether the layout was found to be ours: `true` when `meta.yaml` is there.
     layout: Arc<OnceCell<bool>>,
 }
@@ -79,16 +91,12 @@ impl StackStore {
     /// # Errors
     /// [`Error::InvalidUrl`] when something that it takes isn't known, such as a region or credentials.
     pub fn open(url: &StoreUrl, options: StoreOptions, access: &StoreAccess) -> Result<Self> {
-        let place = format!("{url}/");
-        let objects = match url {
+        let (store, prefix) = match url {
             StoreUrl::File { folder } => return Self::open_folder(folder.clone(), options),
-            StoreUrl::S3(s3) => Objects::new(remote::open_s3(s3, access)?, Path::from(s3.prefix.as_str()), place, None),
-            StoreUrl::Azure(azure) => {
-                let store = remote::open_azure(azure, access)?;
-                Objects::new(store, Path::from(azure.prefix.as_str()), place, None).with_bare_tags_in_lists()
-            }
+            StoreUrl::S3(s3) => (remote::open_s3(s3, access)?, &s3.prefix),
+            StoreUrl::Azure(azure) => (remote::open_azure(azure, access)?, &azure.prefix),
         };
-        Ok(Self::over(objects, options))
+        Ok(Self::over_object_store(store, Path::from(prefix.as_str()), url.to_string(), options))
     }
 
     /// Opens the store in a folder, which needn't be there yet.
@@ -119,7 +127,8 @@ impl StackStore {
     }
 
     fn over(objects: Objects, options: StoreOptions) -> Self {
-        Self { objects: Arc::new(objects), options, layout: Arc::new(OnceCell::new()) }
+        let seals = Arc::new(Seals::new(&options.seal, &objects.show("")));
+        Self { objects: Arc::new(objects), options, seals, layout: Arc::new(OnceCell::new()) }
     }
 
     /// The store's place, for messages.
