@@ -91,12 +91,16 @@ impl StackStore {
     /// # Errors
     /// [`Error::InvalidUrl`] when something that it takes isn't known, such as a region or credentials.
     pub fn open(url: &StoreUrl, options: StoreOptions, access: &StoreAccess) -> Result<Self> {
-        let (store, prefix) = match url {
+        let place = format!("{url}/");
+        let objects = match url {
             StoreUrl::File { folder } => return Self::open_folder(folder.clone(), options),
-            StoreUrl::S3(s3) => (remote::open_s3(s3, access)?, &s3.prefix),
-            StoreUrl::Azure(azure) => (remote::open_azure(azure, access)?, &azure.prefix),
+            StoreUrl::S3(s3) => Objects::new(remote::open_s3(s3, access)?, Path::from(s3.prefix.as_str()), place, None),
+            StoreUrl::Azure(azure) => {
+                let store = remote::open_azure(azure, access)?;
+                Objects::new(store, Path::from(azure.prefix.as_str()), place, None).with_bare_tags_in_lists()
+            }
         };
-        Ok(Self::over_object_store(store, Path::from(prefix.as_str()), url.to_string(), options))
+        Ok(Self::over(objects, options))
     }
 
     /// Opens the store in a folder, which needn't be there yet.

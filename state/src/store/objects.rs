@@ -74,12 +74,28 @@ pub(crate) struct Objects {
     prefix: Path,
     url: String,
     folder: Option<PathBuf>,
+    /// Lists give ETags without the quotes that they have everywhere else, as Azure's do.
+    bare_tags_in_lists: bool,
     written: AtomicU64,
 }
 
 impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path, url: String, folder: Option<PathBuf>) -> Self {
-        Self { store, prefix, url, folder, written: AtomicU64::new(0) }
+        Self { store, prefix, url, folder, bare_tags_in_lists: false, written: AtomicU64::new(0) }
+    }
+
+    /// The same for a store whose lists give ETags without quotes.
+    pub fn with_bare_tags_in_lists(self) -> Self {
+        Self { bare_tags_in_lists: true, ..self }
+    }
+
+    /// The version of an object in a list.
+    fn listed(&self, meta: &ObjectMeta) -> Revision {
+        let mut revision = Revision::of(meta);
+        if let Some(tag) = revision.e_tag.as_mut().filter(|tag| self.bare_tags_in_lists && !tag.ends_with('"')) {
+            *tag = format!("\"{tag}\"");
+        }
+        revision
     }
 
     fn path(&self, key: &str) -> Path {
@@ -148,7 +164,7 @@ impl Objects {
                     name: meta.location.filename()?.to_owned(),
                     size: meta.size,
                     modified: meta.last_modified,
-                    revision: Revision::of(meta),
+                    revision: self.listed(meta),
                 })
             })
             .collect();
