@@ -44,6 +44,22 @@ async fn who_comes_second_is_told_who_holds_the_lock() {
 }
 
 #[tokio::test]
+async fn a_lock_of_pulumis_with_its_side_file_is_one_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let locks = folder.path().join(".pulumi/locks/organization/shop/dev");
+    std::fs::create_dir_all(&locks).unwrap();
+    let lock = r#"{"pid":4242,"username":"alice","hostname":"ci-1","timestamp":"2026-11-22T10:00:00Z"}"#;
+    std::fs::write(locks.join("7d7c52c4-0000-4000-8000-000000000001.json"), lock).unwrap();
+    std::fs::write(locks.join("7d7c52c4-0000-4000-8000-000000000001.json.attrs"), r#"{"md5":"x"}"#).unwrap();
+    let error = locked(store.lock(&id(), &owner("ci-2", 7), &lock_options(&FakeProcesses::default())).await);
+    let pids: Vec<u32> = error.holders.iter().map(|holder| holder.pid).collect();
+    assert_eq!(pids, [4242]);
+    store.cancel(&id()).await.unwrap();
+    assert_eq!(files(&locks).into_keys().collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_lock_file_is_what_pulumi_reads() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());

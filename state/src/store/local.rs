@@ -5,6 +5,7 @@
 //! and Pulumi's `.attrs` side files, which must go when their object is overwritten (SPEC.md section 4.8).
 
 use std::fs::{File, OpenOptions};
+use std::future::ready;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -101,6 +102,11 @@ impl LocalStore {
     }
 }
 
+/// Whether it belongs to another object: Pulumi's lists pass over these, too. A lock of Pulumi's has one.
+fn is_side_file(object: &ObjectMeta) -> bool {
+    object.location.as_ref().ends_with(".attrs")
+}
+
 #[async_trait]
 impl ObjectStore for LocalStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
@@ -143,11 +149,14 @@ impl ObjectStore for LocalStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.durable.list(prefix)
+        let objects = self.durable.list(prefix);
+        objects.filter(|found| ready(!found.as_ref().is_ok_and(is_side_file))).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.durable.list_with_delimiter(prefix).await
+        let mut found = self.durable.list_with_delimiter(prefix).await?;
+        found.objects.retain(|object| !is_side_file(object));
+        Ok(found)
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
