@@ -26,7 +26,6 @@ pub mod rules;
 pub mod run;
 pub mod session;
 pub mod source_facts;
-pub mod state_access;
 pub mod summary;
 pub mod watched_cloud;
 

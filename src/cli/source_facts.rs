@@ -1,5 +1,5 @@
 //! Facts about the source that is deployed, for the history: the commit, the branch, who wrote it, the CI's build. Names
-//! and meanings are those of Pulumi's update environment (SPEC.md section 4.4).
+//! and meanings are those of Pulumi's update environment (SPEC.md section 4.7).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,11 +34,12 @@ pub async fn collect(process: &Process, folder: &Path) -> SourceFacts {
 }
 
 async fn add_git(process: &Process, folder: &Path, known: &mut SourceFacts) {
-    let (commit, branch, changes, remote) = tokio::join!(
+    let (commit, branch, changes, remote, below) = tokio::join!(
         git(process, folder, &["log", "-1", "--no-show-signature", "--format=%H%n%an%n%ae%n%cn%n%ce%n%s"]),
         git(process, folder, &["symbolic-ref", "--quiet", "HEAD"]),
         git(process, folder, &["status", "--porcelain", "--untracked-files=no", "--ignore-submodules"]),
         git(process, folder, &["config", "--get", "remote.origin.url"]),
+        git(process, folder, &["rev-parse", "--show-prefix"]),
     );
     let mut add = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -53,8 +54,9 @@ async fn add_git(process: &Process, folder: &Path, known: &mut SourceFacts) {
         known.title = lines.next().filter(|title| !title.is_empty()).map(str::to_owned);
     }
     let mut add = |name: &str, value: &str| known.facts.insert(name.to_owned(), value.to_owned());
-    if let Some(branch) = branch {
-        add("git.headName", branch.trim());
+    // A CI checks a commit out rather than a branch.
+    if let Some(branch) = branch.as_deref().map(str::trim).or_else(|| ci_branch(process)) {
+        add("git.headName", branch);
     }
     if let Some(changes) = changes {
         add("git.dirty", if changes.trim().is_empty() { "false" } else { "true" });
@@ -63,6 +65,10 @@ async fn add_git(process: &Process, folder: &Path, known: &mut SourceFacts) {
         add("vcs.kind", &kind);
         add("vcs.owner", &owner);
         add("vcs.repo", &repository);
+    }
+    if let Some(below) = below.filter(|_| remote.is_some()) {
+        let below = below.trim().trim_end_matches('/');
+        add("vcs.root", if below.is_empty() { "." } else { below });
     }
 }
 
@@ -102,7 +108,7 @@ fn ci_facts(process: &Process) -> BTreeMap<String, String> {
         ("ci.pr.headSHA", "GITHUB_SHA"),
     ];
     const GITLAB: &[(&str, &str)] = &[
-        ("ci.build.id", "CI_JOB_ID"),
+        ("ci.build.id", "CI_PIPELINE_ID"),
         ("ci.build.number", "CI_PIPELINE_IID"),
         ("ci.build.type", "CI_PIPELINE_SOURCE"),
         ("ci.build.url", "CI_JOB_URL"),
@@ -144,7 +150,34 @@ fn ci_facts(process: &Process) -> BTreeMap<String, String> {
     {
         facts.insert("ci.build.url".to_owned(), format!("{server}/{repository}/actions/runs/{run}"));
     }
+    // What is built for a pull request on GitHub is a commit of its own, which merges the request's.
+    if let Some(PullRequest { number, head }) = pull_request(process) {
+        facts.insert("ci.pr.number".to_owned(), number.to_string());
+        facts.insert("ci.pr.headSHA".to_owned(), head);
+    }
     facts
+}
+
+/// The branch that a CI builds.
+fn ci_branch(process: &Process) -> Option<&str> {
+    ["GITHUB_HEAD_REF", "GITHUB_REF", "CI_COMMIT_REF_NAME", "CIRCLE_BRANCH", "GIT_BRANCH"]
+        .into_iter()
+        .find_map(|variable| process.text(variable).filter(|branch| !branch.is_empty()))
+}
+
+/// A pull request, and the commit that it proposes.
+struct PullRequest {
+    number: u64,
+    head: String,
+}
+
+/// The pull request that GitHub Actions runs for, from the event that it leaves in a file.
+fn pull_request(process: &Process) -> Option<PullRequest> {
+    let path =
+        process.text("GITHUB_EVENT_PATH").filter(|_| process.text("GITHUB_EVENT_NAME") == Some("pull_request"))?;
+    let event: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    let head = event["pull_request"]["head"]["sha"].as_str()?.to_owned();
+    Some(PullRequest { number: event["number"].as_u64()?, head })
 }
 
 #[cfg(test)]
@@ -183,7 +216,13 @@ mod tests {
         assert_eq!(known.facts["git.head"].len(), 40);
         assert_eq!(known.facts["git.headName"], "refs/heads/trunk");
         assert_eq!((known.facts["git.author"].as_str(), known.facts["git.dirty"].as_str()), ("Ann", "false"));
-        assert_eq!(known.facts["vcs.owner"], "semantest");
+        assert_eq!((known.facts["vcs.owner"].as_str(), known.facts["vcs.root"].as_str()), ("semantest", "."));
+        std::fs::create_dir(path.join("below")).unwrap();
+        assert_eq!(collect(&process(&[]), &path.join("below")).await.facts["vcs.root"], "below");
+        assert!(run_git(path, &["checkout", "--quiet", "--detach"]).await);
+        assert_eq!(collect(&process(&[]), path).await.facts.get("git.headName"), None);
+        let built = collect(&process(&[("CI_COMMIT_REF_NAME", "feature")]), path).await;
+        assert_eq!(built.facts["git.headName"], "feature");
         assert!(!known.facts.values().any(|value| value.contains("token")));
         std::fs::write(path.join("a"), "2").unwrap();
         assert_eq!(collect(&process(&[]), path).await.facts["git.dirty"], "true");
@@ -228,5 +267,25 @@ mod tests {
         assert_eq!(facts["ci.system"], "GitHub Actions");
         assert_eq!(facts["ci.build.url"], "https://github.com/semantest/app/actions/runs/7");
         assert!(ci_facts(&process(&[])).is_empty());
+    }
+
+    #[test]
+    fn a_build_for_a_pull_request_names_it_and_its_own_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = folder.path().join("event.json");
+        std::fs::write(&event, r#"{"number": 7, "pull_request": {"head": {"sha": "abc", "ref": "feature"}}}"#).unwrap();
+        let event = event.to_str().unwrap();
+        let build = |kind| {
+            ci_facts(&process(&[
+                ("GITHUB_ACTIONS", "true"),
+                ("GITHUB_EVENT_NAME", kind),
+                ("GITHUB_SHA", "merge"),
+                ("GITHUB_EVENT_PATH", event),
+            ]))
+        };
+        let facts = build("pull_request");
+        assert_eq!((facts["ci.pr.number"].as_str(), facts["ci.pr.headSHA"].as_str()), ("7", "abc"));
+        let facts = build("push");
+        assert_eq!((facts.get("ci.pr.number"), facts["ci.pr.headSHA"].as_str()), (None, "merge"));
     }
 }

@@ -19,6 +19,9 @@ use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, S
 /// What wrote a state, as its manifest says.
 const WRITER: &str = concat!("semantest-iac-", env!("CARGO_PKG_VERSION"));
 
+/// What ran a deployment, as the history says.
+const AGENT: &str = concat!("semantest-iac/", env!("CARGO_PKG_VERSION"));
+
 /// The state that changes are folded into.
 struct Base {
     deployment: Arc<Deployment>,
@@ -243,7 +246,9 @@ fn update_info(entry: &HistoryEntry) -> UpdateInfo {
     ];
     let mut environment: BTreeMap<String, String> = entry.environment.clone();
     environment.insert(DEPLOYMENT_KEY.to_owned(), entry.deployment_id.clone());
-    environment.entry("exec.kind".to_owned()).or_insert_with(|| "cli".to_owned());
+    for (fact, value) in [("exec.kind", "cli"), ("exec.agent", AGENT)] {
+        environment.entry(fact.to_owned()).or_insert_with(|| value.to_owned());
+    }
     UpdateInfo {
         kind: entry.kind.clone(),
         start_time: entry.started,
