@@ -26,7 +26,7 @@ pub enum Progress {
         /// What is installed.
         emulator: Emulator,
         /// The interpreter that the installation is made with.
-        interpreter: PathBuf,
+        python: PathBuf,
     },
     /// The installation is complete.
     Installed {

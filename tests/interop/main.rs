@@ -5,12 +5,18 @@
 
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why, and a test that builds the CLI says so")]
 
+mod beside_others;
+mod compression;
+mod histories;
+mod locks;
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../end_to_end/support.rs"]
 mod project;
 mod round_trips;
 mod samples;
+mod shared_backend;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;
+mod stash;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod support;

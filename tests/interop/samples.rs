@@ -73,7 +73,7 @@ async fn sample_through_both(file: PathBuf, passphrase: &'static str) {
 }
 
 /// What stands in a backend of the CLI is what we write for it.
-fn checkpoint_written_back(file: &Path) {
+pub fn checkpoint_written_back(file: &Path) {
     let name = file.display().to_string();
     let content = Bytes::from(std::fs::read(file).unwrap());
     let mut checkpoint = Checkpoint::read(content.clone(), origin(&name)).unwrap();

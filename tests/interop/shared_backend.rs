@@ -1,0 +1,126 @@
+//! One backend that both programs use in turn: what the CLI does to a stack of ours, we go on with.
+
+use serde_json::{Value, json};
+
+use crate::shop::{STACK, Shop};
+use crate::support::{Pulumi, differences};
+
+const NOTHING: [(String, u64); 0] = [];
+
+fn urns(state: &Value) -> Vec<&str> {
+    let resources = state["deployment"]["resources"].as_array().unwrap();
+    resources.iter().map(|resource| resource["urn"].as_str().unwrap()).collect()
+}
+
+fn urn_of<'s>(state: &'s Value, type_token: &str) -> &'s str {
+    let urns = urns(state);
+    let found = urns.iter().find(|urn| urn.contains(&format!("{type_token}::")));
+    found.unwrap_or_else(|| panic!("no {type_token} in {urns:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cli_reads_of_a_stack_of_ours_is_right() {
+    let shop = Shop::new().await;
+    let deployed = shop.deploy().await;
+    let pulumi = shop.pulumi().await;
+    let listed = pulumi.json(&["stack", "ls", "--all", "--json"]).await;
+    let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|stack| &stack["name"]).collect();
+    // Within a project its stacks are listed without its name.
+    assert_eq!(names, ["aws-test"], "{listed}");
+    let state = pulumi.export(STACK).await;
+    assert_eq!(listed[0]["resourceCount"], json!(urns(&state).len()), "{listed}");
+    let outputs = pulumi.json(&["stack", "output", "--stack", STACK, "--json"]).await;
+    assert_eq!(outputs["web"]["url"], deployed["outputs"]["web"]["url"], "{outputs}\n{deployed}");
+    let shown = pulumi.succeeds(&["stack", "--stack", STACK, "--show-urns"]).await;
+    assert!(shown.contains("aws:lambda/function:Function"), "{shown}");
+    // The checkpoint in the backend is byte for byte what the CLI would have us read.
+    crate::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
+    assert_eq!(shop.changes().await, NOTHING);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protection_and_tags_of_the_cli_stay_through_our_deployments() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let pulumi = shop.pulumi().await;
+    pulumi.succeeds(&["state", "protect", "--all", "--yes", "--stack", STACK]).await;
+    pulumi.succeeds(&["stack", "tag", "set", "team", "shop", "--stack", STACK]).await;
+    assert_eq!(shop.changes().await, NOTHING);
+    shop.change("2");
+    assert_ne!(shop.changes().await, NOTHING);
+    let state = pulumi.export(STACK).await;
+    let protected = |resource: &&Value| resource["protect"] == json!(true);
+    let resources = state["deployment"]["resources"].as_array().unwrap();
+    assert_eq!(resources.iter().filter(protected).count(), resources.len(), "{state}");
+    let tags = pulumi.json(&["stack", "tag", "ls", "--json", "--stack", STACK]).await;
+    assert_eq!(tags["team"], "shop", "{tags}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_the_cli_renames_and_names_back_is_the_same() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let pulumi = shop.pulumi().await;
+    let before = pulumi.export(STACK).await;
+    pulumi.succeeds(&["stack", "rename", "aws-other", "--stack", STACK]).await;
+    let status = shop.run(&["status", "--env", "test", "--json"]).await.succeeded();
+    assert_eq!(status["exists"], false, "{status}");
+    pulumi.succeeds(&["stack", "rename", "aws-test", "--stack", "organization/shop/aws-other"]).await;
+    assert_eq!(differences(&before, &pulumi.export(STACK).await), [""; 0]);
+    assert_eq!(shop.changes().await, NOTHING);
+    let history = pulumi.json(&["stack", "history", "--json", "--stack", STACK]).await;
+    assert_eq!(history[0]["kind"], "update", "{history}");
+}
+
+/// The resource that nothing else depends on: the function's permission for the API.
+async fn leaf_of(pulumi: &Pulumi) -> String {
+    let state = pulumi.export(STACK).await;
+    urn_of(&state, "aws:lambda/permission:Permission").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_the_cli_forgot_is_found_again() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let before = shop.project.inventory().await;
+    let pulumi = shop.pulumi().await;
+    let permission = leaf_of(&pulumi).await;
+    pulumi.succeeds(&["state", "delete", &permission, "--yes", "--stack", STACK]).await;
+    let run = shop.run(&["deploy", "--all", "--env", "test", "--yes", "--json"]).await;
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(shop.project.inventory().await, before);
+    assert_eq!(shop.changes().await, NOTHING);
+    assert_eq!(leaf_of(&pulumi).await, permission);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_hangs_together_and_was_forgotten_by_the_cli_is_found_again() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let before = shop.project.inventory().await;
+    let pulumi = shop.pulumi().await;
+    let state = pulumi.export(STACK).await;
+    let function = urn_of(&state, "aws:lambda/function:Function");
+    pulumi.succeeds(&["state", "delete", function, "--target-dependents", "--yes", "--stack", STACK]).await;
+    let run = shop.run(&["deploy", "--all", "--env", "test", "--yes", "--json"]).await;
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+    assert_eq!(shop.project.inventory().await, before);
+    assert_eq!(shop.changes().await, NOTHING);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resource_that_the_cli_renamed_is_not_touched_and_works_again_under_its_name() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let before = shop.project.inventory().await;
+    let pulumi = shop.pulumi().await;
+    let permission = leaf_of(&pulumi).await;
+    let name = permission.rsplit_once("::").unwrap().1;
+    pulumi.succeeds(&["state", "rename", &permission, "renamed", "--yes", "--stack", STACK]).await;
+    let told = shop.run(&["deploy", "--all", "--env", "test", "--yes", "--json"]).await.failed(1);
+    assert!(told.contains("exists already: it is") && told.contains("::renamed of this stack"), "{told}");
+    assert_eq!(shop.project.inventory().await, before);
+    let renamed = leaf_of(&pulumi).await;
+    pulumi.succeeds(&["state", "rename", &renamed, name, "--yes", "--stack", STACK]).await;
+    assert_eq!(shop.changes().await, NOTHING);
+}
