@@ -4,6 +4,7 @@
 //! collected, that one first. Texts are those of Pulumi's check on reading and importing; its check on writing words a few
 //! of them differently (`refers to missing dependency`).
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
@@ -109,7 +110,8 @@ impl Deployment {
     /// # Errors
     /// [`IntegrityError`] with every broken rule.
     pub fn verify(&self) -> Result<(), IntegrityError> {
-        let mut check = Check { deployment: self, seen: HashMap::default(), problems: Vec::new() };
+        let mut check =
+            Check { deployment: self, seen: HashMap::default(), last: OnceCell::new(), problems: Vec::new() };
         check.manifest(&self.manifest);
         check.resources();
         check.snippets();
@@ -125,6 +127,8 @@ struct Check<'d> {
     deployment: &'d Deployment,
     /// Names that came before, and whether one of their resources is live.
     seen: HashMap<&'d str, bool, RandomState>,
+    /// The last position of each name; only made where something is wrong.
+    last: OnceCell<HashMap<&'d str, usize>>,
     problems: Vec<IntegrityProblem>,
 }
 
@@ -255,7 +259,11 @@ impl<'d> Check<'d> {
 
     /// Whether a resource of the name comes after the one at a position.
     fn comes_later(&self, index: usize, urn: &Urn) -> bool {
-        self.deployment.resources[index + 1..].iter().any(|resource| resource.urn == *urn)
+        let last = self.last.get_or_init(|| {
+            let resources = self.deployment.resources.iter().enumerate();
+            resources.map(|(index, resource)| (resource.urn.as_str(), index)).collect()
+        });
+        last.get(urn.as_str()).is_some_and(|last| *last > index)
     }
 
     fn snippets(&mut self) {

@@ -30,9 +30,11 @@ impl Json {
         Ok(Self(Bytes::from(text)))
     }
 
-    /// The text of a value that is known to be representable.
+    /// The text of a value, as states are written.
     pub fn of(value: &serde_json::Value) -> Self {
-        Self(Bytes::from(value.to_string()))
+        let mut writer = Writer::new(Layout::Compact, 0);
+        writer.json_text(&value.to_string());
+        writer.into_json()
     }
 
     /// The empty object, `{}`.

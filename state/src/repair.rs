@@ -53,6 +53,20 @@ pub struct ChangedResource {
     pub redirected: Vec<(Urn, Urn)>,
 }
 
+impl ChangedResource {
+    /// Adds what has become of a resource to what is known already.
+    fn note(self, changed: &mut Vec<Self>) {
+        match changed.iter_mut().find(|known| known.urn == self.urn && known.leftover == self.leftover) {
+            Some(known) => {
+                known.renamed = self.renamed.or(known.renamed.take());
+                known.dropped.extend(self.dropped);
+                known.redirected.extend(self.redirected);
+            }
+            None => changed.push(self),
+        }
+    }
+}
+
 impl Repair {
     /// Whether there was nothing to repair.
     pub fn is_empty(&self) -> bool {
@@ -95,8 +109,16 @@ impl Deployment {
                 deployment.arrange(order.positions);
             }
         }
-        repair.changed = dropping::drop_missing(deployment);
-        renaming::rename_orphans(deployment, &mut repair.changed);
+        loop {
+            dropping::drop_missing(deployment, &mut repair.changed);
+            renaming::rename_orphans(deployment, &mut repair.changed);
+            // What differed in nothing but lost references has become equal.
+            let copies = drop_copies(deployment);
+            if copies.is_empty() {
+                break;
+            }
+            repair.copies.extend(copies);
+        }
         repair.remaining.extend(deployment.verify().err().into_iter().flat_map(|error| error.problems));
         repair
     }

@@ -3,6 +3,7 @@
 //! A resource that was read and isn't touched keeps its text and is written back byte for byte.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
@@ -10,11 +11,11 @@ use bytes::Bytes;
 use memchr::memmem::Finder;
 use resource_graph::{CustomTimeouts, TypeToken, Urn};
 
-use crate::json::Json;
+use crate::json::{Json, Layout, Writer};
 use crate::value_codec::{BYTES, Properties};
 
 /// A resource of a state. Reading goes through [`ResourceFields`]; whoever changes it calls [`Resource::edit`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Resource {
     fields: ResourceFields,
     /// The text that the fields were read from, while they are still the same.
@@ -121,6 +122,13 @@ impl Deref for Resource {
     }
 }
 
+impl fmt::Debug for Resource {
+    /// Secrets may stand in the text in the clear, so it isn't shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("fields", &self.fields).finish_non_exhaustive()
+    }
+}
+
 impl PartialEq for Resource {
     /// Equal in all fields; where properties came in different layouts they count as different.
     fn eq(&self, other: &Self) -> bool {
@@ -202,6 +210,11 @@ impl ResourceFields {
         self.rare.get_or_insert_default()
     }
 
+    /// Lets go of rare fields of which none is set: they are as good as none.
+    pub(crate) fn forget_empty_rare(&mut self) {
+        self.rare.take_if(|rare| **rare == *NO_RARE_FIELDS);
+    }
+
     /// Whether any of the rare fields is set.
     pub(crate) fn has_rare(&self) -> bool {
         self.rare.is_some()
@@ -219,8 +232,23 @@ impl ResourceFields {
     pub fn set_property_dependencies(&mut self, list: &[(String, Vec<Urn>)]) {
         // Sorted by name, as Go's maps are written.
         let map: BTreeMap<&str, &[Urn]> = list.iter().map(|(name, urns)| (name.as_str(), urns.as_slice())).collect();
-        self.property_dependencies =
-            (!map.is_empty()).then(|| serde_json::to_string(&map).ok().and_then(|text| Json::new(text).ok())).flatten();
+        if map.is_empty() {
+            self.property_dependencies = None;
+            return;
+        }
+        let mut writer = Writer::new(Layout::Compact, 0);
+        writer.begin(b'{');
+        for (name, urns) in map {
+            writer.key(name);
+            writer.begin(b'[');
+            for urn in urns {
+                writer.item();
+                writer.string(urn.as_str());
+            }
+            writer.end(b']');
+        }
+        writer.end(b'}');
+        self.property_dependencies = Some(writer.into_json());
     }
 
     /// Whether each URN that the property dependencies name is known; `false` also where that can't be told without

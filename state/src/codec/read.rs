@@ -426,11 +426,15 @@ impl<'de> Visitor<'de> for DeploymentVisitor<'_, '_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Deployment, A::Error> {
         let reader = self.0;
+        const MEMBERS: [&str; 7] =
+            ["manifest", "secrets_providers", "resources", "pending_operations", "metadata", "snippets", "extensions"];
         let mut deployment = Deployment::default();
         let known = |text: &'de str| Some(reader.json(text)).filter(|json| json.as_str() != "null");
         let mut once = Once::default();
         while let Some(Name(name)) = map.next_key()? {
-            once.take(&name, reader)?;
+            if MEMBERS.contains(&&*name) {
+                once.take(&name, reader)?;
+            }
             match &*name {
                 "resources" => {
                     deployment.resources =

@@ -71,19 +71,17 @@ impl Names {
 }
 
 /// Drops references to names that no other entry has.
-pub(super) fn drop_missing(deployment: &mut Deployment) -> Vec<ChangedResource> {
+pub(super) fn drop_missing(deployment: &mut Deployment, changed: &mut Vec<ChangedResource>) {
     let names = Names::of(deployment);
-    let mut changed = Vec::new();
     for resource in &mut deployment.resources {
         let mut fields = ResourceFields::clone(resource);
         let dropped = drop_references(&mut fields, &|urn| names.has(urn, &resource.urn));
         if !dropped.is_empty() {
             let (urn, leftover) = (fields.urn.clone(), fields.delete);
             *resource.edit() = fields;
-            changed.push(ChangedResource { urn, renamed: None, leftover, dropped, redirected: Vec::new() });
+            ChangedResource { urn, renamed: None, leftover, dropped, redirected: Vec::new() }.note(changed);
         }
     }
-    changed
 }
 
 /// Drops references to what isn't there from a resource, and says which.
@@ -111,6 +109,7 @@ fn drop_references(fields: &mut ResourceFields, is_there: &dyn Fn(&Urn) -> bool)
         let rare = fields.rare_mut();
         rare.deleted_with = rare.deleted_with.take().filter(|urn| keep(ReferenceKind::DeletedWith, urn));
         rare.replace_with.retain(|urn| keep(ReferenceKind::ReplaceWith, urn));
+        fields.forget_empty_rare();
     }
     dropped
 }

@@ -1,6 +1,6 @@
 //! Names of resources that have lost their parents, and of all below them: the types of parents are a part of a name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use resource_graph::Urn;
@@ -11,51 +11,71 @@ use crate::resource::{Resource, ResourceFields};
 
 /// New names by the old ones; of the live resource of a name and of its leftovers apart.
 #[derive(Default)]
-struct NewNames(HashMap<(Urn, bool), Urn>);
+struct NewNames {
+    names: HashMap<(Urn, bool), Urn>,
+    /// Names of several live resources.
+    twins: HashSet<Urn>,
+    /// Names that one of their resources keeps: what refers to them goes on doing so.
+    kept: HashSet<Urn>,
+}
 
 /// Gives resources that have just lost their parents the names that they have without, and lets what refers to them follow.
 /// Parents come before their children.
 pub(super) fn rename_orphans(deployment: &mut Deployment, changed: &mut Vec<ChangedResource>) {
     let lost_parent = |change: &&ChangedResource| change.dropped.iter().any(|it| it.kind == ReferenceKind::Parent);
-    let orphans: std::collections::HashSet<(Urn, bool)> =
+    let orphans: HashSet<(Urn, bool)> =
         changed.iter().filter(lost_parent).map(|change| (change.urn.clone(), change.leftover)).collect();
     if orphans.is_empty() {
         return;
     }
     let mut names = NewNames::default();
-    for resource in &deployment.resources {
-        let key = (resource.urn.clone(), resource.delete);
-        let parent = resource.parent.as_ref().and_then(|parent| names.of(parent, resource.delete));
-        if !orphans.contains(&key) && parent.is_none() {
-            continue;
-        }
-        let urn = &resource.urn;
-        let parent_type = parent.map(Urn::qualified_type);
-        let renamed = Urn::new(urn.stack(), urn.project(), parent_type, &urn.type_token(), urn.name());
-        if renamed != *urn {
-            names.0.insert(key, renamed);
-        }
-    }
+    names.keep_twins(deployment);
+    // A name that turns out to be kept may keep others, of children.
+    while names.find(deployment, &orphans) {}
     for change in deployment.resources.iter_mut().filter_map(|resource| names.apply(resource)) {
-        note(changed, change);
+        change.note(changed);
     }
     for operation in &mut deployment.pending_operations {
         names.apply(&mut operation.resource);
     }
 }
 
-/// Adds to what is known of a resource's change.
-fn note(changed: &mut Vec<ChangedResource>, change: ChangedResource) {
-    match changed.iter_mut().find(|known| known.urn == change.urn && known.leftover == change.leftover) {
-        Some(known) => (known.renamed, known.redirected) = (change.renamed, change.redirected),
-        None => changed.push(change),
-    }
-}
-
 impl NewNames {
+    /// Which of several live resources of one name is meant can't be told, so it stays.
+    fn keep_twins(&mut self, deployment: &Deployment) {
+        let mut seen = HashSet::new();
+        let live = deployment.resources.iter().filter(|resource| !resource.delete);
+        self.twins.extend(live.map(|resource| &resource.urn).filter(|urn| !seen.insert(*urn)).cloned());
+    }
+
+    /// Works out the new names; says whether more of the old ones are kept than was thought.
+    fn find(&mut self, deployment: &Deployment, orphans: &HashSet<(Urn, bool)>) -> bool {
+        self.names.clear();
+        let kept_before = self.kept.len();
+        let mut kept = Vec::new();
+        for resource in &deployment.resources {
+            let key = (resource.urn.clone(), resource.delete);
+            let urn = &resource.urn;
+            let parent = resource.parent.as_ref().and_then(|parent| self.of(parent, resource.delete));
+            let parent_type = parent.map(Urn::qualified_type);
+            let renamed = Urn::new(urn.stack(), urn.project(), parent_type, &urn.type_token(), urn.name());
+            let is_twin = !resource.delete && self.twins.contains(urn);
+            if (orphans.contains(&key) || parent.is_some()) && renamed != *urn && !is_twin {
+                self.names.insert(key, renamed);
+            } else {
+                kept.push(key.0);
+            }
+        }
+        self.kept.extend(kept);
+        self.kept.len() > kept_before && !self.names.is_empty()
+    }
+
     /// The new name of what a live resource, or a leftover, calls by an old one.
     fn of(&self, urn: &Urn, leftover: bool) -> Option<&Urn> {
-        [leftover, !leftover].into_iter().find_map(|kind| self.0.get(&(urn.clone(), kind)))
+        if self.kept.contains(urn) {
+            return None;
+        }
+        [leftover, !leftover].into_iter().find_map(|kind| self.names.get(&(urn.clone(), kind)))
     }
 
     /// Puts new names into a resource, and says which.
@@ -91,7 +111,7 @@ impl NewNames {
             fields.provider = Some(Arc::from(format!("{urn}::{id}")));
         }
         let urn = fields.urn.clone();
-        let renamed = self.0.get(&(urn.clone(), leftover)).cloned();
+        let renamed = self.names.get(&(urn.clone(), leftover)).cloned();
         if renamed.is_none() && redirected.is_empty() {
             return None;
         }

@@ -24,7 +24,7 @@ fn add_property_dependencies(resource: &mut Resource) {
     // The text was checked when it was read.
     let names = members(inputs.as_str()).unwrap_or_default();
     let map: BTreeMap<_, _> = names.iter().map(|(name, _)| (name.as_ref(), urns)).collect();
-    if let Some(json) = serde_json::to_string(&map).ok().and_then(|text| Json::new(text).ok()) {
-        resource.edit().property_dependencies = Some(json);
+    if let Ok(value) = serde_json::to_value(&map) {
+        resource.edit().property_dependencies = Some(Json::of(&value));
     }
 }
