@@ -8,7 +8,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// A local AWS that this crate can install and run.
+use crate::install::{NpmPackages, PipPackages};
+use crate::interpreter::Versions;
+use crate::packages::Packages;
+
+/// A local cloud that this crate can install and run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Emulator {
@@ -17,44 +21,26 @@ pub enum Emulator {
     MiniStack,
     /// LocalStack's open core with our plugin: stricter validation of functions, but no HTTP API data plane.
     LocalStack,
+    /// Azurite: the blob service of Azure Storage.
+    Azurite,
 }
 
 /// A file that an installation or a start writes out: its path below the folder, and its text.
 pub(crate) type Asset = (&'static str, &'static str);
 
-/// The versions of Python that an emulator runs on, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PythonVersions {
-    pub(crate) oldest: (u32, u32),
-    pub(crate) newest: (u32, u32),
-}
-
-impl PythonVersions {
-    pub(crate) fn contains(&self, version: (u32, u32)) -> bool {
-        self.oldest <= version && version <= self.newest
-    }
-}
-
-impl fmt::Display for PythonVersions {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ((major, minor), newest) = (self.oldest, self.newest);
-        if self.oldest == newest {
-            write!(formatter, "{major}.{minor}")
-        } else {
-            write!(formatter, "{major}.{minor} to {}.{}", newest.0, newest.1)
-        }
-    }
-}
-
 impl Emulator {
     /// All of them.
-    pub const ALL: [Emulator; 2] = [Emulator::MiniStack, Emulator::LocalStack];
+    pub const ALL: [Emulator; 3] = [Emulator::MiniStack, Emulator::LocalStack, Emulator::Azurite];
+
+    /// Those that are a local AWS.
+    pub const AWS: [Emulator; 2] = [Emulator::MiniStack, Emulator::LocalStack];
 
     /// The name that people know it by.
     pub fn name(self) -> &'static str {
         match self {
             Emulator::MiniStack => "MiniStack",
             Emulator::LocalStack => "LocalStack",
+            Emulator::Azurite => "Azurite",
         }
     }
 
@@ -63,6 +49,7 @@ impl Emulator {
         match self {
             Emulator::MiniStack => "ministack",
             Emulator::LocalStack => "localstack",
+            Emulator::Azurite => "azurite",
         }
     }
 
@@ -71,6 +58,8 @@ impl Emulator {
         match self {
             Emulator::MiniStack => "1.5.33",
             Emulator::LocalStack => "2026.3.0",
+            // The last one that runs on Node.js 20.
+            Emulator::Azurite => "3.35.0",
         }
     }
 
@@ -79,69 +68,58 @@ impl Emulator {
         match self {
             Emulator::MiniStack => 4566,
             Emulator::LocalStack => 4567,
+            Emulator::Azurite => 10000,
         }
     }
 
-    /// LocalStack's own dependencies resolve on Python 3.13 only; MiniStack's pinned ones have wheels from 3.10 on.
-    pub(crate) fn python_versions(self) -> PythonVersions {
+    /// What it is installed from.
+    pub(crate) fn packages(self) -> Packages {
         match self {
-            Emulator::MiniStack => PythonVersions { oldest: (3, 10), newest: (3, 14) },
-            Emulator::LocalStack => PythonVersions { oldest: (3, 13), newest: (3, 13) },
-        }
-    }
-
-    /// What pip is asked to install. A path is relative to the folder that the installation's assets were written to.
-    pub(crate) fn requirements(self) -> &'static [&'static str] {
-        match self {
-            // cryptography verifies JWTs and backs KMS, cbor2 speaks the protocol of the Rust SDK's CloudWatch client.
-            Emulator::MiniStack => &["ministack==1.5.33", "cryptography", "cbor2"],
-            Emulator::LocalStack => &["localstack-core[runtime]==2026.3.0", "./localstack-nodocker"],
-        }
-    }
-
-    /// Modules whose presence shows that an installation is whole.
-    pub(crate) fn modules(self) -> &'static [&'static str] {
-        match self {
-            Emulator::MiniStack => &["ministack", "hypercorn", "cryptography", "cbor2"],
-            Emulator::LocalStack => &["localstack", "moto", "hypercorn", "localstack_nodocker"],
-        }
-    }
-
-    /// The pins of everything that the requirements pull in.
-    pub(crate) fn constraints(self) -> &'static str {
-        match self {
-            Emulator::MiniStack => include_str!("../ministack/constraints.txt"),
-            Emulator::LocalStack => include_str!("../localstack-constraints.txt"),
-        }
-    }
-
-    /// Files that pip needs beside the constraints.
-    pub(crate) fn install_assets(self) -> &'static [Asset] {
-        match self {
-            Emulator::MiniStack => &[],
-            Emulator::LocalStack => &[
-                ("localstack-nodocker/pyproject.toml", include_str!("../localstack-nodocker/pyproject.toml")),
-                (
-                    "localstack-nodocker/localstack_nodocker/__init__.py",
-                    include_str!("../localstack-nodocker/localstack_nodocker/__init__.py"),
-                ),
-                (
-                    "localstack-nodocker/localstack_nodocker/executor.py",
-                    include_str!("../localstack-nodocker/localstack_nodocker/executor.py"),
-                ),
-                (
-                    "localstack-nodocker/localstack_nodocker/plugins.py",
-                    include_str!("../localstack-nodocker/localstack_nodocker/plugins.py"),
-                ),
-                (
-                    "localstack-nodocker/localstack_nodocker/services.py",
-                    include_str!("../localstack-nodocker/localstack_nodocker/services.py"),
-                ),
-                (
-                    "localstack-nodocker/localstack_nodocker/worker.mjs",
-                    include_str!("../localstack-nodocker/localstack_nodocker/worker.mjs"),
-                ),
-            ],
+            Emulator::MiniStack => Packages::Pip(PipPackages {
+                // The pinned packages have wheels from 3.10 on.
+                versions: Versions { oldest: (3, 10), newest: Some((3, 14)) },
+                // cryptography verifies JWTs and backs KMS, cbor2 speaks the protocol of the Rust SDK's CloudWatch client.
+                requirements: &["ministack==1.5.33", "cryptography", "cbor2"],
+                constraints: include_str!("../ministack/constraints.txt"),
+                assets: &[],
+                modules: &["ministack", "hypercorn", "cryptography", "cbor2"],
+            }),
+            Emulator::LocalStack => Packages::Pip(PipPackages {
+                // Its own dependencies resolve on this version only.
+                versions: Versions { oldest: (3, 13), newest: Some((3, 13)) },
+                requirements: &["localstack-core[runtime]==2026.3.0", "./localstack-nodocker"],
+                constraints: include_str!("../localstack-constraints.txt"),
+                assets: &[
+                    ("localstack-nodocker/pyproject.toml", include_str!("../localstack-nodocker/pyproject.toml")),
+                    (
+                        "localstack-nodocker/localstack_nodocker/__init__.py",
+                        include_str!("../localstack-nodocker/localstack_nodocker/__init__.py"),
+                    ),
+                    (
+                        "localstack-nodocker/localstack_nodocker/executor.py",
+                        include_str!("../localstack-nodocker/localstack_nodocker/executor.py"),
+                    ),
+                    (
+                        "localstack-nodocker/localstack_nodocker/plugins.py",
+                        include_str!("../localstack-nodocker/localstack_nodocker/plugins.py"),
+                    ),
+                    (
+                        "localstack-nodocker/localstack_nodocker/services.py",
+                        include_str!("../localstack-nodocker/localstack_nodocker/services.py"),
+                    ),
+                    (
+                        "localstack-nodocker/localstack_nodocker/worker.mjs",
+                        include_str!("../localstack-nodocker/localstack_nodocker/worker.mjs"),
+                    ),
+                ],
+                modules: &["localstack", "moto", "hypercorn", "localstack_nodocker"],
+            }),
+            Emulator::Azurite => Packages::Npm(NpmPackages {
+                versions: Versions { oldest: (20, 0), newest: None },
+                manifest: ("package.json", include_str!("../azurite/package.json")),
+                lock: include_str!("../azurite/package-lock.json"),
+                modules: &["azurite/package.json", "azurite/dist/src/blob/main"],
+            }),
         }
     }
 
@@ -150,6 +128,7 @@ impl Emulator {
         match self {
             Emulator::MiniStack => "ministack_patched.py",
             Emulator::LocalStack => "localstack_launcher.py",
+            Emulator::Azurite => "azurite_launcher.js",
         }
     }
 
@@ -172,6 +151,10 @@ impl Emulator {
             Emulator::LocalStack => {
                 &[("localstack_launcher.py", include_str!("../launcher/localstack_launcher.py")), LIFELINE]
             }
+            Emulator::Azurite => &[
+                ("azurite_launcher.js", include_str!("../azurite/azurite_launcher.js")),
+                ("lifeline.js", include_str!("../launcher/lifeline.js")),
+            ],
         }
     }
 
@@ -216,6 +199,12 @@ impl Emulator {
                     ("PROVIDER_OVERRIDE_DYNAMODB", "moto".to_owned()),
                 ]);
             }
+            Emulator::Azurite => {
+                environment.extend([("BLOB_HOST", "127.0.0.1".to_owned()), ("BLOB_PORT", port.to_string())]);
+                if persist {
+                    environment.push(("LOCATION", below("blobs")));
+                }
+            }
         }
         environment
     }
@@ -225,6 +214,7 @@ impl Emulator {
         let folders: &[&str] = match self {
             Emulator::MiniStack => &["state", "s3"],
             Emulator::LocalStack => &["filesystem"],
+            Emulator::Azurite => &["blobs"],
         };
         folders.iter().copied()
     }
@@ -234,25 +224,27 @@ impl Emulator {
         match self {
             Emulator::MiniStack => "/_ministack/health",
             Emulator::LocalStack => "/_localstack/health",
+            Emulator::Azurite => "/_azurite/health",
         }
     }
 
-    /// The path that empties the server on POST. LocalStack's open core has none: it is emptied by a restart.
+    /// The path that empties the server on POST. LocalStack's open core and Azurite have none: they are emptied by a restart.
     pub(crate) fn reset_path(self) -> Option<&'static str> {
         match self {
             Emulator::MiniStack => Some("/_ministack/reset"),
-            Emulator::LocalStack => None,
+            Emulator::LocalStack | Emulator::Azurite => None,
         }
     }
 
     /// The folder's name in the cache: another version, other pins or another plugin is another installation.
     pub(crate) fn folder_name(self) -> String {
         let mut digest = Sha256::new();
-        for text in self.requirements().iter().copied().chain([self.constraints()]) {
+        let packages = self.packages();
+        for text in packages.requirements().iter().copied().chain([packages.pins().1]) {
             digest.update(text);
             digest.update([0]);
         }
-        for (path, text) in self.install_assets() {
+        for (path, text) in packages.assets() {
             digest.update(path);
             digest.update([0]);
             digest.update(text);
@@ -276,7 +268,7 @@ impl std::str::FromStr for Emulator {
         Emulator::ALL
             .into_iter()
             .find(|emulator| emulator.slug().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("unknown emulator `{text}`: expected `ministack` or `localstack`"))
+            .ok_or_else(|| format!("unknown emulator `{text}`: expected `ministack`, `localstack` or `azurite`"))
     }
 }
 
@@ -287,7 +279,13 @@ mod tests {
     #[test]
     fn requirements_name_the_version_that_is_announced() {
         for emulator in Emulator::ALL {
-            assert!(emulator.requirements()[0].ends_with(&format!("=={}", emulator.version())), "{emulator}");
+            let announced = match emulator.packages() {
+                Packages::Pip(packages) => packages.requirements[0].ends_with(&format!("=={}", emulator.version())),
+                Packages::Npm(packages) => {
+                    packages.manifest.1.contains(&format!("\"{}\": \"{}\"", emulator.slug(), emulator.version()))
+                }
+            };
+            assert!(announced, "{emulator}");
             assert!(emulator.folder_name().starts_with(&format!("{}-{}-", emulator.slug(), emulator.version())));
             assert_eq!(emulator.slug().parse(), Ok(emulator));
         }
@@ -305,6 +303,17 @@ mod tests {
         for emulator in Emulator::ALL {
             let environment = emulator.start_environment(4000, Path::new("/work"), false, false);
             assert!(environment.iter().any(|(_, value)| value.starts_with("127.0.0.1")), "{emulator}");
+        }
+    }
+    /// Whoever installs uses a registry of their own; what comes from it is known by its hash.
+    #[test]
+    fn every_npm_package_is_known_by_its_hash_and_none_by_a_registry() {
+        let lock: serde_json::Value = serde_json::from_str(include_str!("../azurite/package-lock.json")).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        assert!(packages.len() > 100);
+        for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
+            assert!(package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-")), "{path}");
+            assert!(package.get("resolved").is_none() && package.get("hasInstallScript").is_none(), "{path}");
         }
     }
 }

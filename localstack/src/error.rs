@@ -13,10 +13,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// No interpreter that the emulator can run on was found.
-    #[error("{emulator} needs Python {wanted}, and no such Python was found{}", list(tried))]
-    PythonNotFound {
+    #[error("{emulator} needs {interpreter} {wanted}, and no such {interpreter} was found{}", list(tried))]
+    InterpreterNotFound {
         /// What needs it.
         emulator: Emulator,
+        /// `Python` or `Node.js`.
+        interpreter: &'static str,
         /// The versions that would do.
         wanted: String,
         /// What was looked at, and why it didn't do.
@@ -41,7 +43,7 @@ pub enum Error {
         emulator: Emulator,
         /// Where.
         folder: PathBuf,
-        /// What Python says.
+        /// What the interpreter says.
         output: String,
     },
     /// There is no Pulumi CLI that will do, and none could be made.
@@ -178,8 +180,8 @@ pub enum Error {
     },
 }
 
-/// What a user can do instead of an emulator that can't be installed here.
-const OTHER_WAYS: &str = "or set `endpoint` of the environment to the URL of a LocalStack that runs elsewhere (`docker compose` files \
+/// What a user can do instead of a local AWS that can't be installed here.
+const OTHER_WAYS: &str = ", or set `endpoint` of the environment to the URL of a LocalStack that runs elsewhere (`docker compose` files \
                           are in the folder `localstack/`), or deploy to a real account";
 
 impl Error {
@@ -191,18 +193,27 @@ impl Error {
     /// What to do about it, as a sentence, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Error::PythonNotFound { wanted, .. } => {
-                format!(
-                    "install Python {wanted} with its venv module (https://www.python.org/downloads/), {OTHER_WAYS}"
-                )
+            Error::InterpreterNotFound { emulator, wanted, .. } => {
+                let first = match emulator {
+                    Emulator::Azurite => format!("install Node.js {wanted} with npm (https://nodejs.org)"),
+                    _ => format!("install Python {wanted} with its venv module (https://www.python.org/downloads/)"),
+                };
+                format!("{first}{}", other_ways(*emulator))
             }
-            Error::Install { output, .. } => {
+            Error::Install { emulator, output, .. } => {
                 let first = if output.contains("No space left") {
                     "make room on the disk that holds the cache folder"
                 } else {
-                    "check that the Python package index can be reached (pip's own settings and proxies apply)"
+                    match emulator {
+                        Emulator::Azurite => {
+                            "check that the npm registry can be reached (npm's own settings and proxies apply)"
+                        }
+                        _ => {
+                            "check that the Python package index can be reached (pip's own settings and proxies apply)"
+                        }
+                    }
                 };
-                format!("{first}, then try again, {OTHER_WAYS}")
+                format!("{first}, then try again{}", other_ways(*emulator))
             }
             Error::Incomplete { folder, .. } => {
                 format!("remove {} and try again", folder.display())
@@ -214,8 +225,8 @@ impl Error {
             Error::PortInUse { port, .. } => format!(
                 "end the program that listens there (`lsof -nP -iTCP:{port} -sTCP:LISTEN` names it), or choose another port"
             ),
-            Error::EarlyExit { .. } | Error::NotReady { .. } => {
-                format!("see the log, {OTHER_WAYS}")
+            Error::EarlyExit { emulator, .. } | Error::NotReady { emulator, .. } => {
+                format!("see the log{}", other_ways(*emulator))
             }
             Error::OtherPort { running, .. } => {
                 format!("use http://127.0.0.1:{running}, or stop it first (`semantest-iac local down`)")
@@ -239,6 +250,15 @@ impl Error {
             }
             Error::Request { .. } | Error::File { .. } | Error::Proxy { .. } => return None,
         })
+    }
+}
+
+fn other_ways(emulator: Emulator) -> &'static str {
+    match emulator {
+        Emulator::MiniStack | Emulator::LocalStack => OTHER_WAYS,
+        Emulator::Azurite => {
+            ", or run an Azurite in a container (`docker compose` files are in the folder `localstack/`)"
+        }
     }
 }
 

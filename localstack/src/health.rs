@@ -58,18 +58,25 @@ pub async fn probe(endpoint: &str) -> Option<Probed> {
 
 /// Sends one request without a body.
 pub(crate) async fn request(method: Method, url: &str, within: Duration) -> std::result::Result<Answer, String> {
+    request_with(method, url, &[], within).await
+}
+
+/// Sends one request with headers and without a body.
+pub(crate) async fn request_with(
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    within: Duration,
+) -> std::result::Result<Answer, String> {
     let uri: Uri = url.parse().map_err(|error| format!("not a URL: {error}"))?;
-    let request = Request::builder()
-        .method(method)
-        .uri(uri.clone())
-        .body(Full::<Bytes>::default())
-        .map_err(|error| error.to_string())?;
+    let is_tls = uri.scheme_str() == Some("https");
+    let request = headers
+        .iter()
+        .fold(Request::builder().method(method).uri(uri), |request, (name, value)| request.header(*name, *value));
+    let request = request.body(Full::<Bytes>::default()).map_err(|error| error.to_string())?;
     let exchange = async {
-        let response = if uri.scheme_str() == Some("https") {
-            client(https()?).request(request).await
-        } else {
-            client(http()).request(request).await
-        };
+        let response =
+            if is_tls { client(https()?).request(request).await } else { client(http()).request(request).await };
         let response = response.map_err(|error| chain(&error))?;
         let status = response.status();
         let instance = response.headers().get(INSTANCE_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use tokio::process::Command;
+
 /// The variables that a server and the functions in it get from the user's environment. Nothing else: functions inherit what their emulator has, and
 /// a user's cloud credentials and tokens have no business there.
 const PASSED_ON: &[&str] = &["HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TZ", "USER"];
@@ -86,9 +88,11 @@ impl Host {
         PASSED_ON.iter().filter_map(|name| Some((*name, self.variable(name)?)))
     }
 
-    /// The whole environment, for pip: its settings, proxies and certificates come from there.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.variables.iter()
+    /// A program to be run with the whole environment, as pip and npm are: their settings, proxies and certificates come from there.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.variables);
+        command
     }
 }
 

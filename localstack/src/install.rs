@@ -1,7 +1,7 @@
-//! Installs emulators into a cache folder, once: a virtual environment of Python each, with every package pinned.
-//!
-//! An installation counts when its marker is there, and the marker is written last; so what a killed process leaves behind is cleared away by the
-//! next one. A lock beside it keeps two processes from installing at once.
+//! Installs emulators into a cache folder, once, with every package pinned; `pip` and `npm` say how each is made.
+
+mod npm;
+mod pip;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,14 +9,18 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
+use crate::cached::CachedFolder;
 use crate::emulator::Emulator;
 use crate::error::{Error, Result};
 use crate::host::{Host, is_program};
+use crate::interpreter;
 use crate::progress::{Observer, Progress};
-use crate::{lock, python};
 
-/// Written last into an installation. Its text is the interpreter that the installation was made with.
-const MARKER: &str = "complete";
+pub(crate) use npm::NpmPackages;
+pub(crate) use pip::PipPackages;
+
+/// The folder of an installation that holds what it was made from.
+const SOURCES: &str = "sources";
 
 /// A check that takes longer has failed; loaded machines take a second.
 const CHECK_WITHIN: Duration = Duration::from_secs(30);
@@ -37,12 +41,12 @@ pub struct Installation {
     pub emulator: Emulator,
     /// The folder that holds it.
     pub folder: PathBuf,
-    /// Its interpreter.
-    pub python: PathBuf,
+    /// Its interpreter: Python, or Node.js for Azurite.
+    pub interpreter: PathBuf,
 }
 
 impl Installer {
-    /// An installer that keeps its installations in `cache_folder` and looks for Python on `host`.
+    /// An installer that keeps its installations in `cache_folder` and looks for interpreters on `host`.
     pub fn new(host: Host, cache_folder: impl Into<PathBuf>) -> Installer {
         let observer: Observer = std::sync::Arc::new(|progress: &Progress| tracing::debug!(%progress));
         Installer { host, cache_folder: cache_folder.into(), interpreters: Vec::new(), observer }
@@ -54,7 +58,7 @@ impl Installer {
         self
     }
 
-    /// Tries these interpreters before those of the host.
+    /// Tries these interpreters of Python before those of the host.
     pub fn with_interpreters(mut self, interpreters: impl IntoIterator<Item = PathBuf>) -> Installer {
         self.interpreters = interpreters.into_iter().collect();
         self
@@ -67,116 +71,106 @@ impl Installer {
 
     /// Where an emulator is, or would be, installed.
     pub fn folder(&self, emulator: Emulator) -> PathBuf {
-        self.cache_folder.join(emulator.folder_name())
+        self.cached(emulator).path().to_owned()
+    }
+
+    fn cached(&self, emulator: Emulator) -> CachedFolder {
+        CachedFolder::new(&self.cache_folder, &emulator.folder_name())
     }
 
     /// The emulator as installed before, if it still works. Takes no lock and installs nothing.
     pub async fn installed(&self, emulator: Emulator) -> Option<Installation> {
         let folder = self.folder(emulator);
-        if !folder.join(MARKER).is_file() {
-            return None;
-        }
-        let python = interpreter(&folder);
+        let interpreter = emulator.packages().interpreter(&folder);
         // The interpreter is a link to the one that it was made with, which an update of the system may have taken away.
-        if !is_program(&python) || self.check(emulator, &python).await.is_err() {
-            return None;
-        }
-        Some(Installation { emulator, folder, python })
+        let is_whole = self.cached(emulator).marker().is_some() && is_program(&interpreter);
+        (is_whole && self.check(emulator, &folder).await.is_ok()).then_some(Installation {
+            emulator,
+            folder,
+            interpreter,
+        })
     }
 
     /// The emulator, installed now if it isn't yet. Waits where another process is installing.
     ///
     /// # Errors
-    /// [`Error::PythonNotFound`] where there is no interpreter for it, [`Error::Install`] where pip fails.
+    /// [`Error::InterpreterNotFound`] where there is no interpreter for it, [`Error::Install`] where pip or npm fails.
     pub async fn install(&self, emulator: Emulator) -> Result<Installation> {
         if let Some(installation) = self.installed(emulator).await {
             return Ok(installation);
         }
-        let folder = self.folder(emulator);
-        let lock_file = self.cache_folder.join(format!("{}.lock", emulator.folder_name()));
-        let _lock = lock::acquire(&lock_file, "installing it", &self.observer).await?;
+        let cached = self.cached(emulator);
+        let _lock = cached.lock("installing it", &self.observer).await?;
         if let Some(installation) = self.installed(emulator).await {
             return Ok(installation);
         }
-        let wanted = emulator.python_versions();
-        let python = python::find(&self.host, &self.interpreters, wanted)
-            .await
-            .map_err(|tried| Error::PythonNotFound { emulator, wanted: wanted.to_string(), tried })?;
-        let started = Instant::now();
-        (self.observer)(&Progress::Installing { emulator, python: python.clone() });
-        self.make(emulator, &folder, &python).await?;
-        (self.observer)(&Progress::Installed { emulator, took: started.elapsed() });
-        Ok(Installation { emulator, python: interpreter(&folder), folder })
-    }
-
-    async fn make(&self, emulator: Emulator, folder: &Path, python: &Path) -> Result<()> {
-        // The marker goes first, so that a process killed while clearing away doesn't leave half an installation that counts.
-        let marker = folder.join(MARKER);
-        if marker.exists() {
-            std::fs::remove_file(&marker).map_err(Error::file("remove", &marker))?;
-        }
-        if folder.exists() {
-            std::fs::remove_dir_all(folder).map_err(Error::file("remove", folder))?;
-        }
-        let sources = folder.join("sources");
-        write_assets(&sources, emulator.install_assets())?;
-        write(&sources.join("constraints.txt"), emulator.constraints())?;
-        let environment = folder.join("venv");
-        let mut venv = Command::new(python);
-        venv.args(["-I", "-m", "venv"]).arg(&environment);
-        self.step(emulator, "python -m venv", venv, &sources).await?;
-        let python_inside = interpreter(folder);
-        let mut pip = Command::new(&python_inside);
-        pip.args(["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet"])
-            .args(["-c", "constraints.txt"])
-            .args(emulator.requirements());
-        self.step(emulator, "pip install", pip, &sources).await?;
-        self.check(emulator, &python_inside).await.map_err(|output| Error::Incomplete {
-            emulator,
-            folder: folder.to_owned(),
-            output,
+        let packages = emulator.packages();
+        let found = packages.find_interpreter(&self.host, &self.interpreters).await;
+        let interpreter = found.map_err(|tried| {
+            let (interpreter, wanted) = (packages.interpreter_name(), packages.versions().to_string());
+            Error::InterpreterNotFound { emulator, interpreter, wanted, tried }
         })?;
-        write(&marker, &python.to_string_lossy())
+        let started = Instant::now();
+        (self.observer)(&Progress::Installing { emulator, interpreter: interpreter.clone() });
+        self.make(emulator, &cached, &interpreter).await?;
+        (self.observer)(&Progress::Installed { emulator, took: started.elapsed() });
+        Ok(Installation {
+            emulator,
+            interpreter: packages.interpreter(cached.path()),
+            folder: cached.path().to_owned(),
+        })
     }
 
-    async fn step(&self, emulator: Emulator, step: &str, mut command: Command, folder: &Path) -> Result<()> {
+    async fn make(&self, emulator: Emulator, cached: &CachedFolder, interpreter: &Path) -> Result<()> {
+        cached.clear()?;
+        let folder = cached.path();
+        let packages = emulator.packages();
+        let sources = folder.join(SOURCES);
+        write_assets(&sources, packages.assets())?;
+        write_assets(&sources, &[packages.pins()])?;
+        let steps = Steps { emulator, host: &self.host, folder, sources: &sources };
+        packages.make(&steps, interpreter).await?;
+        let checked = self.check(emulator, folder).await;
+        checked.map_err(|output| Error::Incomplete { emulator, folder: folder.to_owned(), output })?;
+        cached.complete(&interpreter.to_string_lossy())
+    }
+
+    /// Whether the interpreter runs and finds what it needs, without loading it.
+    async fn check(&self, emulator: Emulator, folder: &Path) -> std::result::Result<(), String> {
+        let check = emulator.packages().check(&self.host, folder);
+        let output =
+            interpreter::answer(check, CHECK_WITHIN).await.map_err(|reason| format!("its interpreter {reason}"))?;
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(last_lines(&String::from_utf8_lossy(&output.stderr), 20)),
+        }
+    }
+}
+
+/// The steps of one installation.
+pub(crate) struct Steps<'a> {
+    emulator: Emulator,
+    host: &'a Host,
+    folder: &'a Path,
+    sources: &'a Path,
+}
+
+impl Steps<'_> {
+    /// Runs a command where the installation's assets are.
+    async fn run(&self, step: &str, mut command: Command) -> Result<()> {
         let program = command.as_std().get_program().to_owned();
-        let output = command
-            .env_clear()
-            .envs(self.host.all())
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .map_err(Error::file("run", Path::new(&program)))?;
+        let run = command.current_dir(self.sources).stdin(Stdio::null()).kill_on_drop(true).output();
+        let output = run.await.map_err(Error::file("run", Path::new(&program)))?;
         if output.status.success() {
             return Ok(());
         }
         let text = [output.stdout, output.stderr].concat();
         Err(Error::Install {
-            emulator,
+            emulator: self.emulator,
             step: step.to_owned(),
             status: output.status.to_string(),
             output: last_lines(&String::from_utf8_lossy(&text), 20),
         })
-    }
-
-    /// Whether the interpreter runs and finds what it needs, without loading it.
-    async fn check(&self, emulator: Emulator, python: &Path) -> std::result::Result<(), String> {
-        const FIND: &str = "import sys, importlib.util as u\nfor name in sys.argv[1:]:\n    if u.find_spec(name) is None: sys.exit(f'no module {name}')";
-        let run = Command::new(python)
-            .args(["-I", "-c", FIND])
-            .args(emulator.modules())
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
-        match tokio::time::timeout(CHECK_WITHIN, run).await {
-            Ok(Ok(output)) if output.status.success() => Ok(()),
-            Ok(Ok(output)) => Err(last_lines(&String::from_utf8_lossy(&output.stderr), 20)),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("the interpreter doesn't answer within {} s", CHECK_WITHIN.as_secs())),
-        }
     }
 }
 
@@ -184,10 +178,6 @@ impl std::fmt::Debug for Installer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Installer").field("cache_folder", &self.cache_folder).finish_non_exhaustive()
     }
-}
-
-fn interpreter(folder: &Path) -> PathBuf {
-    folder.join("venv/bin/python")
 }
 
 /// Writes embedded files below a folder.

@@ -26,7 +26,7 @@ pub enum Progress {
         /// What is installed.
         emulator: Emulator,
         /// The interpreter that the installation is made with.
-        python: PathBuf,
+        interpreter: PathBuf,
     },
     /// The installation is complete.
     Installed {

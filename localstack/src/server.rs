@@ -40,7 +40,7 @@ pub struct StartOptions {
     pub folder: Option<PathBuf>,
     /// Whether requests are checked against IAM policies and signatures (MiniStack only).
     pub enforce_iam: bool,
-    /// Whether its resources are kept in the folder for the next start there (MiniStack only).
+    /// Whether its resources are kept in the folder for the next start there (not LocalStack's).
     pub persist: bool,
     /// How long it may take to its first answer.
     pub ready_within: Duration,
@@ -176,7 +176,7 @@ impl Server {
     /// Empties it: every resource of every account goes.
     ///
     /// # Errors
-    /// [`Error::Request`] where it doesn't answer, [`Error::CannotReset`] for LocalStack: start another one.
+    /// [`Error::Request`] where it doesn't answer, [`Error::CannotReset`] for LocalStack and Azurite: start another one.
     pub async fn reset(&self) -> Result<()> {
         reset(self.emulator, &self.endpoint()).await
     }
@@ -204,7 +204,7 @@ impl Server {
 /// seconds, or for ever.
 pub(crate) fn stop_grace(emulator: Emulator) -> Duration {
     match emulator {
-        Emulator::MiniStack => Duration::from_secs(15),
+        Emulator::MiniStack | Emulator::Azurite => Duration::from_secs(15),
         Emulator::LocalStack => Duration::ZERO,
     }
 }
@@ -214,7 +214,10 @@ pub(crate) async fn existing(installer: &Installer, emulator: Emulator, port: u1
     if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.is_err() {
         return Ok(None);
     }
-    let Some(probed) = probe(&endpoint(port)).await else {
+    let is_aws = |emulator| Emulator::AWS.contains(&emulator);
+    // One local AWS is as good as another.
+    let fits = |found| found == emulator || is_aws(found) && is_aws(emulator);
+    let Some(probed) = probe(&endpoint(port)).await.filter(|probed| fits(probed.emulator)) else {
         return Err(Error::PortInUse { emulator, port });
     };
     (installer.observer)(&Progress::UsingExisting { emulator: probed.emulator, endpoint: endpoint(port) });
@@ -306,7 +309,7 @@ impl Start<'_> {
     pub(crate) fn launch(&self, lifeline: Lifeline) -> Result<Launched> {
         let emulator = self.installation.emulator;
         let host = self.installer.host();
-        if host.find("node").is_none() {
+        if Emulator::AWS.contains(&emulator) && host.find("node").is_none() {
             (self.installer.observer)(&Progress::Warning(format!(
                 "`node` is not on the PATH: {emulator} will start, but it can't run functions"
             )));
@@ -327,7 +330,7 @@ impl Start<'_> {
         let errors = log.try_clone().map_err(Error::file("write", &log_path))?;
         let instance = Uuid::new_v4().to_string();
         (self.installer.observer)(&Progress::Starting { emulator, port: self.port });
-        let mut command = Command::new(&self.installation.python);
+        let mut command = Command::new(&self.installation.interpreter);
         command.arg(programs.join(emulator.program()));
         match lifeline {
             Lifeline::Owned { remove } => {
@@ -337,19 +340,24 @@ impl Start<'_> {
             }
             Lifeline::Detached => {
                 command.arg("detached");
+                // Python takes a session of its own, which Node.js can't.
+                if emulator == Emulator::Azurite {
+                    command.process_group(0);
+                }
             }
         }
         let process = command
             .env_clear()
             .envs(host.server_environment())
             .envs(emulator.start_environment(self.port, self.folder, self.enforce_iam, self.persist))
+            .envs(emulator.packages().environment(&self.installation.folder))
             .env("SEMANTEST_INSTANCE", &instance)
             .current_dir(self.folder)
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors)
             .spawn()
-            .map_err(Error::file("run", &self.installation.python))?;
+            .map_err(Error::file("run", &self.installation.interpreter))?;
         Ok(Launched { process, instance, owned: matches!(lifeline, Lifeline::Owned { .. }) })
     }
 
@@ -361,7 +369,7 @@ impl Start<'_> {
         let started = Instant::now();
         let url = format!("{endpoint}{}", emulator.health_path());
         loop {
-            let ended = launched.process.try_wait().map_err(Error::file("wait for", &self.installation.python))?;
+            let ended = launched.process.try_wait().map_err(Error::file("wait for", &self.installation.interpreter))?;
             if let Some(status) = ended {
                 let tail = tail(&log);
                 if tail.to_lowercase().contains("already in use") {
@@ -373,7 +381,9 @@ impl Start<'_> {
                 && answer.status.is_success()
                 && match emulator {
                     // On a free port that another start has taken at the same time, that other server would answer.
-                    Emulator::MiniStack => answer.instance.as_deref() == Some(launched.instance.as_str()),
+                    Emulator::MiniStack | Emulator::Azurite => {
+                        answer.instance.as_deref() == Some(launched.instance.as_str())
+                    }
                     Emulator::LocalStack => tail(&log).lines().any(|line| line.trim() == "Ready."),
                 }
             {

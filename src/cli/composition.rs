@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::adapters::aws;
 use crate::adapters::clock::MachineClock;
-use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint, StateLocation};
+use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint};
 use crate::adapters::health::HttpHealthChecker;
 use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
@@ -22,6 +22,7 @@ use super::passphrase::{PassphraseError, PassphraseGiver};
 use super::process::Process;
 use super::project::SelectedStack;
 use super::session::Session;
+use super::state_access;
 use super::watched_cloud::WatchedCloud;
 
 /// Where the embedded local cloud's resources go when nothing says otherwise.
@@ -59,7 +60,7 @@ pub async fn connect(
     let code = Arc::new(SourceCode::new(cache.join("packages"), session.process.variables.clone()));
     let cloud = open_cloud(session, configuration, environment, options, Arc::clone(&code)).await?;
     let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
-    let store = open_store(session, configuration, selected)?;
+    let store = open_store(session, configuration, selected).await?;
     let health = HttpHealthChecker::new()
         .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;
     let project = configuration.project_name().as_str();
@@ -157,23 +158,13 @@ fn local_credentials() -> aws::LocalCredentials {
 /// Opens the state of a stack; nothing is read yet.
 ///
 /// # Errors
-/// When the location isn't supported.
-pub fn open_store(
+/// When the location isn't supported, or what it takes to open it isn't known.
+pub async fn open_store(
     session: &Session,
     configuration: &Configuration,
     selected: &SelectedStack,
 ) -> Result<Arc<dyn StackStore>, Failure> {
-    let location = configuration.state();
-    let url = match location {
-        StateLocation::Folder(folder) => state::StoreUrl::File { folder: folder.clone() },
-    };
-    let store = state::StackStore::open(&url, state::StoreOptions::default()).map_err(|error| {
-        let failure = Failure::new(ExitCode::Usage, "state-unsupported", chain(&error));
-        match error.hint() {
-            Some(hint) => failure.with_hint(hint),
-            None => failure,
-        }
-    })?;
+    let store = state_access::open(session, configuration).await?;
     let owner =
         state::Owner::this_process(session.process.user_name(), session.process.host_name(), &state::SystemProcesses);
     let passphrase = PassphraseGiver::new(

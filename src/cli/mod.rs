@@ -26,6 +26,7 @@ pub mod rules;
 pub mod run;
 pub mod session;
 pub mod source_facts;
+pub mod state_access;
 pub mod summary;
 pub mod watched_cloud;
 

@@ -5,7 +5,9 @@
 use crate::integrity::IntegrityError;
 use crate::journal::JournalError;
 use crate::lock::{LockLost, Locked};
+use crate::seal::SealError;
 use crate::secrets::SecretsError;
+use crate::store::Refusal;
 use crate::value_codec::ValueError;
 
 /// Any failure of this crate.
@@ -96,6 +98,9 @@ pub enum Error {
     /// A secret can't be read or written.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
+    /// A sealed stack can't be used as it is.
+    #[error(transparent)]
+    Seal(Box<SealError>),
     /// A value can't be read or written.
     #[error(transparent)]
     Value(#[from] ValueError),
@@ -149,6 +154,18 @@ pub enum Error {
         url: String,
         /// What is wrong with it.
         message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// A bucket or container didn't do what was asked for.
+    #[error("failed to {action} {file}: {refusal}")]
+    Refused {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The object.
+        file: String,
+        /// Why.
+        refusal: Box<Refusal>,
     },
     /// The store has Pulumi's layout from before projects.
     #[error("{store} holds stacks in Pulumi's legacy layout (version 0, without projects), which is not supported")]
@@ -238,6 +255,12 @@ impl WriteFailure {
     }
 }
 
+impl From<SealError> for Error {
+    fn from(error: SealError) -> Self {
+        Self::Seal(Box::new(error))
+    }
+}
+
 impl Error {
     pub(crate) fn read(file: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Read { file: file.into(), source: plain(source.into()) }
@@ -288,6 +311,7 @@ impl Error {
             }
             Self::Integrity(error) => return error.hint(),
             Self::Secrets(error) => return error.hint(),
+            Self::Seal(error) => error.hint(),
             Self::Value(error) => return error.hint(),
             Self::Locked(error) => return Some(error.hint()),
             Self::LockLost(error) => return Some(error.hint()),
@@ -302,7 +326,8 @@ impl Error {
                     .to_owned()
             }
             Self::InvalidName { .. } => return None,
-            Self::InvalidUrl { .. } => "use file:///absolute/path, file://./relative/path or file://~/path".to_owned(),
+            Self::InvalidUrl { hint, .. } => hint.clone(),
+            Self::Refused { refusal, .. } => refusal.hint(),
             Self::LegacyLayout { .. } => "upgrade it with `pulumi state upgrade`, or use another state URL".to_owned(),
             Self::UnsupportedStore { .. } => "please update your version of semantest-iac".to_owned(),
             Self::CorruptStore { file } => format!("{file} should hold the line 'version: 1'"),

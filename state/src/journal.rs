@@ -18,6 +18,7 @@ pub use write::JournalWriter;
 
 use crate::error::Result;
 use crate::lock::StackLock;
+use crate::seal::{Kind, Place, SEALED, SealedJournal, StackForm};
 use crate::store::{CheckpointDigest, Condition, StackId, StackStore};
 use storage::{FileStorage, JournalStorage, SegmentStorage};
 
@@ -147,10 +148,27 @@ pub struct EventLog {
 }
 
 impl StackStore {
-    fn journal_storage(&self, id: &StackId) -> Box<dyn JournalStorage> {
-        match self.objects.file(&format!("{}.jsonl", id.journal())) {
+    async fn journal_storage(&self, id: &StackId) -> Result<Box<dyn JournalStorage>> {
+        Ok(self.journal_storage_of(id, self.stack_form(id).await?))
+    }
+
+    pub(crate) fn journal_storage_of(&self, id: &StackId, form: StackForm) -> Box<dyn JournalStorage> {
+        let storage = self.bare_journal_storage(id, form);
+        match form {
+            StackForm::Clear => storage,
+            StackForm::Sealed => Box::new(SealedJournal::new(storage, self.clone(), id.clone())),
+        }
+    }
+
+    /// Where the bytes of a journal of either form are kept.
+    pub(crate) fn bare_journal_storage(&self, id: &StackId, form: StackForm) -> Box<dyn JournalStorage> {
+        let (place, ending) = match form {
+            StackForm::Clear => (id.journal(), ".jsonl"),
+            StackForm::Sealed => (id.sealed_journal(), SEALED),
+        };
+        match self.objects.file(&format!("{place}{ending}")) {
             Some(file) => Box::new(FileStorage::new(std::sync::Arc::clone(&self.objects), file)),
-            None => Box::new(SegmentStorage::new(std::sync::Arc::clone(&self.objects), id.journal())),
+            None => Box::new(SegmentStorage::new(std::sync::Arc::clone(&self.objects), place)),
         }
     }
 
@@ -171,7 +189,7 @@ impl StackStore {
             return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
         }
         let header = self.journal_header(lock, deployment, constants, checkpoint)?;
-        JournalWriter::start(self.journal_storage(lock.stack()), Some(lock.watch()), header, &[], &[]).await
+        JournalWriter::start(self.journal_storage(lock.stack()).await?, Some(lock.watch()), header, &[], &[]).await
     }
 
     /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
@@ -184,7 +202,7 @@ impl StackStore {
         let Some(found) = self.read_journal(lock.stack()).await? else { return Ok(None) };
         let JournalHeader { deployment, constants, checkpoint, .. } = found.header.clone();
         let header = self.journal_header(lock, &deployment, constants, checkpoint)?;
-        let storage = self.journal_storage(lock.stack());
+        let storage = self.journal_storage(lock.stack()).await?;
         let watch = Some(lock.watch());
         let writer = JournalWriter::start(storage, watch, header, &found.checkpoints, &found.records).await?;
         Ok(Some((found, writer)))
@@ -220,7 +238,7 @@ impl StackStore {
     /// # Errors
     /// [`JournalError`] when it is damaged in the middle or of an unknown format.
     pub async fn read_journal(&self, id: &StackId) -> Result<Option<JournalContents>> {
-        let storage = self.journal_storage(id);
+        let storage = self.journal_storage(id).await?;
         match storage.read().await? {
             Some(content) => Ok(read::parse(&content, &storage.place())?),
             None => Ok(None),
@@ -234,7 +252,7 @@ impl StackStore {
     pub async fn archive_journal(&self, lock: &StackLock) -> Result<()> {
         lock.verify().await?;
         let id = lock.stack();
-        let mut storage = self.journal_storage(id);
+        let mut storage = self.journal_storage(id).await?;
         match self.read_journal(id).await? {
             Some(found) => storage.finish(&event_log(id, &found.header.deployment)).await,
             // Not even a header: nothing was recorded, so nothing was done.
@@ -248,8 +266,15 @@ impl StackStore {
     /// When the lock is lost or the store can't be written.
     pub async fn record_audit(&self, lock: &StackLock, deployment: &str, lines: bytes::Bytes) -> Result<()> {
         lock.verify().await?;
-        let key = format!("{}/{deployment}.jsonl", lock.stack().audit());
-        let _ = self.objects.put(&key, lines, &Condition::Always).await?;
+        let id = lock.stack();
+        let (key, content) = match self.is_sealed(id).await? {
+            false => (format!("{}/{deployment}.jsonl", id.audit()), lines),
+            true => {
+                let place = Place { id, kind: Kind::Audit, name: deployment };
+                (format!("{}/{deployment}{SEALED}", id.audit()), self.anchor(id).await?.seal_log(place, &lines)?)
+            }
+        };
+        let _ = self.objects.put(&key, content, &Condition::Always).await?;
         Ok(())
     }
 
@@ -258,6 +283,7 @@ impl StackStore {
     /// # Errors
     /// When the store can't be read.
     pub async fn event_logs(&self, id: &StackId) -> Result<Vec<EventLog>> {
+        let ending = self.log_ending(id).await?;
         let mut logs: Vec<EventLog> = self
             .objects
             .list(&id.events())
@@ -265,7 +291,7 @@ impl StackStore {
             .files
             .into_iter()
             .filter_map(|file| {
-                let deployment = file.name.strip_suffix(".jsonl")?.to_owned();
+                let deployment = file.name.strip_suffix(ending)?.to_owned();
                 Some(EventLog { deployment, finished: file.modified, size: file.size })
             })
             .collect();
@@ -278,11 +304,20 @@ impl StackStore {
     /// # Errors
     /// As [`Self::read_journal`].
     pub async fn event_log(&self, id: &StackId, deployment: &str) -> Result<Option<JournalContents>> {
-        let key = event_log(id, deployment);
-        match self.objects.get(&key).await? {
-            Some(object) => Ok(read::parse(&object.content, &self.objects.show(&key))?),
-            None => Ok(None),
+        let key = format!("{}/{deployment}{}", id.events(), self.log_ending(id).await?);
+        let Some(object) = self.objects.get(&key).await? else { return Ok(None) };
+        let file = self.objects.show(&key);
+        let mut content = object.content;
+        if self.is_sealed(id).await? {
+            let place = Place { id, kind: Kind::Events, name: deployment };
+            content = self.anchor(id).await?.open_log(place, content, &file)?;
         }
+        Ok(read::parse(&content, &file)?)
+    }
+
+    /// What the names of a stack's event logs end in.
+    async fn log_ending(&self, id: &StackId) -> Result<&'static str> {
+        Ok(if self.is_sealed(id).await? { SEALED } else { ".jsonl" })
     }
 
     /// Removes an archived journal; says whether there was one.
@@ -290,7 +325,7 @@ impl StackStore {
     /// # Errors
     /// When the store can't be written.
     pub async fn remove_event_log(&self, id: &StackId, deployment: &str) -> Result<bool> {
-        self.objects.delete(&event_log(id, deployment)).await
+        self.objects.delete(&format!("{}/{deployment}{}", id.events(), self.log_ending(id).await?)).await
     }
 }
 

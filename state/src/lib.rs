@@ -7,12 +7,12 @@
 //! use std::sync::Arc;
 //! use state::{
 //!     Checkpoint, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, SecretsAccess, SecretsManager,
-//!     StackId, StackStore, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
+//!     StackId, StackStore, StoreAccess, StoreOptions, StoreUrl, SystemProcesses, UpdateInfo, ValueDecoder,
 //! };
 //!
 //! # async fn deploy(record: resource_graph::ResourceRecord) -> state::Result<()> {
 //! let url = StoreUrl::parse("file://./.semantest", "/srv/project".as_ref(), None)?;
-//! let store = StackStore::open(&url, StoreOptions::default())?;
+//! let store = StackStore::open(&url, StoreOptions::default(), &StoreAccess::default())?;
 //! let id = StackId::new("shop", "aws-production")?;
 //!
 //! // Reading takes no lock, and asks for no passphrase until a secret is touched.
@@ -71,6 +71,7 @@ pub mod record;
 pub mod rename;
 pub mod repair;
 pub mod resource;
+pub mod seal;
 pub mod secrets;
 pub mod store;
 pub mod value_codec;
@@ -89,12 +90,14 @@ pub use lock::{
 pub use record::RecordedResource;
 pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind, Repair};
 pub use resource::{RareFields, Resource, ResourceFields};
+pub use seal::{Conversion, Converted, Encryption, SealError, SealOptions};
 pub use secrets::{
     CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,
     SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
 pub use store::{
-    CheckpointDigest, HistoryEntry, LoadedCheckpoint, Revision, StackId, StackStore, StackSummary, StoreOptions,
+    AzureAccess, AzureIdentity, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal, RefusalKind,
+    Revision, S3Access, S3Credentials, S3Keys, Secret, StackId, StackStore, StackSummary, StoreAccess, StoreOptions,
     StoreUrl, TimeSource, UpdateInfo,
 };
 pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

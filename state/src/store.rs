@@ -2,11 +2,14 @@
 //!
 //! What is ours alone (leases, journals, event logs) stands beside it under `.semantest/`, where Pulumi never looks.
 
+pub mod access;
 pub mod checkpoints;
 pub mod history;
 pub mod layout;
 pub mod local;
 mod objects;
+pub mod refusal;
+mod remote;
 pub mod tags;
 pub mod url;
 
@@ -20,12 +23,16 @@ use tokio::sync::OnceCell;
 
 use crate::codec::Compression;
 use crate::error::{Error, Result};
+use crate::seal::{SealOptions, Seals};
+pub use access::{AzureAccess, AzureIdentity, NoCredentials, S3Access, S3Credentials, S3Keys, Secret, StoreAccess};
+pub(crate) use checkpoints::Form;
 pub use checkpoints::{CheckpointDigest, LoadedCheckpoint, StackSummary};
 pub use history::{HistoryEntry, UpdateInfo};
 pub use layout::StackId;
 pub use objects::Revision;
-pub(crate) use objects::{Condition, Objects};
-pub use url::StoreUrl;
+pub(crate) use objects::{Condition, Entry, Listing, Objects};
+pub use refusal::{Refusal, RefusalKind};
+pub use url::{AzureUrl, S3Encryption, S3Url, StoreUrl};
 
 /// Says what time it is.
 pub type TimeSource = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -35,19 +42,36 @@ pub type TimeSource = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 pub struct StoreOptions {
     /// How checkpoints and history are packed; `None` leaves each as it is.
     pub compression: Option<Compression>,
+    /// Whether each operation's end leaves a second copy of the checkpoint among the backups (SPEC.md section 4.7).
+    pub backups: bool,
+    /// Whether each checkpoint that is written is kept beside the newest, under its time (SPEC.md section 4.2).
+    pub retain_checkpoints: bool,
     /// The clock for leases, history and backups.
     pub time: TimeSource,
+    /// What sealed stacks take.
+    pub seal: SealOptions,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { compression: None, time: Arc::new(Utc::now) }
+        Self {
+            compression: None,
+            backups: true,
+            retain_checkpoints: false,
+            time: Arc::new(Utc::now),
+            seal: SealOptions::default(),
+        }
     }
 }
 
 impl std::fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoreOptions").field("compression", &self.compression).finish_non_exhaustive()
+        f.debug_struct("StoreOptions")
+            .field("compression", &self.compression)
+            .field("backups", &self.backups)
+            .field("retain_checkpoints", &self.retain_checkpoints)
+            .field("seal", &self.seal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,23 +80,27 @@ impl std::fmt::Debug for StoreOptions {
 pub struct StackStore {
     pub(crate) objects: Arc<Objects>,
     pub(crate) options: StoreOptions,
+    pub(crate) seals: Arc<Seals>,
     /// Whether the layout was found to be ours: `true` when `meta.yaml` is there.
     layout: Arc<OnceCell<bool>>,
 }
 
 impl StackStore {
-    /// Opens the store at a URL.
+    /// Opens the store at a URL. Nothing is read yet.
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] for kinds of stores that this build doesn't know.
-    pub fn open(url: &StoreUrl, options: StoreOptions) -> Result<Self> {
-        match url {
-            StoreUrl::File { folder } => Self::open_folder(folder.clone(), options),
-            StoreUrl::Object { url } => Err(Error::InvalidUrl {
-                url: url.clone(),
-                message: "only file:// stores are supported by this version of semantest-iac".to_owned(),
-            }),
-        }
+    /// [`Error::InvalidUrl`] when something that it takes isn't known, such as a region or credentials.
+    pub fn open(url: &StoreUrl, options: StoreOptions, access: &StoreAccess) -> Result<Self> {
+        let place = format!("{url}/");
+        let objects = match url {
+            StoreUrl::File { folder } => return Self::open_folder(folder.clone(), options),
+            StoreUrl::S3(s3) => Objects::new(remote::open_s3(s3, access)?, Path::from(s3.prefix.as_str()), place, None),
+            StoreUrl::Azure(azure) => {
+                let store = remote::open_azure(azure, access)?;
+                Objects::new(store, Path::from(azure.prefix.as_str()), place, None).with_bare_tags_in_lists()
+            }
+        };
+        Ok(Self::over(objects, options))
     }
 
     /// Opens the store in a folder, which needn't be there yet.
@@ -103,7 +131,8 @@ impl StackStore {
     }
 
     fn over(objects: Objects, options: StoreOptions) -> Self {
-        Self { objects: Arc::new(objects), options, layout: Arc::new(OnceCell::new()) }
+        let seals = Arc::new(Seals::new(&options.seal, &objects.show("")));
+        Self { objects: Arc::new(objects), options, seals, layout: Arc::new(OnceCell::new()) }
     }
 
     /// The store's place, for messages.

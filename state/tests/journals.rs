@@ -1,111 +1,14 @@
-//! Journals, on a file and on an object store: what was recorded is there after a crash, in order, and only that.
+//! Journals in a file: torn ends, damage, and what can't be written. What journals of every store have to keep to stands
+//! among the laws of `conformance`.
 
 mod support;
 
-use std::sync::Arc;
-
-use object_store::memory::InMemory;
-use object_store::path::Path;
 use serde_json::{Value, json};
-use state::{Error, JournalContents, JournalError, StackStore, StoreOptions};
-use support::{FakeProcesses, checkpoint, files, id, lock_options, owner, store};
-
-/// The laws hold on both kinds of stores.
-fn stores() -> Vec<(StackStore, Option<tempfile::TempDir>)> {
-    let folder = tempfile::tempdir().unwrap();
-    let memory = Arc::new(InMemory::new());
-    vec![
-        (store(folder.path()), Some(folder)),
-        (StackStore::over_object_store(memory, Path::from("x"), "memory://x", StoreOptions::default()), None),
-    ]
-}
+use state::{Error, JournalContents, JournalError};
+use support::{FakeProcesses, files, id, lock_options, owner, store};
 
 fn numbers(contents: &JournalContents) -> Vec<u64> {
     contents.records.iter().map(|record| record.parse::<Value>().unwrap()["number"].as_u64().unwrap()).collect()
-}
-
-#[tokio::test]
-async fn records_are_there_in_order_and_finishing_archives_them() {
-    for (store, _folder) in stores() {
-        let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-        assert!(store.read_journal(&id()).await.unwrap().is_none());
-        let journal = store.create_journal(&lock, "d-1", json!({ "user": "ann" }), None).await.unwrap();
-        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
-        for number in 2..100 {
-            journal.append(&json!({ "number": number }));
-        }
-        journal.flush().await.unwrap();
-        let running = store.read_journal(&id()).await.unwrap().unwrap();
-        assert_eq!(numbers(&running), (1..100).collect::<Vec<_>>());
-        assert_eq!((running.header.deployment.as_str(), &running.header.constants["user"]), ("d-1", &json!("ann")));
-        assert_eq!(running.header.fencing_token, lock.fencing_token());
-        assert!(running.torn.is_none());
-        assert!(store.event_logs(&id()).await.unwrap().is_empty());
-
-        journal.append(&json!({ "number": 100 }));
-        journal.finish().await.unwrap();
-        assert!(store.read_journal(&id()).await.unwrap().is_none());
-        let archived = store.event_log(&id(), "d-1").await.unwrap().unwrap();
-        assert_eq!(numbers(&archived), (1..=100).collect::<Vec<_>>());
-        assert_eq!(store.event_logs(&id()).await.unwrap()[0].deployment, "d-1");
-        assert!(store.event_log(&id(), "d-2").await.unwrap().is_none());
-        // The next deployment starts anew.
-        store.create_journal(&lock, "d-2", json!({}), None).await.unwrap().finish().await.unwrap();
-        assert_eq!(store.event_logs(&id()).await.unwrap().len(), 2);
-        assert!(store.remove_event_log(&id(), "d-1").await.unwrap());
-    }
-}
-
-#[tokio::test]
-async fn an_unfinished_journal_is_a_deployment_that_died_and_the_next_goes_on_with_it() {
-    for (store, _folder) in stores() {
-        let processes = FakeProcesses::default();
-        let options = lock_options(&processes);
-        let dead = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
-        let zombie = store.create_journal(&dead, "d-1", json!({ "user": "ann" }), None).await.unwrap();
-        zombie.append_durable(&json!({ "number": 1 })).await.unwrap();
-        processes.kill(1);
-        let lock = store.lock(&id(), &owner("here", 2), &options).await.unwrap();
-        let error = store.create_journal(&lock, "d-2", json!({}), None).await.unwrap_err();
-        assert!(
-            matches!(&error, Error::Journal(JournalError::Unfinished { deployment, .. }) if deployment == "d-1"),
-            "{error}"
-        );
-        assert!(error.hint().is_some());
-        let (found, journal) = store.resume_journal(&lock).await.unwrap().unwrap();
-        assert_eq!(numbers(&found), [1]);
-        assert_eq!(journal.header().fencing_token, lock.fencing_token());
-        // What the dead one still writes, should it live, gets nowhere.
-        zombie.append(&json!({ "number": 666 }));
-        let _ = zombie.flush().await;
-        journal.append_durable(&json!({ "number": 2 })).await.unwrap();
-        let error = zombie.append_durable(&json!({ "number": 667 })).await.unwrap_err();
-        let is_fenced = matches!(error, Error::LockLost(_) | Error::Journal(JournalError::Fenced { .. }));
-        assert!(is_fenced, "{error}");
-        assert_eq!(numbers(&store.read_journal(&id()).await.unwrap().unwrap()), [1, 2]);
-        journal.finish().await.unwrap();
-        let archived = store.event_log(&id(), "d-1").await.unwrap().unwrap();
-        assert_eq!(numbers(&archived), [1, 2]);
-        assert_eq!(archived.header.constants["user"], "ann");
-        assert!(store.resume_journal(&lock).await.unwrap().is_none());
-        // Nor may the dead one start or touch anything else.
-        assert!(matches!(store.create_journal(&dead, "d-3", json!({}), None).await, Err(Error::LockLost(_))));
-        assert!(matches!(store.archive_journal(&dead).await, Err(Error::LockLost(_))));
-    }
-}
-
-#[tokio::test]
-async fn a_settled_journal_is_archived_without_its_writer() {
-    for (store, _folder) in stores() {
-        let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-        store.archive_journal(&lock).await.unwrap();
-        let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
-        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
-        drop(journal);
-        store.archive_journal(&lock).await.unwrap();
-        assert!(store.read_journal(&id()).await.unwrap().is_none());
-        assert_eq!(numbers(&store.event_log(&id(), "d-1").await.unwrap().unwrap()), [1]);
-    }
 }
 
 #[tokio::test]
@@ -224,27 +127,5 @@ async fn many_records_go_out_in_few_writes_and_cost_the_same_however_many_there_
     assert!(groups < 2_000, "{groups} writes");
     for line in content.lines() {
         serde_json::from_str::<Vec<Value>>(line).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_journal_names_the_checkpoints_that_its_records_belong_to() {
-    for (store, _folder) in stores() {
-        let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
-        store.save(&lock, &checkpoint(1), None).await.unwrap();
-        let first = store.load(&id()).await.unwrap().unwrap();
-        let journal = store.create_journal(&lock, "d-1", json!({}), Some(first.digest())).await.unwrap();
-        store.save_during(&lock, &checkpoint(2), Some(&first.revision), Some(&journal)).await.unwrap();
-        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
-        let second = store.load(&id()).await.unwrap().unwrap();
-        drop(journal);
-        let (_, _journal) = store.resume_journal(&lock).await.unwrap().unwrap();
-        let found = store.read_journal(&id()).await.unwrap().unwrap();
-        assert_eq!(numbers(&found), [1]);
-        assert!(found.belongs_to(Some(&first.digest())) && found.belongs_to(Some(&second.digest())));
-        // Another program writes the state, or removes it.
-        store.save(&lock, &checkpoint(3), Some(&second.revision)).await.unwrap();
-        assert!(!found.belongs_to(Some(&store.load(&id()).await.unwrap().unwrap().digest())));
-        assert!(!found.belongs_to(None));
     }
 }

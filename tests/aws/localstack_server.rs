@@ -15,7 +15,7 @@ async fn account() -> Option<Account> {
     let start = || async {
         match Server::start(&installer(), Emulator::LocalStack, StartOptions::default()).await {
             Ok(server) => Some(server),
-            Err(error @ Error::PythonNotFound { .. }) => {
+            Err(error @ Error::InterpreterNotFound { .. }) => {
                 println!("skipped: {error}");
                 None
             }

@@ -92,7 +92,7 @@ environments:
 fn state_in_a_store_that_there_is_not_is_refused_at_its_line() {
     let program = program(
         "project: shop
-state: { url: \"s3://bucket/prefix\" }
+state: { url: \"gs://bucket/prefix\" }
 components:
   api: { kind: rest-api, source: ./api, start: node server.js }
 environments:
@@ -102,7 +102,7 @@ environments:
     let validated = run(&program, &["validate", "--json"], &[]);
     assert_eq!((validated.code, problems(&validated)), (Some(2), told(&[(2, "config/invalid-value", "error")])));
     let deployed = run(&program, DEPLOY, &[]).failed(2);
-    assert!(deployed.contains("semantest-iac.yaml:2:15") && deployed.contains("object store"), "{deployed}");
+    assert!(deployed.contains("semantest-iac.yaml:2:15") && deployed.contains("pulumi stack export"), "{deployed}");
 }
 
 #[test]

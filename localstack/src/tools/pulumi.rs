@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::interpreter::Tried;
 use crate::progress::Observer;
-use crate::python::Tried;
 use keep::Kept;
 pub use version::Version;
 

@@ -75,7 +75,7 @@ async fn has_bucket(endpoint: &str) -> bool {
 }
 
 /// Sends one request and returns the status.
-async fn ask(method: &str, url: &str, body: &str) -> u16 {
+pub async fn ask(method: &str, url: &str, body: &str) -> u16 {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();

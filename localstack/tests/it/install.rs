@@ -91,12 +91,12 @@ async fn an_installation_whose_python_is_gone_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let installer = installer(folder.path());
     let installation = installer.install(Emulator::MiniStack).await.unwrap();
-    std::fs::remove_file(&installation.python).unwrap();
-    std::os::unix::fs::symlink("/nowhere/python3.12", &installation.python).unwrap();
+    std::fs::remove_file(&installation.interpreter).unwrap();
+    std::os::unix::fs::symlink("/nowhere/python3.12", &installation.interpreter).unwrap();
     assert!(installer.installed(Emulator::MiniStack).await.is_none());
     installer.install(Emulator::MiniStack).await.unwrap();
     // And one whose packages are gone.
-    std::fs::remove_file(installation.python.with_file_name("modules")).unwrap();
+    std::fs::remove_file(installation.interpreter.with_file_name("modules")).unwrap();
     installer.install(Emulator::MiniStack).await.unwrap();
     assert_eq!(record(folder.path()), ["venv", "pip", "venv", "pip", "venv", "pip"]);
 }
@@ -156,4 +156,75 @@ async fn a_cache_folder_that_cannot_be_written_is_named() {
     std::fs::write(folder.path().join("cache"), "a file").unwrap();
     let error = installer(folder.path()).install(Emulator::MiniStack).await.unwrap_err();
     assert!(matches!(&error, Error::File { action: "create", path, .. } if path.ends_with("cache")), "{error:?}");
+}
+
+/// Understands what an installation asks of Node.js and of npm.
+const NODE: &str = r#"#!/bin/sh
+record="RECORD"
+case "$(basename "$0") $*" in
+  "node -p process.versions.node") echo VERSION ;;
+  "node -e "*) [ -d "$NODE_PATH" ] || { echo "no module azurite/package.json" >&2; exit 1; } ;;
+  "npm ci "*) [ -f package-lock.json ] && [ -f package.json ] || exit 3
+              if [ -e "$record.fail" ]; then echo "npm error code EINTEGRITY" >&2; exit 1; fi
+              echo npm >> "$record"; mkdir node_modules ;;
+  *) echo "unexpected: $*" >&2; exit 2 ;;
+esac
+"#;
+
+fn node_installer(folder: &Path, version: &str, programs: &[&str]) -> Installer {
+    let record = folder.join("record").display().to_string();
+    for program in programs {
+        let file = folder.join("path").join(program);
+        std::fs::create_dir_all(folder.join("path")).unwrap();
+        std::fs::write(&file, NODE.replace("RECORD", &record).replace("VERSION", version)).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // Nothing but these is on the path: the machine has a Node.js of its own.
+    std::fs::create_dir_all(folder.join("tools")).unwrap();
+    for tool in ["sh", "basename", "mkdir"] {
+        let _ = std::os::unix::fs::symlink(which(tool), folder.join("tools").join(tool));
+    }
+    let path = format!("{}:{}", folder.join("path").display(), folder.join("tools").display());
+    Installer::new(Host::new([("PATH", path)]), folder.join("cache"))
+}
+
+fn which(tool: &str) -> PathBuf {
+    ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(tool)).into_iter().find(|file| file.exists()).unwrap()
+}
+
+#[tokio::test]
+async fn what_npm_installs_goes_the_same_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let installer = node_installer(folder.path(), "20.20.2", &["node", "npm"]);
+    std::fs::write(folder.path().join("record.fail"), "").unwrap();
+    let error = installer.install(Emulator::Azurite).await.unwrap_err();
+    assert!(matches!(&error, Error::Install { step, output, .. } if step == "npm ci" && output.contains("EINTEGRITY")));
+    assert!(error.hint().unwrap().contains("npm registry"), "{:?}", error.hint());
+    assert!(installer.installed(Emulator::Azurite).await.is_none());
+    std::fs::remove_file(folder.path().join("record.fail")).unwrap();
+    let half = installer.folder(Emulator::Azurite).join("sources/node_modules/rest");
+    std::fs::create_dir_all(&half).unwrap();
+    let first = installer.install(Emulator::Azurite).await.unwrap();
+    assert!(!half.exists(), "what a killed process left is still there");
+    assert_eq!(first.interpreter.canonicalize().unwrap(), folder.path().join("path/node").canonicalize().unwrap());
+    assert_eq!(installer.install(Emulator::Azurite).await.unwrap().folder, first.folder);
+    assert_eq!(record(folder.path()), ["npm"]);
+    std::fs::remove_dir_all(first.folder.join("sources/node_modules")).unwrap();
+    installer.install(Emulator::Azurite).await.unwrap();
+    assert_eq!(record(folder.path()), ["npm", "npm"]);
+}
+
+#[tokio::test]
+async fn without_a_node_that_will_do_it_says_what_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = node_installer(folder.path(), "", &[]).install(Emulator::Azurite).await.unwrap_err();
+    let text = "Azurite needs Node.js 20.0 or newer, and no such Node.js was found";
+    assert_eq!(nothing.to_string(), format!("{text} (there is none on the PATH)"));
+    let node = folder.path().join("path/node");
+    let old = node_installer(folder.path(), "18.1.0", &["node", "npm"]).install(Emulator::Azurite).await.unwrap_err();
+    assert_eq!(old.to_string(), format!("{text}:\n  {}: is Node.js 18.1", node.display()));
+    assert!(old.hint().unwrap().starts_with("install Node.js 20.0 or newer with npm"));
+    std::fs::remove_file(folder.path().join("path/npm")).unwrap();
+    let bare = node_installer(folder.path(), "22.1.0", &["node"]).install(Emulator::Azurite).await.unwrap_err();
+    assert!(bare.to_string().ends_with("has no npm beside it, nor is one on the PATH"), "{bare}");
 }

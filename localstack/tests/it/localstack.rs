@@ -8,7 +8,7 @@ use crate::support::{installer, members, run_python};
 async fn start() -> Option<Server> {
     match Server::start(&installer(), Emulator::LocalStack, StartOptions::default()).await {
         Ok(server) => Some(server),
-        Err(error @ Error::PythonNotFound { .. }) => {
+        Err(error @ Error::InterpreterNotFound { .. }) => {
             println!("LocalStack isn't tested: {error}");
             None
         }
@@ -37,7 +37,7 @@ async fn as_a_daemon_it_is_emptied_by_a_restart() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let first = match daemon.up(DaemonOptions { port: Some(port), ..DaemonOptions::default() }).await {
         Ok(status) => status,
-        Err(error @ Error::PythonNotFound { .. }) => {
+        Err(error @ Error::InterpreterNotFound { .. }) => {
             println!("LocalStack isn't tested: {error}");
             return;
         }

@@ -59,7 +59,7 @@ pub async fn run_python(emulator: Emulator, script: &str, arguments: &[&str]) ->
     let installation = installer().install(emulator).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour").join(script);
     let output =
-        Command::new(installation.python).args(["-B", "-E", "-s"]).arg(script).args(arguments).output().unwrap();
+        Command::new(installation.interpreter).args(["-B", "-E", "-s"]).arg(script).args(arguments).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     println!("{errors}");
     assert!(output.status.success(), "{errors}");

@@ -18,8 +18,10 @@ mod properties;
 mod quota;
 mod recent_output;
 mod resources;
+mod state_bucket;
 mod tags;
 pub mod validation;
 
 pub use cloud::Aws;
 pub use connection::{AwsSettings, LocalCredentials, NO_REGION};
+pub use state_bucket::{BucketSettings, access as bucket_access};

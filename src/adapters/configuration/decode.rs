@@ -309,5 +309,6 @@ pub fn state_location(node: &Node, folder: &Path) -> Decoded<StateLocation> {
     let root = View::root(node, &fields::ROOT, FieldPath::root());
     let view = root.object("state", &fields::STATE);
     let url = view.written("url").unwrap_or_default();
-    StateLocation::new(url, folder).map_err(|error| view.refuse("url", &error))
+    let location = StateLocation::new(url, folder).map_err(|error| view.refuse("url", &error))?;
+    Ok(if view.has("url") { location } else { location.by_default() })
 }

@@ -71,7 +71,7 @@ pub static STATE: ObjectShape = ObjectShape {
         "url",
         Shape::Text(&STATE_URL),
         "file://./.semantest",
-        "A folder (file://), a relative one seen from this file's folder. Object stores are for a later version.",
+        "A folder (file://, a relative one seen from this file's folder), a bucket of S3 (s3://) or a container of Azure's blob storage (azblob://), with Pulumi's parameters. Without it PULUMI_BACKEND_URL counts, where that is set.",
     )],
     exactly_one: &[],
     reserved: &[],
@@ -339,8 +339,8 @@ text!(
 text!(
     STATE_URL,
     "a state URL",
-    Some("^file://.+$"),
-    &["file://./.semantest", "file:///var/lib/semantest"],
+    Some("^(file|s3|azblob)://.+$"),
+    &["file://./.semantest", "s3://my-state/shop?region=eu-west-1", "azblob://state?storage_account=myaccount"],
     StateLocation::check
 );
 text!(SOURCE, "a folder", None, &["./rest-api"], |text| {

@@ -147,7 +147,7 @@ impl Configuration {
         let Some(project) = project.or_else(|| "p".parse().ok()) else {
             return Err(ConfigurationErrors::new(&source, problems));
         };
-        let state = state.unwrap_or_else(|| StateLocation::Folder(source.folder().to_owned()));
+        let state = state.unwrap_or_else(|| StateLocation::unread(source.folder()));
         let errors = (!problems.is_empty()).then(|| ConfigurationErrors::new(&source, problems));
         Ok(Draft { configuration: Self { source, tree, project, state, environments }, errors })
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use state::StoreUrl;
 use url::Url;
 
 use crate::domain::invalid::InvalidValue;
@@ -13,45 +14,26 @@ use crate::domain::provider::Region;
 
 /// Where the state of deployments is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StateLocation {
-    /// A folder on this machine.
-    Folder(PathBuf),
+pub struct StateLocation {
+    text: String,
+    base: PathBuf,
+    is_written: bool,
 }
 
 impl StateLocation {
     /// Reads a URL; a relative `file://` one is seen from the folder `base`.
     ///
     /// # Errors
-    /// When it is no `file://` URL, or names no folder.
+    /// When no store can be at it.
     pub fn new(text: &str, base: &Path) -> Result<Self, InvalidValue> {
-        let refuse = |reason: &str| InvalidValue::new("state URL", text, reason);
-        const KNOWN: &str = "use file://, such as file://./.semantest";
-        let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(refuse("it has no scheme").with_hint(if text.starts_with(['/', '.']) {
-                format!("did you mean file://{text}?")
-            } else {
-                KNOWN.to_owned()
-            }));
-        };
-        match scheme {
-            "file" => {
-                if rest.is_empty() {
-                    return Err(refuse("it names no folder").with_hint(KNOWN));
-                }
-                if rest.starts_with('~') {
-                    return Err(refuse("the home folder has no short form here")
-                        .with_hint("write the whole path, such as file:///home/name/state"));
-                }
-                if rest.chars().any(char::is_control) {
-                    return Err(refuse("there is a control character in it"));
-                }
-                let parts = Path::new(rest).components().filter(|part| !matches!(part, std::path::Component::CurDir));
-                Ok(Self::Folder(base.join(parts.collect::<PathBuf>())))
+        let location = Self { text: text.to_owned(), base: base.to_owned(), is_written: true };
+        // Which folder is the home makes no difference to whether the URL is one.
+        match location.store_url(Some(Path::new("/"))) {
+            Ok(_) => Ok(location),
+            Err(state::Error::InvalidUrl { message, hint, .. }) => {
+                Err(InvalidValue::new("state URL", text, message).with_hint(hint))
             }
-            "s3" | "azblob" | "gs" => {
-                Err(refuse("this version keeps state in a folder, and not in an object store").with_hint(KNOWN))
-            }
-            _ => Err(refuse("there is no store of that scheme").with_hint(KNOWN)),
+            Err(error) => Err(InvalidValue::new("state URL", text, error)),
         }
     }
 
@@ -59,11 +41,33 @@ impl StateLocation {
         Self::new(text, Path::new("/")).map(drop)
     }
 
-    /// The location as a URL.
-    pub fn url(&self) -> String {
-        match self {
-            Self::Folder(path) => format!("file://{}", path.display()),
-        }
+    /// That of a file whose own can't be read: the folder itself.
+    pub(super) fn unread(folder: &Path) -> Self {
+        Self { text: "file://.".to_owned(), base: folder.to_owned(), is_written: false }
+    }
+
+    /// The same, where nobody has written it: it is the default.
+    #[must_use]
+    pub(super) fn by_default(self) -> Self {
+        Self { is_written: false, ..self }
+    }
+
+    /// Whether the file says it, rather than nothing.
+    pub fn is_written(&self) -> bool {
+        self.is_written
+    }
+
+    /// The folder that relative `file://` URLs are seen from.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The store's URL; `home` is where `file://~` is.
+    ///
+    /// # Errors
+    /// When the home folder isn't known, but needed.
+    pub fn store_url(&self, home: Option<&Path>) -> Result<StoreUrl, state::Error> {
+        StoreUrl::parse(&self.text, &self.base, home)
     }
 }
 
@@ -182,16 +186,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn state_lies_in_a_folder() {
+    fn state_lies_in_a_folder_a_bucket_or_a_container() {
         let base = Path::new("/project");
-        let location = |text: &str| StateLocation::new(text, base);
-        assert_eq!(location("file://./.semantest").unwrap(), StateLocation::Folder("/project/.semantest".into()));
-        assert_eq!(location("file:///var/state").unwrap(), StateLocation::Folder("/var/state".into()));
-        assert_eq!(location("file://../state").unwrap().url(), "file:///project/../state");
-        assert!(location("s3://bucket/a").unwrap_err().to_string().contains("object store"));
-        assert_eq!(location("./state").unwrap_err().hint(), Some("did you mean file://./state?"));
-        for bad in ["", "file://", "file://~/x", "s3://", "gs://bucket", "http://a/b", "state"] {
-            assert!(location(bad).is_err(), "{bad:?} was accepted");
+        let place = |text: &str| {
+            let location = StateLocation::new(text, base).unwrap();
+            location.store_url(Some(Path::new("/home/ann"))).unwrap().to_string()
+        };
+        assert_eq!(place("file://./.semantest"), "file:///project/.semantest");
+        assert_eq!(place("file://../state"), "file:///state");
+        assert_eq!(place("file://~/state"), "file:///home/ann/state");
+        assert_eq!(place("s3://bucket/team?region=eu-west-1"), "s3://bucket/team");
+        assert_eq!(place("azblob://container?storage_account=acc"), "azblob://container");
+        assert!(
+            StateLocation::new("./state", base).unwrap_err().hint().unwrap().contains("did you mean file://./state?")
+        );
+        for bad in ["", "file://", "s3://", "s3://bucket?regoin=x", "gs://bucket", "http://a/b", "state"] {
+            assert!(StateLocation::new(bad, base).is_err(), "{bad:?} was accepted");
         }
     }
 

@@ -71,7 +71,8 @@ fn messages(text: &str) -> Vec<String> {
 fn the_documented_example_means_what_it_says() {
     let configuration = load(EXAMPLE).unwrap();
     assert_eq!(configuration.project_name().as_str(), "semantest");
-    assert_eq!(configuration.state(), &StateLocation::Folder("/project/.semantest".into()));
+    assert_eq!(configuration.state().store_url(None).unwrap().to_string(), "file:///project/.semantest");
+    assert!(configuration.state().is_written());
     assert_eq!(configuration.component_names(), ["rest-api"]);
 
     let components = configuration.components_for("staging").unwrap();

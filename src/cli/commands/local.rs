@@ -131,7 +131,7 @@ pub async fn ensure_local_cloud(session: &Session) -> Result<String, Failure> {
 }
 
 fn emulator_named(name: &str) -> Result<Emulator, Failure> {
-    let known = Emulator::ALL.into_iter().find(|emulator| emulator.slug() == name);
+    let known = Emulator::AWS.into_iter().find(|emulator| emulator.slug() == name);
     known.ok_or_else(|| Failure::usage(format!("there is no local cloud named {name}")))
 }
 

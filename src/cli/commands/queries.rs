@@ -67,7 +67,7 @@ impl Query {
     fn open(session: &Session, selection: &StackSelection) -> Result<Self, Failure> {
         let configuration = session.configuration()?;
         let selected = session.select_stack(&configuration, selection)?;
-        let store = composition::open_store(session, &configuration, &selected)?;
+        let store = session.block_on(composition::open_store(session, &configuration, &selected))?;
         Ok(Self { project: configuration.project_name().to_string(), stack: selected.name.to_string(), store })
     }
 }

@@ -60,7 +60,7 @@ pub struct TornTail {
 }
 
 /// Reads a journal's content; nothing when not even its header is whole: then nothing was recorded.
-pub(super) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents>, JournalError> {
+pub(crate) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents>, JournalError> {
     let mut lines = Lines { content, offset: 0 };
     let mut contents: Option<JournalContents> = None;
     let mut expected = 0;

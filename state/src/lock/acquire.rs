@@ -28,6 +28,8 @@ impl StackStore {
     /// [`Error::Locked`] with all holders when somebody else has it.
     pub async fn lock(&self, id: &StackId, owner: &Owner, options: &LockOptions) -> Result<StackLock> {
         self.initialise().await?;
+        // Whoever held the lock before may have changed the stack's form.
+        self.seals.forget(id);
         let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
         loop {
             let locked = match self.try_lock(id, owner, options).await {

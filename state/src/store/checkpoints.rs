@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
 use crate::journal::{JournalContents, JournalWriter};
 use crate::lock::StackLock;
+use crate::seal::{Packing, SEALED};
 
 /// A checkpoint and what is needed to write the next one over it.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub struct StackSummary {
     pub modified: DateTime<Utc>,
     /// The checkpoint's size in bytes, as it is stored.
     pub size: u64,
+    /// Whether its files are sealed.
+    pub sealed: bool,
 }
 
 /// How often a state is read at most that changes all the time.
@@ -78,9 +81,9 @@ fn refuse_other_stack(deployment: &Deployment, id: &StackId, file: &str) -> Resu
 }
 
 /// A stack's checkpoint in one of its forms.
-struct Form {
-    compression: Compression,
-    entry: Entry,
+pub(crate) struct Form {
+    pub packing: Packing,
+    pub entry: Entry,
 }
 
 impl StackStore {
@@ -97,10 +100,12 @@ impl StackStore {
         let mut stacks: Vec<StackSummary> = Vec::new();
         for project in projects {
             for file in self.objects.list(&format!("{STACKS}/{project}")).await?.files {
-                let Some(id) = stack_of_file(&file.name).and_then(|stack| StackId::new(&project, stack).ok()) else {
-                    continue;
+                let (stack, sealed) = match file.name.strip_suffix(SEALED) {
+                    Some(stack) => (Some(stack), true),
+                    None => (stack_of_file(&file.name), false),
                 };
-                let summary = StackSummary { id, modified: file.modified, size: file.size };
+                let Some(id) = stack.and_then(|stack| StackId::new(&project, stack).ok()) else { continue };
+                let summary = StackSummary { id, modified: file.modified, size: file.size, sealed };
                 match stacks.iter_mut().find(|known| known.id == summary.id) {
                     Some(known) if known.modified <= summary.modified => *known = summary,
                     Some(_) => {}
@@ -151,31 +156,55 @@ impl StackStore {
     /// When it can't be read or isn't a state.
     pub async fn load_unverified(&self, id: &StackId) -> Result<Option<LoadedCheckpoint>> {
         self.check_layout().await?;
-        let Some(form) = self.forms(id).await?.pop() else { return Ok(None) };
-        let key = id.checkpoint(form.compression);
-        let Some(object) = self.objects.get(&key).await? else { return Ok(None) };
+        let form = self.forms(id).await?.pop();
+        let (key, content, revision) = match form.map(|form| form.packing) {
+            Some(packing @ Packing::Clear(_)) => {
+                let key = id.packed(packing);
+                let Some(object) = self.objects.get(&key).await? else { return Ok(None) };
+                (key, object.content, object.revision)
+            }
+            None if !self.is_sealed(id).await? => return Ok(None),
+            _ => {
+                let Some(opened) = self.read_sealed_checkpoint(id).await? else { return Ok(None) };
+                (id.sealed_checkpoint(), opened.content, opened.revision)
+            }
+        };
         let file = self.objects.show(&key);
         let origin = Origin { file: &file, stack: id.stack() };
-        let checkpoint = Checkpoint::read(object.content.clone(), origin)?;
-        Ok(Some(LoadedCheckpoint { checkpoint, revision: object.revision, file, content: object.content }))
+        let checkpoint = Checkpoint::read(content.clone(), origin)?;
+        Ok(Some(LoadedCheckpoint { checkpoint, revision, file, content }))
     }
 
     /// The forms in which a stack's checkpoint exists, the one that counts last: the newest, on a tie the later by name.
-    async fn forms(&self, id: &StackId) -> Result<Vec<Form>> {
-        let Listing { files, folders } = self.objects.list(&id.folder("stacks")).await?;
+    pub(crate) async fn forms(&self, id: &StackId) -> Result<Vec<Form>> {
+        let listing = self.objects.list(&id.folder("stacks")).await?;
+        let Listing { files, folders } = &listing;
         let names = FORMS.map(|compression| (format!("{}.json{}", id.stack(), compression.suffix()), compression));
         if let Some((name, _)) = names.iter().find(|(name, _)| folders.contains(name)) {
             return Err(Error::IsFolder { file: self.objects.show(&format!("{}/{name}", id.folder("stacks"))) });
         }
         let mut forms: Vec<Form> = files
-            .into_iter()
+            .iter()
             .filter_map(|entry| {
                 let (_, compression) = names.iter().find(|(name, _)| *name == entry.name)?;
-                Some(Form { compression: *compression, entry })
+                Some(Form { packing: Packing::Clear(*compression), entry: entry.clone() })
             })
             .collect();
         forms.sort_by_key(|form| form.entry.modified);
-        Ok(forms)
+        self.told_form(id, &listing, forms).await
+    }
+
+    /// A checkpoint's content, packed as the options or the one before say, once its rules are checked.
+    pub(crate) fn packed_checkpoint(
+        &self,
+        checkpoint: &Checkpoint,
+        compression: Compression,
+        file: &str,
+    ) -> Result<Bytes> {
+        if let Some(latest) = &checkpoint.latest {
+            latest.verify().map_err(|error| error.noticed(CheckedWhen::BeforeWrite { file: file.to_owned() }))?;
+        }
+        compression.pack(checkpoint.to_bytes()).map_err(|error| Error::write(file, error))
     }
 
     /// Writes a stack's checkpoint over the version that was read (`None`: there is none yet). The one before is kept as
@@ -204,14 +233,10 @@ impl StackStore {
         self.initialise().await?;
         let mut forms = self.forms(id).await?;
         let current = forms.pop();
-        let kept = current.as_ref().map_or(Compression::None, |form| form.compression);
-        let compression = self.options.compression.unwrap_or(kept);
-        let key = id.checkpoint(compression);
+        let (packing, compression) = self.next_packing(id, current.as_ref()).await?;
+        let key = id.packed(packing);
         let file = self.objects.show(&key);
-        if let Some(latest) = &checkpoint.latest {
-            latest.verify().map_err(|error| error.noticed(CheckedWhen::BeforeWrite { file: file.clone() }))?;
-        }
-        let content = compression.pack(checkpoint.to_bytes()).map_err(|error| Error::write(&file, error))?;
+        let mut content = self.packed_checkpoint(checkpoint, compression, &file)?;
         if current.as_ref().map(|form| &form.entry.revision) != base {
             return Err(Error::Changed { file });
         }
@@ -219,24 +244,53 @@ impl StackStore {
         if let Some(journal) = journal {
             journal.name_checkpoint(&CheckpointDigest::of(&content)).await?;
         }
+        let sealing = match packing {
+            Packing::Clear(_) => None,
+            Packing::Sealed => Some(self.begin_sealed_checkpoint(id, &content).await?),
+        };
+        if let Some(sealing) = &sealing {
+            content = sealing.content.clone();
+        }
         if let Some(form) = &current {
-            let before = id.checkpoint(form.compression);
+            let before = id.packed(form.packing);
             self.objects.copy(&before, &format!("{before}.bak")).await?;
         }
         let condition = match &current {
-            Some(form) if form.compression == compression => Condition::Unchanged(form.entry.revision.clone()),
-            Some(_) if forms.iter().any(|form| form.compression == compression) => Condition::Always,
+            Some(form) if form.packing == packing => Condition::Unchanged(form.entry.revision.clone()),
+            Some(_) if forms.iter().any(|form| form.packing == packing) => Condition::Always,
             _ => Condition::Absent,
         };
         let Ok(revision) = self.objects.put(&key, content.clone(), &condition).await? else {
             return Err(Error::Changed { file });
         };
         // An older form would be taken for the state if its time stamp were changed.
-        for form in forms.iter().chain(&current).filter(|form| form.compression != compression) {
-            self.objects.delete(&id.checkpoint(form.compression)).await?;
+        for form in forms.iter().chain(&current).filter(|form| form.packing != packing) {
+            self.objects.delete(&id.packed(form.packing)).await?;
         }
         self.check_written(&key, &content).await?;
+        if let Some(sealing) = sealing {
+            self.end_sealed(id, sealing).await?;
+        }
+        if self.options.retain_checkpoints {
+            self.objects.copy(&key, &format!("{key}.{}", self.nanoseconds())).await?;
+        }
         Ok(revision)
+    }
+
+    /// How the next checkpoint is kept: as the options say, or as the one before.
+    async fn next_packing(&self, id: &StackId, current: Option<&Form>) -> Result<(Packing, Compression)> {
+        let wanted = self.options.compression;
+        Ok(match current.map(|form| form.packing) {
+            Some(Packing::Clear(kept)) => {
+                let compression = wanted.unwrap_or(kept);
+                (Packing::Clear(compression), compression)
+            }
+            None if !self.is_sealed(id).await? => {
+                let compression = wanted.unwrap_or_default();
+                (Packing::Clear(compression), compression)
+            }
+            _ => (Packing::Sealed, wanted.unwrap_or_default()),
+        })
     }
 
     /// Reads back what was written: its rules have been checked, so it need only be the same.
@@ -261,9 +315,14 @@ impl StackStore {
     pub async fn remove_stack(&self, lock: &StackLock, remove_backups: bool) -> Result<()> {
         let id = lock.stack();
         lock.verify().await?;
-        self.objects.delete(&id.tags()).await?;
-        for form in self.forms(id).await? {
-            let key = id.checkpoint(form.compression);
+        let forms = self.forms(id).await?;
+        let sealed = self.is_sealed(id).await?;
+        if sealed {
+            self.begin_removal(id).await?;
+        }
+        self.objects.delete(&if sealed { id.sealed_tags() } else { id.tags() }).await?;
+        for form in forms {
+            let key = id.packed(form.packing);
             self.objects.copy(&key, &format!("{key}.bak")).await?;
             self.objects.delete(&key).await?;
         }
@@ -274,6 +333,9 @@ impl StackStore {
                 self.objects.delete(&format!("{folder}/{}", file.name)).await?;
             }
         }
-        Ok(())
+        match sealed {
+            true => self.end_removal(id).await,
+            false => Ok(()),
+        }
     }
 }

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, StackId, StackStore};
-use crate::codec::Compression;
 use crate::codec::compression::unpack;
 use crate::codec::read::Origin;
 use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::lock::StackLock;
+use crate::seal::{Packing, SEALED};
 
 /// A finished operation, as Pulumi records it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -76,16 +76,36 @@ impl StackStore {
         let id = lock.stack();
         lock.verify().await?;
         let (folder, backups) = (id.history(), id.backups());
-        let current = self.current_form(id).await?;
-        let compression = current.unwrap_or(self.options.compression.unwrap_or_default());
-        let suffix = compression.suffix();
+        let current = self.forms(id).await?.pop().map(|form| form.packing);
+        let sealed = self.is_sealed(id).await?;
+        let packing = match current {
+            Some(packing) => packing,
+            None if sealed => Packing::Sealed,
+            None => Packing::Clear(self.options.compression.unwrap_or_default()),
+        };
+        let ending = packing.ending();
+        let compression = match packing {
+            Packing::Clear(compression) => compression,
+            Packing::Sealed => self.options.compression.unwrap_or_default(),
+        };
+        let anchor = match packing {
+            Packing::Clear(_) => None,
+            Packing::Sealed => Some(self.anchor(id).await?),
+        };
+        let kept = match &anchor {
+            Some(anchor) => self.checkpoint_mark(id, anchor).await?,
+            None => None,
+        };
         let mut number = self.nanoseconds();
         loop {
-            let key = format!("{folder}/{}-{number}.history.json{suffix}", id.stack());
-            let content = serde_json::to_vec(update)
+            let key = format!("{folder}/{}-{number}.history{ending}", id.stack());
+            let mut content = serde_json::to_vec(update)
                 .map_err(std::io::Error::from)
                 .and_then(|content| compression.pack(content))
                 .map_err(|error| Error::write(self.objects.show(&key), error))?;
+            if let Some(anchor) = &anchor {
+                content = anchor.seal_history(id, number, kept.clone(), &content)?;
+            }
             if self.objects.put(&key, content, &Condition::Absent).await?.is_ok() {
                 break;
             }
@@ -93,22 +113,15 @@ impl StackStore {
             number += 1;
         }
         if current.is_some() {
-            let checkpoint = id.checkpoint(compression);
-            let copy = format!("{folder}/{}-{number}.checkpoint.json{suffix}", id.stack());
+            let checkpoint = id.packed(packing);
+            let copy = format!("{folder}/{}-{number}.checkpoint{ending}", id.stack());
             self.objects.copy(&checkpoint, &copy).await?;
-            let backup = format!("{backups}/{}.{number}.json{suffix}", id.stack());
-            self.objects.copy(&checkpoint, &backup).await?;
+            if self.options.backups {
+                let backup = format!("{backups}/{}.{number}{ending}", id.stack());
+                self.objects.copy(&checkpoint, &backup).await?;
+            }
         }
         Ok(HistoryEntry { number, update: update.clone() })
-    }
-
-    async fn current_form(&self, id: &StackId) -> Result<Option<Compression>> {
-        let files = self.objects.list(&id.folder("stacks")).await?.files;
-        let forms = [Compression::None, Compression::Gzip, Compression::Zstd].into_iter().filter_map(|compression| {
-            let name = format!("{}.json{}", id.stack(), compression.suffix());
-            files.iter().find(|file| file.name == name).map(|file| (file.modified, compression))
-        });
-        Ok(forms.max_by_key(|(modified, _)| *modified).map(|(_, compression)| compression))
     }
 
     /// The newest entries of a stack's history, newest first.
@@ -119,15 +132,24 @@ impl StackStore {
         self.check_layout().await?;
         let folder = id.history();
         let files = self.objects.list(&folder).await?.files;
+        let anchor = match self.is_sealed(id).await? {
+            true if !files.is_empty() => Some(self.anchor(id).await?),
+            _ => None,
+        };
+        let ending = if anchor.is_some() { ".history.sealed" } else { ".history.json" };
         let mut names: Vec<(i64, String)> =
-            files.into_iter().filter_map(|file| Some((number_of(&file.name, ".history.json")?, file.name))).collect();
+            files.into_iter().filter_map(|file| Some((number_of(&file.name, ending)?, file.name))).collect();
         names.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
         let mut entries = Vec::new();
         for (number, name) in names.into_iter().take(limit) {
             let key = format!("{folder}/{name}");
             let Some(object) = self.objects.get(&key).await? else { continue };
             let file = self.objects.show(&key);
-            let content = unpack(object.content, &file)?;
+            let content = match &anchor {
+                Some(anchor) => anchor.open_history(id, number, object.content, &file)?.content,
+                None => object.content,
+            };
+            let content = unpack(content, &file)?;
             let update = serde_json::from_slice(&content).map_err(|error| Error::json(&file, content.len(), &error))?;
             entries.push(HistoryEntry { number, update });
         }
@@ -139,6 +161,9 @@ impl StackStore {
     /// # Errors
     /// When it can't be read or isn't a state.
     pub async fn history_checkpoint(&self, id: &StackId, number: i64) -> Result<Option<Checkpoint>> {
+        if self.is_sealed(id).await? {
+            return self.sealed_history_checkpoint(id, number).await;
+        }
         let folder = id.history();
         for file in self.objects.list(&folder).await?.files {
             if number_of(&file.name, ".checkpoint.json") == Some(number) {
@@ -149,6 +174,19 @@ impl StackStore {
             }
         }
         Ok(None)
+    }
+
+    async fn sealed_history_checkpoint(&self, id: &StackId, number: i64) -> Result<Option<Checkpoint>> {
+        let before = format!("{}/{}-{number}", id.history(), id.stack());
+        let (entry, copy) = (format!("{before}.history{SEALED}"), format!("{before}.checkpoint{SEALED}"));
+        let (Some(object), Some(kept)) = (self.objects.get(&entry).await?, self.objects.get(&copy).await?) else {
+            return Ok(None);
+        };
+        let anchor = self.anchor(id).await?;
+        let entry = anchor.open_history(id, number, object.content, &self.objects.show(&entry))?;
+        let file = self.objects.show(&copy);
+        let content = anchor.open_kept_checkpoint(id, &entry, kept.content, &file)?;
+        Checkpoint::read(content, Origin { file: &file, stack: id.stack() }).map(Some)
     }
 }
 

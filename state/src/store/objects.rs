@@ -13,6 +13,8 @@ use object_store::{
     UpdateVersion,
 };
 
+use super::refusal::RefusalKind;
+use super::remote::transport::{Seen, observe};
 use crate::error::{Error, Result};
 
 /// The version of an object that was read or written.
@@ -72,12 +74,28 @@ pub(crate) struct Objects {
     prefix: Path,
     url: String,
     folder: Option<PathBuf>,
+    /// Lists give ETags without the quotes that they have everywhere else, as Azure's do.
+    bare_tags_in_lists: bool,
     written: AtomicU64,
 }
 
 impl Objects {
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path, url: String, folder: Option<PathBuf>) -> Self {
-        Self { store, prefix, url, folder, written: AtomicU64::new(0) }
+        Self { store, prefix, url, folder, bare_tags_in_lists: false, written: AtomicU64::new(0) }
+    }
+
+    /// The same for a store whose lists give ETags without quotes.
+    pub fn with_bare_tags_in_lists(self) -> Self {
+        Self { bare_tags_in_lists: true, ..self }
+    }
+
+    /// The version of an object in a list.
+    fn listed(&self, meta: &ObjectMeta) -> Revision {
+        let mut revision = Revision::of(meta);
+        if let Some(tag) = revision.e_tag.as_mut().filter(|tag| self.bare_tags_in_lists && !tag.ends_with('"')) {
+            *tag = format!("\"{tag}\"");
+        }
+        revision
     }
 
     fn path(&self, key: &str) -> Path {
@@ -116,27 +134,27 @@ impl Objects {
             let (revision, modified) = (Revision::of(&result.meta), result.meta.last_modified);
             Ok(Object { content: content_of(result).await?, revision, modified })
         };
-        match read.await {
+        match attempt(read).await {
             Ok(object) => Ok(Some(object)),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(Error::read(self.show(key), error)),
+            Err(failed) if failed.is_missing() => Ok(None),
+            Err(failed) => Err(failed.reading(self.show(key))),
         }
     }
 
     pub async fn exists(&self, key: &str) -> Result<bool> {
-        match self.store.head(&self.path(key)).await {
+        match attempt(self.store.head(&self.path(key))).await {
             Ok(_) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(Error::read(self.show(key), error)),
+            Err(failed) if failed.is_missing() => Ok(false),
+            Err(failed) => Err(failed.reading(self.show(key))),
         }
     }
 
     /// The objects and folders directly in a folder, by name.
     pub async fn list(&self, folder: &str) -> Result<Listing> {
-        let found = match self.store.list_with_delimiter(Some(&self.path(folder))).await {
+        let found = match attempt(self.store.list_with_delimiter(Some(&self.path(folder)))).await {
             Ok(found) => found,
-            Err(error) if is_missing(&error) => return Ok(Listing::default()),
-            Err(error) => return Err(Error::read(self.show(folder), error)),
+            Err(failed) if failed.is_missing() => return Ok(Listing::default()),
+            Err(failed) => return Err(failed.reading(self.show(folder))),
         };
         let mut files: Vec<Entry> = found
             .objects
@@ -146,7 +164,7 @@ impl Objects {
                     name: meta.location.filename()?.to_owned(),
                     size: meta.size,
                     modified: meta.last_modified,
-                    revision: Revision::of(meta),
+                    revision: self.listed(meta),
                 })
             })
             .collect();
@@ -155,13 +173,45 @@ impl Objects {
         Ok(Listing { files, folders })
     }
 
-    /// Writes an object whole, or not at all.
+    /// Writes an object whole, or not at all. Where the answer of a store was lost, what is there now says whether it was
+    /// written.
     pub async fn put(
         &self,
         key: &str,
         content: Bytes,
         condition: &Condition,
     ) -> Result<std::result::Result<Revision, Conflict>> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let failed = match attempt(self.put_once(key, content.clone(), condition)).await {
+                Ok(revision) => {
+                    self.count(content.len());
+                    return Ok(Ok(revision));
+                }
+                Err(failed) => failed,
+            };
+            let is_conflict = failed.is_conflict(condition);
+            if failed.has_lost_answer() && !matches!(condition, Condition::Always) {
+                match self.get(key).await? {
+                    Some(found) if found.content == content => {
+                        self.count(content.len());
+                        return Ok(Ok(found.revision));
+                    }
+                    found if !is_conflict && tries < MOST_TRIES && condition.holds(found.as_ref()) => continue,
+                    _ => {}
+                }
+            }
+            return if is_conflict { Ok(Err(Conflict)) } else { Err(failed.writing(self.show(key))) };
+        }
+    }
+
+    async fn put_once(
+        &self,
+        key: &str,
+        content: Bytes,
+        condition: &Condition,
+    ) -> std::result::Result<Revision, StoreError> {
         let mode = match condition {
             Condition::Always => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
@@ -169,30 +219,83 @@ impl Objects {
                 PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: version.clone() })
             }
         };
-        let length = content.len();
-        match self.store.put_opts(&self.path(key), content.into(), mode.into()).await {
-            Ok(done) => {
-                self.count(length);
-                Ok(Ok(Revision { e_tag: done.e_tag, version: done.version }))
-            }
-            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Err(Conflict)),
-            Err(error) if is_missing(&error) && matches!(condition, Condition::Unchanged(_)) => Ok(Err(Conflict)),
-            Err(error) => Err(Error::write(self.show(key), error)),
-        }
+        let done = self.store.put_opts(&self.path(key), content.into(), mode.into()).await?;
+        Ok(Revision { e_tag: done.e_tag, version: done.version })
     }
 
-    /// Deletes an object; says whether it was there.
+    /// Deletes an object; says whether it was there, as far as the store tells.
     pub async fn delete(&self, key: &str) -> Result<bool> {
-        match self.store.delete(&self.path(key)).await {
+        match attempt(self.store.delete(&self.path(key))).await {
             Ok(()) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(Error::write(self.show(key), error)),
+            Err(failed) if failed.is_missing() => Ok(false),
+            Err(failed) => Err(failed.writing(self.show(key))),
         }
     }
 
     /// Copies an object over another.
     pub async fn copy(&self, from: &str, to: &str) -> Result<()> {
-        self.store.copy(&self.path(from), &self.path(to)).await.map_err(|error| Error::write(self.show(to), error))
+        let copied = attempt(self.store.copy(&self.path(from), &self.path(to))).await;
+        copied.map_err(|failed| failed.writing(self.show(to)))
+    }
+}
+
+/// How often an object is written at most when the store's answers are lost.
+const MOST_TRIES: u32 = 3;
+
+impl Condition {
+    fn holds(&self, found: Option<&Object>) -> bool {
+        match (self, found) {
+            (Self::Always, _) | (Self::Absent, None) => true,
+            (Self::Unchanged(revision), Some(found)) => found.revision.e_tag == revision.e_tag,
+            _ => false,
+        }
+    }
+}
+
+/// An operation that didn't succeed, and what was seen of it.
+struct Failed {
+    error: StoreError,
+    seen: Seen,
+}
+
+async fn attempt<T>(
+    operation: impl Future<Output = std::result::Result<T, StoreError>>,
+) -> std::result::Result<T, Failed> {
+    let (result, seen) = observe(operation).await;
+    result.map_err(|error| Failed { error, seen })
+}
+
+impl Failed {
+    /// The object isn't there. Where the bucket isn't either, that is a failure.
+    fn is_missing(&self) -> bool {
+        let no_container = self.seen.refusal.as_ref().is_some_and(|refusal| refusal.kind == RefusalKind::NoContainer);
+        matches!(self.error, StoreError::NotFound { .. }) && !no_container
+    }
+
+    /// Another writer was there first.
+    fn is_conflict(&self, condition: &Condition) -> bool {
+        match self.error {
+            StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } => true,
+            _ => self.is_missing() && matches!(condition, Condition::Unchanged(_)),
+        }
+    }
+
+    fn has_lost_answer(&self) -> bool {
+        self.seen.lost_answer
+    }
+
+    fn reading(self, file: String) -> Error {
+        match self.seen.refusal {
+            Some(refusal) => Error::Refused { action: "read", file, refusal: Box::new(refusal) },
+            None => Error::read(file, self.error),
+        }
+    }
+
+    fn writing(self, file: String) -> Error {
+        match self.seen.refusal {
+            Some(refusal) => Error::Refused { action: "write", file, refusal: Box::new(refusal) },
+            None => Error::write(file, self.error),
+        }
     }
 }
 
@@ -249,8 +352,4 @@ fn read_in_one(mut file: std::fs::File, size: usize) -> std::io::Result<Vec<u8>>
     let mut content = Vec::with_capacity(size);
     file.read_to_end(&mut content)?;
     Ok(content)
-}
-
-fn is_missing(error: &StoreError) -> bool {
-    matches!(error, StoreError::NotFound { .. })
 }

@@ -21,10 +21,14 @@ impl StackStore {
     /// # Errors
     /// When the file can't be read or is of another version.
     pub async fn tags(&self, id: &StackId) -> Result<BTreeMap<String, String>> {
-        let Some(object) = self.objects.get(&id.tags()).await? else { return Ok(BTreeMap::new()) };
-        let file = self.objects.show(&id.tags());
-        let found: TagsFile = serde_json::from_slice(&object.content)
-            .map_err(|error| Error::json(&file, object.content.len(), &error))?;
+        let (key, content) = match self.is_sealed(id).await? {
+            true => (id.sealed_tags(), self.read_sealed_tags(id).await?),
+            false => (id.tags(), self.objects.get(&id.tags()).await?.map(|object| object.content)),
+        };
+        let Some(content) = content else { return Ok(BTreeMap::new()) };
+        let file = self.objects.show(&key);
+        let found: TagsFile =
+            serde_json::from_slice(&content).map_err(|error| Error::json(&file, content.len(), &error))?;
         if found.version != 1 {
             return Err(Error::UnsupportedStore { file, version: found.version.to_string() });
         }
@@ -37,7 +41,12 @@ impl StackStore {
     /// When the lock is lost or the store can't be written.
     pub async fn set_tags(&self, lock: &StackLock, tags: BTreeMap<String, String>) -> Result<()> {
         lock.verify().await?;
-        let key = lock.stack().tags();
+        let (id, key) = (lock.stack(), lock.stack().tags());
+        if self.is_sealed(id).await? {
+            let content = (!tags.is_empty()).then(|| serde_json::to_vec(&TagsFile { version: 1, tags })).transpose();
+            let content = content.map_err(|error| Error::write(self.objects.show(&id.sealed_tags()), error))?;
+            return self.write_sealed_tags(id, content).await;
+        }
         if tags.is_empty() {
             self.objects.delete(&key).await?;
             return Ok(());

@@ -1,6 +1,16 @@
-//! URLs of state stores (SPEC.md sections 4.8, 4.9).
+//! URLs of state stores, as Pulumi writes them (SPEC.md sections 4.8, 4.9).
 
+mod azure;
+mod file;
+mod parameters;
+mod s3;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
+
+pub use azure::AzureUrl;
+use parameters::Parameters;
+pub use s3::{S3Encryption, S3Url};
 
 use crate::error::{Error, Result};
 
@@ -12,109 +22,108 @@ pub enum StoreUrl {
         /// The folder.
         folder: PathBuf,
     },
-    /// A bucket or container.
-    Object {
-        /// The whole URL.
-        url: String,
-    },
+    /// A bucket of S3, or of a service that speaks its protocol.
+    S3(S3Url),
+    /// A container of Azure's blob storage.
+    Azure(AzureUrl),
 }
 
 impl StoreUrl {
-    /// Reads a URL. `file://./x` starts at `base`, `file://~` at `home`; parameters of a `file:` URL are ignored.
+    /// Reads a URL. `file://./x` starts at `base`, `file://~` at `home`.
     ///
     /// # Errors
-    /// [`Error::InvalidUrl`] when the scheme isn't known or the path is missing.
+    /// [`Error::InvalidUrl`] when the scheme or a parameter isn't known, or something is missing.
     pub fn parse(url: &str, base: &Path, home: Option<&Path>) -> Result<Self> {
-        let invalid = |message: &str| Error::InvalidUrl { url: url.to_owned(), message: message.to_owned() };
-        let Some((scheme, rest)) = url.split_once("://") else {
-            return Err(invalid("it has no scheme"));
+        let invalid = |reason: Invalid| Error::InvalidUrl {
+            url: url.to_owned(),
+            message: reason.message,
+            hint: reason.hint.unwrap_or_else(|| FORMS.to_owned()),
         };
+        let Some((scheme, rest)) = url.split_once("://") else {
+            let reason = Invalid::new("it has no scheme");
+            return Err(invalid(match url.starts_with(['/', '.', '~']) {
+                true => reason.with_hint(format!("did you mean file://{url}?")),
+                false => reason,
+            }));
+        };
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let parameters = Parameters::parse(query);
         match scheme {
-            "file" => {
-                let path = rest.split('?').next().unwrap_or_default();
-                let path = decoded(path).ok_or_else(|| invalid("its percent-encoding is broken"))?;
-                let folder = match path.strip_prefix('~') {
-                    Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-                        home.ok_or_else(|| invalid("the home folder is not known"))?.join(rest.trim_start_matches('/'))
-                    }
-                    _ if path.is_empty() => return Err(invalid("it has no path")),
-                    _ => base.join(&path),
-                };
-                Ok(Self::File { folder: without_dots(&folder) })
-            }
-            "s3" | "azblob" => Ok(Self::Object { url: url.to_owned() }),
-            "https" | "http" => Err(invalid("Pulumi Cloud keeps its state to itself and can't be used")),
-            _ => Err(invalid(&format!("stores of the kind '{scheme}' are not supported"))),
+            "file" => file::folder(place, parameters, base, home).map(|folder| Self::File { folder }),
+            "s3" => S3Url::parse(place, parameters).map(Self::S3),
+            "azblob" => AzureUrl::parse(place, parameters).map(Self::Azure),
+            _ => Err(unsupported(scheme)),
         }
+        .map_err(invalid)
     }
 }
 
-/// Takes `.` and `..` out of a path by name alone.
-fn without_dots(path: &Path) -> PathBuf {
-    let mut clean = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                if !clean.pop() {
-                    clean.push("..");
-                }
-            }
-            part => clean.push(part),
-        }
+/// The place without parameters, for people.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, container, prefix) = match self {
+            Self::File { folder } => return write!(f, "file://{}", folder.display()),
+            Self::S3(url) => ("s3", &url.bucket, &url.prefix),
+            Self::Azure(url) => ("azblob", &url.container, &url.prefix),
+        };
+        write!(f, "{scheme}://{container}")?;
+        if prefix.is_empty() { Ok(()) } else { write!(f, "/{prefix}") }
     }
-    clean
 }
 
-/// Undoes percent-encoding; nothing when it isn't UTF-8 afterwards.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, others)) = rest.split_first() {
-        rest = others;
-        match first {
-            b'%' => {
-                let digits = others.get(..2)?;
-                bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-                rest = &others[2..];
-            }
-            byte => bytes.push(byte),
-        }
+const FORMS: &str = "use file:///absolute/path, file://./relative/path, file://~/path, s3://bucket/prefix?region=… or \
+                     azblob://container/prefix?storage_account=…";
+
+/// Why a URL can't be used.
+#[derive(Debug)]
+struct Invalid {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Invalid {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
     }
-    String::from_utf8(bytes).ok()
+
+    fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+}
+
+fn unsupported(scheme: &str) -> Invalid {
+    match scheme {
+        "https" | "http" => Invalid::new("Pulumi Cloud keeps its state to itself and can't be used").with_hint(
+            "move the stack to a store of your own, with `pulumi stack export` there and `pulumi stack import` into the new \
+             store, and give that store's URL here",
+        ),
+        "gs" | "postgres" | "postgresql" => {
+            let kind = if scheme == "gs" { "Google Cloud Storage" } else { "PostgreSQL" };
+            Invalid::new(format!("stores in {kind} are not supported")).with_hint(format!(
+                "move the stack with `pulumi stack export` and `pulumi stack import` to a store that both programs know: {FORMS}"
+            ))
+        }
+        _ => Invalid::new(format!("stores of the kind '{scheme}' are not supported")),
+    }
+}
+
+/// The bucket or container and the prefix within it.
+fn container_and_prefix(place: &str, what: &str) -> std::result::Result<(String, String), Invalid> {
+    let (container, prefix) = place.split_once('/').unwrap_or((place, ""));
+    if container.is_empty() {
+        return Err(Invalid::new(format!("it names no {what}")));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'$');
+    if !container.bytes().all(allowed) {
+        return Err(Invalid::new(format!("'{container}' can't be the name of a {what}")));
+    }
+    let prefix = file::decoded(prefix).ok_or_else(|| Invalid::new("its percent-encoding is broken"))?;
+    let parts: Vec<&str> = prefix.split('/').filter(|part| !part.is_empty()).collect();
+    if parts.iter().any(|part| matches!(*part, "." | "..")) {
+        return Err(Invalid::new("there is a '.' or '..' in its path"));
+    }
+    Ok((container.to_owned(), parts.join("/")))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder(url: &str) -> Option<PathBuf> {
-        match StoreUrl::parse(url, Path::new("/srv/project"), Some(Path::new("/home/ann"))) {
-            Ok(StoreUrl::File { folder }) => Some(folder),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn file_urls_start_at_the_root_the_base_or_the_home_folder() {
-        for (url, expected) in [
-            ("file:///var/state", "/var/state"),
-            ("file://./.semantest", "/srv/project/.semantest"),
-            ("file://../shared", "/srv/shared"),
-            ("file://~", "/home/ann"),
-            ("file://~/state?metadata=skip", "/home/ann/state"),
-            ("file:///with%20space", "/with space"),
-        ] {
-            assert_eq!(folder(url), Some(PathBuf::from(expected)), "{url}");
-        }
-    }
-
-    #[test]
-    fn other_urls_are_refused_with_reasons() {
-        for url in ["", "state", "file://", "gs://bucket", "https://api.pulumi.com", "file:///%zz", "file:///%"] {
-            assert_eq!(folder(url), None, "{url}");
-        }
-        let s3 = StoreUrl::parse("s3://bucket/prefix?region=eu-west-1", Path::new("/"), None).unwrap();
-        assert_eq!(s3, StoreUrl::Object { url: "s3://bucket/prefix?region=eu-west-1".to_owned() });
-    }
-}
+mod tests;

@@ -1,5 +1,4 @@
-//! A CLI of the pinned version in the cache folder. It counts when its marker is there, which is written last; a lock beside it
-//! keeps two processes from making it at once.
+//! A CLI of the pinned version in the cache folder. Its marker says where the program came from.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,12 +8,12 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{PINNED, PulumiOrigin, version_of};
-use crate::error::{Error, Result};
+use crate::cached::CachedFolder;
+use crate::error::Result;
 use crate::host::{Host, is_program};
 use crate::install::{last_lines, write_assets};
-use crate::lock;
+use crate::interpreter::Tried;
 use crate::progress::{Observer, Progress};
-use crate::python::Tried;
 
 /// A module of our own that requires the CLI's: `go install` refuses the CLI's module itself, for the `replace` lines in its `go.mod`. The sums
 /// pin every module that is built.
@@ -26,16 +25,13 @@ const TAGS: &str = "osusergo,grpcnotrace";
 /// Without it the CLI writes states with an empty version.
 const VERSION_VARIABLE: &str = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 
-/// Written last. Its text says where the program came from.
-const MARKER: &str = "complete";
 const WHAT: &str = "the Pulumi CLI";
 const LINES_SHOWN: usize = 10;
 
 /// The place in the cache folder, and what it takes to fill it.
 pub(super) struct Kept<'a> {
     host: &'a Host,
-    folder: PathBuf,
-    lock_file: PathBuf,
+    folder: CachedFolder,
     observer: &'a Observer,
 }
 
@@ -44,11 +40,11 @@ impl<'a> Kept<'a> {
         let mut pins = Sha256::new();
         MODULE.iter().for_each(|(_, text)| pins.update(text));
         let name = format!("pulumi-{PINNED}-{}", &hex::encode(pins.finalize())[..8]);
-        Kept { host, folder: cache_folder.join(&name), lock_file: cache_folder.join(format!("{name}.lock")), observer }
+        Kept { host, folder: CachedFolder::new(cache_folder, &name), observer }
     }
 
     pub(super) fn program(&self) -> PathBuf {
-        self.folder.join("pulumi")
+        self.folder.path().join("pulumi")
     }
 
     /// Makes the program if need be; adds to `tried` what didn't work. `None` where nothing did.
@@ -56,12 +52,12 @@ impl<'a> Kept<'a> {
         if let Some(origin) = self.present() {
             return Ok(Some(origin));
         }
-        let _lock = lock::acquire(&self.lock_file, "making the Pulumi CLI", self.observer).await?;
+        let _lock = self.folder.lock("making the Pulumi CLI", self.observer).await?;
         if let Some(origin) = self.present() {
             return Ok(Some(origin));
         }
         for origin in [PulumiOrigin::Built, PulumiOrigin::Downloaded] {
-            self.clear()?;
+            self.folder.clear()?;
             let started = Instant::now();
             let made = match origin {
                 PulumiOrigin::Built => self.build().await,
@@ -69,42 +65,29 @@ impl<'a> Kept<'a> {
             };
             match made {
                 Ok(()) => {
-                    let marker = self.folder.join(MARKER);
-                    std::fs::write(&marker, origin.name()).map_err(Error::file("write", &marker))?;
+                    self.folder.complete(origin.name())?;
                     (self.observer)(&Progress::Obtained { what: WHAT, took: started.elapsed() });
                     return Ok(Some(origin));
                 }
                 Err(failed) => tried.push(failed),
             }
         }
-        self.clear()?;
+        self.folder.clear()?;
         Ok(None)
     }
 
     fn present(&self) -> Option<PulumiOrigin> {
-        let marker = std::fs::read_to_string(self.folder.join(MARKER)).ok()?;
+        let marker = self.folder.marker()?;
         let made = [PulumiOrigin::Built, PulumiOrigin::Downloaded].into_iter().find(|origin| origin.name() == marker);
         made.filter(|_| is_program(&self.program()))
-    }
-
-    /// Removes what a killed process has left, the marker first.
-    fn clear(&self) -> Result<()> {
-        let marker = self.folder.join(MARKER);
-        if marker.exists() {
-            std::fs::remove_file(&marker).map_err(Error::file("remove", &marker))?;
-        }
-        if self.folder.exists() {
-            std::fs::remove_dir_all(&self.folder).map_err(Error::file("remove", &self.folder))?;
-        }
-        std::fs::create_dir_all(&self.folder).map_err(Error::file("create", &self.folder))
     }
 
     async fn build(&self) -> std::result::Result<(), Tried> {
         let go = self.needed("go")?;
         self.report("building", "about 4 minutes on two cores");
-        let module = self.folder.join("module");
+        let module = self.folder.path().join("module");
         write_assets(&module, MODULE).map_err(|error| failed(&go, error.to_string()))?;
-        let mut build = Command::new(&go);
+        let mut build = self.host.command(&go);
         build
             .args(["build", "-mod=readonly", "-trimpath", "-tags", TAGS])
             .args(["-ldflags", &format!("-w -s -X {VERSION_VARIABLE}=v{PINNED}")])
@@ -122,8 +105,8 @@ impl<'a> Kept<'a> {
             return Err(failed(&curl, "there is no release of Pulumi for this machine".to_owned()));
         };
         self.report("downloading", "about 100 MB");
-        let archive = self.folder.join("pulumi.tar.gz");
-        let mut fetch = Command::new(&curl);
+        let archive = self.folder.path().join("pulumi.tar.gz");
+        let mut fetch = self.host.command(&curl);
         fetch
             .args([
                 "--proto",
@@ -139,10 +122,10 @@ impl<'a> Kept<'a> {
             .arg("--output")
             .arg(&archive)
             .arg(format!("https://get.pulumi.com/releases/sdk/pulumi-v{PINNED}-{system}-{machine}.tar.gz"));
-        self.run(fetch, &self.folder, &[]).await?;
-        let mut unpack = Command::new(self.needed("tar")?);
+        self.run(fetch, self.folder.path(), &[]).await?;
+        let mut unpack = self.host.command(self.needed("tar")?);
         unpack.args(["-x", "-z", "--strip-components=1", "-f"]).arg(&archive);
-        self.run(unpack, &self.folder, &[]).await?;
+        self.run(unpack, self.folder.path(), &[]).await?;
         // The archive has served.
         let _ = std::fs::remove_file(&archive);
         self.check().await
@@ -174,8 +157,6 @@ impl<'a> Kept<'a> {
     ) -> std::result::Result<(), Tried> {
         let program = PathBuf::from(command.as_std().get_program());
         let output = command
-            .env_clear()
-            .envs(self.host.all())
             .envs(variables.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())

@@ -1,33 +1,22 @@
-//! Finds an interpreter that an emulator can be installed with, by running what is there rather than trusting its name.
+//! Python: on the search path, or among what pyenv has installed.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
-use tokio::process::Command;
-
-use crate::emulator::PythonVersions;
+use super::{Question, Tried, Versions};
 use crate::host::{Host, is_program};
 
-/// Prints the version, and fails where an environment can't be made (Debian ships Python without `ensurepip`).
-const ASK: &str = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])";
+const PYTHON: Question = Question {
+    name: "Python",
+    // Fails where an environment can't be made (Debian ships Python without `ensurepip`).
+    ask: &["-I", "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"],
+    explain,
+};
 
-/// An interpreter that hangs is as good as none.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-
-/// An interpreter that was looked at and can't be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tried {
-    /// The program.
-    pub program: PathBuf,
-    /// Why it can't be used.
-    pub reason: String,
-}
-
-impl fmt::Display for Tried {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.program.display(), self.reason)
+fn explain(last: &str) -> String {
+    if last.contains("ensurepip") || last.contains("venv") {
+        format!("can't make environments ({last}); its venv package is missing")
+    } else {
+        format!("fails: {last}")
     }
 }
 
@@ -35,29 +24,19 @@ impl fmt::Display for Tried {
 pub(crate) async fn find(
     host: &Host,
     explicit: &[PathBuf],
-    wanted: PythonVersions,
+    wanted: Versions,
 ) -> std::result::Result<PathBuf, Vec<Tried>> {
-    let mut tried: Vec<Tried> = Vec::new();
-    for program in candidates(host, explicit, wanted) {
-        if tried.iter().any(|tried| tried.program == program) {
-            continue;
-        }
-        match version(host, &program).await {
-            Ok(version) if wanted.contains(version) => return Ok(program),
-            Ok((major, minor)) => tried.push(Tried { program, reason: format!("is Python {major}.{minor}") }),
-            Err(reason) => tried.push(Tried { program, reason }),
-        }
-    }
-    Err(tried)
+    super::first(host, candidates(host, explicit, wanted), wanted, &PYTHON).await
 }
 
-fn candidates(host: &Host, explicit: &[PathBuf], wanted: PythonVersions) -> Vec<PathBuf> {
-    let minors = || (wanted.oldest.1..=wanted.newest.1).rev();
+fn candidates(host: &Host, explicit: &[PathBuf], wanted: Versions) -> Vec<PathBuf> {
+    let newest = wanted.newest.unwrap_or(wanted.oldest);
+    let minors = || (wanted.oldest.1..=newest.1).rev();
     // `python3` is what the user chose as a default; a name with the version is the surer one where only one version will do.
     let plain = std::iter::once("python3".to_owned());
     let exact = minors().map(|minor| format!("python3.{minor}"));
     let names: Vec<String> =
-        if wanted.oldest == wanted.newest { exact.chain(plain).collect() } else { plain.chain(exact).collect() };
+        if wanted.oldest == newest { exact.chain(plain).collect() } else { plain.chain(exact).collect() };
     let folders = host.search_path();
     let on_path = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let mut all: Vec<PathBuf> = explicit.to_vec();
@@ -84,45 +63,15 @@ fn pyenv(host: &Host, minor: u32) -> Vec<PathBuf> {
     found.into_iter().map(|(_, file)| file).collect()
 }
 
-async fn version(host: &Host, program: &Path) -> std::result::Result<(u32, u32), String> {
-    let run = Command::new(program)
-        .args(["-I", "-c", ASK])
-        .env_clear()
-        .envs(host.all())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = match tokio::time::timeout(ANSWER_WITHIN, run).await {
-        Err(_) => {
-            return Err(format!("doesn't answer within {} s", ANSWER_WITHIN.as_secs()));
-        }
-        Ok(Err(error)) => return Err(format!("can't be run: {error}")),
-        Ok(Ok(output)) => output,
-    };
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr);
-        let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
-        return Err(if last.contains("ensurepip") || last.contains("venv") {
-            format!("can't make environments ({last}); its venv package is missing")
-        } else {
-            format!("fails: {last}")
-        });
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim()
-        .split_once('.')
-        .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
-        .ok_or_else(|| format!("answers `{}` when asked for its version", text.trim()))
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     use super::*;
 
-    const MINISTACK: PythonVersions = PythonVersions { oldest: (3, 10), newest: (3, 14) };
-    const LOCALSTACK: PythonVersions = PythonVersions { oldest: (3, 13), newest: (3, 13) };
+    const MINISTACK: Versions = Versions { oldest: (3, 10), newest: Some((3, 14)) };
+    const LOCALSTACK: Versions = Versions { oldest: (3, 13), newest: Some((3, 13)) };
 
     fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
         std::fs::create_dir_all(folder).unwrap();

@@ -1,0 +1,113 @@
+//! Another key for a sealed stack: every file is sealed anew beside the old one, the anchor changes to the new key, and then
+//! each new file takes its old one's place. Until the anchor has changed, the old key opens everything; from then on the new
+//! one alone is needed, whenever it is gone on.
+
+use std::sync::Arc;
+
+use super::anchor::{Anchor, Mark, Stage};
+use super::names::NEXT;
+use super::{Kind, Place, SealError};
+use crate::deployment::Checkpoint;
+use crate::error::{Error, Result};
+use crate::lock::StackLock;
+use crate::secrets::SecretsManager;
+use crate::store::{Condition, Revision, StackId, StackStore};
+
+impl StackStore {
+    /// Whether a stack is sealed.
+    ///
+    /// # Errors
+    /// When the store can't be read, or holds the stack in both forms.
+    pub async fn is_sealed_stack(&self, id: &StackId) -> Result<bool> {
+        self.is_sealed(id).await
+    }
+
+    /// Seals every file of a sealed stack with the key of another manager. `checkpoint` is the state with its values encrypted
+    /// by that manager; it takes the place of the one that was read as `base`. A stack that isn't sealed needs none of this:
+    /// [`StackStore::save`] is enough there.
+    ///
+    /// # Errors
+    /// As [`StackStore::save`] and [`SealError::OpenJournal`]; nothing has changed then, unless
+    /// [`StackStore::encrypt_stack`] says that it goes on.
+    pub async fn change_key(
+        &self,
+        lock: &StackLock,
+        manager: Arc<dyn SecretsManager>,
+        checkpoint: &Checkpoint,
+        base: Option<&Revision>,
+    ) -> Result<Revision> {
+        let id = lock.stack();
+        lock.verify().await?;
+        let open = self.anchor(id).await?;
+        let current = self.forms(id).await?.pop();
+        let file = self.objects.show(&id.sealed_checkpoint());
+        if current.as_ref().map(|form| &form.entry.revision) != base {
+            return Err(Error::Changed { file });
+        }
+        self.refuse_open_journal(id).await?;
+        let compression = self.options.compression.unwrap_or_default();
+        let content = self.packed_checkpoint(checkpoint, compression, &file)?;
+        let key = self.seals.keys.of_manager(manager).await?;
+        self.remove_next(id).await?;
+        let generation = open.generation + 1;
+        let mut now = Anchor { stage: Stage::ChangingKey, ..Anchor::default() };
+        let mut kept: Vec<(String, Mark)> = Vec::new();
+        for item in self.sealed_inventory(id).await?.items {
+            if let Some(lost) = lock.known_loss() {
+                return Err(lost.into());
+            }
+            let Some(sealed_key) = &item.sealed else { continue };
+            let Some(object) = self.objects.get(sealed_key).await? else { continue };
+            let place = Place { id, kind: item.kind, name: &item.name };
+            let opened = open.key.open(place, object.content, &self.objects.show(sealed_key))?;
+            let is_state = *sealed_key == id.sealed_checkpoint();
+            let entry = kept.iter().find(|(number, _)| *number == item.name);
+            let named = entry.filter(|_| item.kind == Kind::History).map(|(_, mark)| mark.clone());
+            let sealed = key.seal(place, generation, named, if is_state { &content } else { &opened.content })?;
+            let _ = self.objects.put(&format!("{sealed_key}{NEXT}"), sealed.content, &Condition::Always).await?;
+            match item.kind {
+                Kind::Checkpoint if is_state => now.checkpoint.settle(Some(sealed.mark)),
+                Kind::Checkpoint => kept.extend(item.number.clone().map(|number| (number, sealed.mark))),
+                Kind::Tags => now.tags.settle(Some(sealed.mark)),
+                _ => {}
+            }
+        }
+        lock.verify().await?;
+        self.replace_anchor(id, &open, key, now).await?;
+        self.finish_key_change(lock).await?;
+        let entry = self.forms(id).await?.pop();
+        entry.map(|form| form.entry.revision).ok_or(Error::Changed { file })
+    }
+
+    /// Puts the newly sealed files into their places.
+    pub(super) async fn finish_key_change(&self, lock: &StackLock) -> Result<()> {
+        let id = lock.stack();
+        lock.verify().await?;
+        for next in self.next_keys(id).await? {
+            let key = next.strip_suffix(NEXT).unwrap_or(&next);
+            self.objects.copy(&next, key).await?;
+            self.objects.delete(&next).await?;
+        }
+        let Some(open) = self.read_anchor(id).await? else {
+            return Err(SealError::NoAnchor { file: self.objects.show(&id.anchor()) }.into());
+        };
+        self.write_anchor(id, &open, |anchor| anchor.stage = Stage::Settled).await.map(drop)
+    }
+
+    /// Removes what a change of the key has left that was interrupted before it came to anything.
+    async fn remove_next(&self, id: &StackId) -> Result<()> {
+        for next in self.next_keys(id).await? {
+            self.objects.delete(&next).await?;
+        }
+        Ok(())
+    }
+
+    /// Keys of the files that wait to take others' places.
+    async fn next_keys(&self, id: &StackId) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for item in self.sealed_inventory_of(id, NEXT).await?.items {
+            keys.extend(item.sealed.map(|key| format!("{key}{NEXT}")));
+        }
+        Ok(keys)
+    }
+}

@@ -1,0 +1,53 @@
+//! What every store has to keep to, on each of the three kinds that there are: a folder, a bucket of S3, a container of
+//! Azure's blob storage. A law is written once and knows no kind.
+
+mod laws;
+mod places;
+#[path = "../support/mod.rs"]
+mod support;
+
+/// Makes a test of each law for each kind of store.
+macro_rules! on_all_stores {
+    ($($group:ident: $($law:ident),+;)+) => {
+        on_all_stores!(@kind folder, $($group: $($law),+;)+);
+        on_all_stores!(@kind s3, $($group: $($law),+;)+);
+        on_all_stores!(@kind azure, $($group: $($law),+;)+);
+    };
+    (@kind $kind:ident, $($group:ident: $($law:ident),+;)+) => {
+        mod $kind {
+            $(mod $group {
+                $(#[tokio::test]
+                async fn $law() {
+                    crate::laws::$group::$law(&crate::places::Place::$kind().await).await;
+                })+
+            })+
+        }
+    };
+}
+
+on_all_stores! {
+    checkpoints:
+        a_stack_is_saved_loaded_and_listed,
+        of_two_writers_over_the_same_version_exactly_one_wins,
+        a_broken_state_is_never_written,
+        a_checkpoint_changes_its_form_when_asked_to,
+        of_several_forms_the_newest_counts,
+        a_stack_without_state_is_read_as_such,
+        a_copy_of_another_stacks_state_is_refused,
+        checkpoints_are_retained_when_asked_to;
+    layout:
+        other_layouts_are_refused,
+        what_is_not_a_stack_is_passed_over,
+        reading_writes_nothing;
+    history:
+        operations_are_recorded_with_their_checkpoints,
+        backups_can_be_left_out,
+        tags_are_kept_beside_the_checkpoint,
+        a_removed_stack_leaves_its_last_state_as_a_backup;
+    journal:
+        records_are_there_in_order_and_finishing_archives_them,
+        another_machine_goes_on_where_one_died,
+        a_settled_journal_is_archived_without_its_writer,
+        a_journal_names_the_checkpoints_that_its_records_belong_to,
+        audit_logs_are_written_over;
+}
