@@ -62,8 +62,11 @@ impl From<StoreError> for ApplicationError {
         let kind = match error.kind {
             StoreErrorKind::Locked => ErrorKind::Locked,
             StoreErrorKind::LockLost => ErrorKind::NeedsAttention,
-            StoreErrorKind::Unsupported => ErrorKind::Usage,
-            StoreErrorKind::Corrupt | StoreErrorKind::Secrets | StoreErrorKind::Unavailable => ErrorKind::Failed,
+            StoreErrorKind::Unsupported | StoreErrorKind::Missing => ErrorKind::Usage,
+            StoreErrorKind::Corrupt
+            | StoreErrorKind::Secrets
+            | StoreErrorKind::Unavailable
+            | StoreErrorKind::Refused => ErrorKind::Failed,
         };
         let detail =
             ErrorDetail { urn: None, code: error.kind.code().to_owned(), message: error.message, hint: error.hint };

@@ -23,6 +23,7 @@ mod refresh;
 pub mod report;
 pub mod request;
 mod saga;
+pub mod stacks;
 
 pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};

@@ -9,10 +9,11 @@ use crate::adapters::health::HttpHealthChecker;
 use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
 use crate::adapters::state_store::StateStore;
+use crate::adapters::state_store::administration::StateAdministration;
 use crate::application::Ports;
 use crate::application::gate::Calls;
 use crate::domain::violation::Severity;
-use crate::ports::{Cloud, EventHandler, NoticeHandler, StackStore};
+use crate::ports::{Cloud, EventHandler, NoticeHandler, StackAdministration, StackStore};
 
 use super::arguments::CloudOptions;
 use super::commands::store_failure;
@@ -165,33 +166,50 @@ pub async fn open_store(
     selected: &SelectedStack,
 ) -> Result<Arc<dyn StackStore>, Failure> {
     let store = state_access::open(session, configuration).await?;
-    let owner =
-        state::Owner::this_process(session.process.user_name(), session.process.host_name(), &state::SystemProcesses);
-    let passphrase = PassphraseGiver::new(
-        session.process.clone(),
-        Arc::clone(&session.output),
-        is_embedded(configuration, selected)
-            .then(|| session.data_folder())
-            .transpose()?
-            .map(|data| data.join("local/passphrase")),
-    );
+    let access = secrets_access(session, is_embedded(configuration, selected))?;
+    let project = configuration.project_name().as_str();
+    let (owner, lock) = (lock_owner(session), state::LockOptions::default());
+    let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
+    Ok(Arc::new(store))
+}
+
+/// Opens a store for work on its stacks; nothing is read yet. `embedded`: the stack that is worked on lives in the embedded
+/// local cloud.
+///
+/// # Errors
+/// When the location isn't supported.
+pub async fn open_administration(
+    session: &Session,
+    url: &state::StoreUrl,
+    embedded: bool,
+) -> Result<Arc<dyn StackAdministration>, Failure> {
+    let access = secrets_access(session, embedded)?;
+    let (owner, lock) = (lock_owner(session), state::LockOptions::default());
+    Ok(Arc::new(StateAdministration::new(state_access::open_url(session, url).await?, owner, lock, access)))
+}
+
+/// This process, as a holder of locks.
+fn lock_owner(session: &Session) -> state::Owner {
+    state::Owner::this_process(session.process.user_name(), session.process.host_name(), &state::SystemProcesses)
+}
+
+/// How managers of secrets get their keys. Nothing is asked yet.
+fn secrets_access(session: &Session, embedded: bool) -> Result<state::SecretsAccess, Failure> {
+    let local_file = embedded.then(|| session.data_folder()).transpose()?.map(|data| data.join("local/passphrase"));
+    let passphrase = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
     let give = move || match passphrase.passphrase() {
         Ok(text) => Ok(state::Passphrase::new(text)),
         Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
         Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", chain(&error), error.hint()))),
     };
-    let project = configuration.project_name().as_str();
-    let lock = state::LockOptions::default();
-    let access = state::SecretsAccess {
+    Ok(state::SecretsAccess {
         key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
         ..state::SecretsAccess::with_passphrase(give)
-    };
-    let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
-    Ok(Arc::new(store))
+    })
 }
 
 /// Whether the stack lives in the embedded local cloud, whose secrets protect nothing that others could reach.
-fn is_embedded(configuration: &Configuration, selected: &SelectedStack) -> bool {
+pub fn is_embedded(configuration: &Configuration, selected: &SelectedStack) -> bool {
     let settings = selected.environment.as_ref().map(|environment| configuration.aws_settings(environment.as_str()));
     matches!(settings, Some(Ok(AwsSettings { endpoint: Some(Endpoint::Local), .. })))
 }

@@ -1,5 +1,7 @@
 //! The command line: arguments, output, progress, exit codes. The only place that knows a terminal or the environment.
 
+pub mod administration;
+pub mod ages;
 pub mod arguments;
 pub mod commands;
 pub mod composition;
@@ -16,6 +18,7 @@ pub mod output;
 pub mod palette;
 pub mod passphrase;
 pub mod preview;
+pub mod private_file;
 pub mod process;
 pub mod progress;
 pub mod project;
@@ -28,6 +31,7 @@ pub mod session;
 pub mod source_facts;
 pub mod state_access;
 pub mod summary;
+pub mod table;
 pub mod watched_cloud;
 
 pub use run::main;

@@ -95,6 +95,12 @@ impl Output {
         self.write(&self.redactor.text(text));
     }
 
+    /// Writes a file's content to stdout as it is, secrets included: only for what was asked for in the clear, and for
+    /// states, which hold their secrets encrypted and would be spoiled by any change.
+    pub fn verbatim(&self, content: &[u8]) {
+        self.write_bytes(content);
+    }
+
     /// Writes one JSON document to stdout: on one line for machines, indented for a person.
     pub fn document(&self, document: &impl serde::Serialize) {
         let text = if self.options.stdout_is_terminal {
@@ -147,12 +153,16 @@ impl Output {
     }
 
     fn write(&self, text: &str) {
+        self.write_bytes(text.as_bytes());
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) {
         let mut results = lock(&self.results);
         if results.failure.is_some() {
             return;
         }
         // Flushed at once: events are read as they happen.
-        if let Err(error) = results.writer.write_all(text.as_bytes()).and_then(|()| results.writer.flush()) {
+        if let Err(error) = results.writer.write_all(bytes).and_then(|()| results.writer.flush()) {
             results.failure = Some(error);
         }
     }

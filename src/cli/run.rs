@@ -117,6 +117,8 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::History(arguments) => commands::history(session, &arguments),
         Command::Events(arguments) => commands::events(session, &arguments),
         Command::Graph(arguments) => commands::graph(session, &arguments),
+        Command::Stack(arguments) => commands::stack(session, &arguments.command),
+        Command::State(arguments) => commands::state(session, &arguments.command),
     }
 }
 

@@ -36,9 +36,12 @@ pub async fn open_url(session: &Session, url: &StoreUrl) -> Result<StackStore, F
     StackStore::open(url, options, &access).map_err(|error| unusable(&error))
 }
 
-/// What the configuration says; else what `PULUMI_BACKEND_URL` says; else the default. A variable that was set for another
+/// Where the project's store is: what the configuration says; else what `PULUMI_BACKEND_URL` says; else the default. A variable that was set for another
 /// project must not hide this one's state.
-fn url(process: &Process, location: &StateLocation) -> Result<StoreUrl, Failure> {
+///
+/// # Errors
+/// When it is no URL of a store.
+pub fn url(process: &Process, location: &StateLocation) -> Result<StoreUrl, Failure> {
     let home = home(process);
     match process.text("PULUMI_BACKEND_URL").filter(|_| !location.is_written()) {
         Some(text) => parse(text, location.base(), home.as_deref()),

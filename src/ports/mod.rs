@@ -9,6 +9,7 @@ pub mod operation;
 pub mod packager;
 pub mod resource_provider;
 pub mod source_code;
+pub mod stack_administration;
 pub mod stack_store;
 
 pub use clock::WallClock;
@@ -19,6 +20,7 @@ pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTa
 pub use packager::Packager;
 pub use resource_provider::{Found, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
 pub use source_code::{ArtifactStore, PackagedCode};
+pub use stack_administration::{ExportRequest, ExportedState, StackAddress, StackAdministration, StackEntry};
 pub use stack_store::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,

@@ -286,6 +286,10 @@ pub enum StoreErrorKind {
     Unavailable,
     /// The location makes no sense or isn't supported.
     Unsupported,
+    /// What was asked for isn't there: a stack, a resource, a version.
+    Missing,
+    /// What was asked for isn't done in this state of the stack; nothing was changed.
+    Refused,
 }
 
 impl StoreErrorKind {
@@ -298,6 +302,8 @@ impl StoreErrorKind {
             Self::Secrets => "secrets",
             Self::Unavailable => "state-unavailable",
             Self::Unsupported => "state-unsupported",
+            Self::Missing => "not-found",
+            Self::Refused => "refused",
         }
     }
 }
@@ -312,4 +318,18 @@ pub struct StoreError {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
+}
+
+impl StoreError {
+    /// A failure without a hint.
+    pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }

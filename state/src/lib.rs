@@ -71,6 +71,7 @@ pub mod record;
 pub mod rename;
 pub mod repair;
 pub mod resource;
+pub mod reveal;
 pub mod seal;
 pub mod secrets;
 pub mod store;

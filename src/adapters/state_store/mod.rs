@@ -1,6 +1,7 @@
 //! The port of a stack's state on top of the `state` crate: Pulumi's DIY layout, its lock and our lease, the journal of domain
 //! events, history.
 
+pub mod administration;
 mod changes;
 mod events;
 mod locked;
@@ -9,6 +10,7 @@ mod secrets;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -51,6 +53,8 @@ struct Loaded {
     secrets: Arc<StackSecrets>,
     /// The checkpoint's file; its state is in `deployment`.
     checkpoint: Option<Arc<LoadedCheckpoint>>,
+    /// Whether the checkpoint holds a state: that of a stack that was only just made doesn't.
+    has_state: bool,
     journal: Option<OpenJournal>,
 }
 
@@ -73,6 +77,25 @@ impl Loaded {
             }
         }
         pending
+    }
+}
+
+impl Loaded {
+    /// The deployment that runs or died.
+    fn open_deployment(&self) -> Option<&str> {
+        let events = self.journal.as_ref().map(|journal| &journal.events)?;
+        events.first().map(|event| event.aggregate_id.as_str())
+    }
+
+    /// The state as it is, to be given away: operations that the journal has recorded an outcome of aren't pending.
+    fn settled(&self) -> Deployment {
+        let mut deployment = Deployment::clone(&self.deployment);
+        if let Some(journal) = &self.journal {
+            let recorded: HashSet<Urn> =
+                journal.changes(&deployment).iter().map(|change| change.urn().clone()).collect();
+            deployment.pending_operations.retain(|operation| !recorded.contains(&operation.resource.urn));
+        }
+        deployment
     }
 }
 
@@ -127,6 +150,7 @@ impl StateStore {
         let (mut checkpoint, journal) =
             self.store.load_with_journal(&self.id).await.map_err(|error| store_error(&error))?;
         let latest = checkpoint.as_mut().and_then(|loaded| loaded.checkpoint.latest.take());
+        let has_state = latest.is_some();
         let mut deployment = latest.unwrap_or_default();
         let journal = journal.map(|contents| OpenJournal::of(&contents, checkpoint.as_ref())).transpose()?;
         if let Some(journal) = &journal {
@@ -138,6 +162,7 @@ impl StateStore {
             deployment: Arc::new(deployment),
             secrets: Arc::new(secrets),
             checkpoint: checkpoint.map(Arc::new),
+            has_state,
             journal,
         })
     }

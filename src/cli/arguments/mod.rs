@@ -6,6 +6,8 @@ mod commands;
 #[cfg(test)]
 mod mentions;
 mod options;
+pub mod stack;
+pub mod state;
 
 pub use commands::{
     CompletionsArguments, DeployArguments, DestroyArguments, EventsArguments, GraphArguments, GraphFormat,
@@ -58,6 +60,10 @@ pub enum Command {
     Events(EventsArguments),
     /// Draw the resources and what depends on what
     Graph(GraphArguments),
+    /// Look after stacks: list, make, rename, remove, export and import them
+    Stack(stack::StackArguments),
+    /// Look into a stack's state, and put it right by hand
+    State(state::StateArguments),
     /// Check the configuration, without any call to a cloud
     Validate(ValidateArguments),
     /// Run the embedded local cloud
@@ -81,6 +87,8 @@ impl Command {
             Self::History(_) => "history",
             Self::Events(_) => "events",
             Self::Graph(_) => "graph",
+            Self::Stack(_) => "stack",
+            Self::State(_) => "state",
             Self::Validate(_) => "validate",
             Self::Local(_) => "local",
             Self::Completions(_) => "completions",
@@ -91,5 +99,9 @@ impl Command {
 
 /// The whole command line as clap knows it. Every help text ends with the exit codes.
 pub fn command() -> clap::Command {
-    Arguments::command().after_help(ExitCode::help()).mut_subcommands(|child| child.after_help(ExitCode::help()))
+    with_exit_codes(Arguments::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_help(ExitCode::help()).mut_subcommands(with_exit_codes)
 }

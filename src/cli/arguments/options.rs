@@ -63,7 +63,7 @@ pub struct StackSelection {
     #[arg(long = "env", value_name = "NAME")]
     pub environment: Option<String>,
     /// The stack's name [default: <provider>-<env>]
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub stack: Option<String>,
 }
 

@@ -6,6 +6,8 @@ mod graph;
 mod init;
 mod local;
 mod queries;
+mod stack;
+mod state;
 mod validate;
 mod version;
 
@@ -15,5 +17,7 @@ pub use graph::{GraphDocument, graph};
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
 pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};
+pub use stack::stack;
+pub use state::{StateDocument, state};
 pub use validate::{ProblemDocument, ValidationDocument, validate};
 pub use version::{VersionDocument, version};

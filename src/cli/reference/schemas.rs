@@ -3,9 +3,11 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 
 use crate::application::queries::StackStatus;
+use crate::application::stacks::StackListEntry;
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
-    EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, ValidationDocument, VersionDocument,
+    EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, StateDocument, ValidationDocument,
+    VersionDocument,
 };
 use crate::domain::event::DomainEvent;
 
@@ -26,6 +28,8 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
+        document::<Vec<StackListEntry>>("stack-ls", "What `stack ls --json` prints: Pulumi's members first"),
+        document::<StateDocument>("state-ls", "What `state ls --json` prints"),
         document::<StackStatus>("status", "What `status --json` prints"),
         document::<ValidationDocument>("validation", "What `validate --json` prints"),
         document::<VersionDocument>("version", "What `version --json` prints"),

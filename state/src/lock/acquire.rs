@@ -151,6 +151,24 @@ impl StackStore {
         Ok((!is_dead).then(|| held.holder(url)))
     }
 
+    /// Who keeps others from taking a stack's lock at the moment: everybody with a lock file, but for a holder of our
+    /// lease that is known to be dead. Takes nothing.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn holders(&self, id: &StackId, observer: &Owner, options: &LockOptions) -> Result<Vec<Holder>> {
+        let mut names = pulumi::names(&self.objects, id).await?;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some((Lease { held: Some(held), .. }, _, written)) = read_lease(&self.objects, id).await?
+            && held.dead(observer, options, self.now(), written).is_some()
+        {
+            names.retain(|name| *name != held.lock);
+        }
+        pulumi::holders(&self.objects, id, &names).await
+    }
+
     /// Removes every lock of a stack, as `pulumi cancel` does, and frees the lease. A process that still runs notices
     /// before its next write and stops.
     ///

@@ -1,0 +1,7 @@
+//! Looking after stacks: what people ask of a store and its stacks beside deploying. Only ports are called; nothing prints.
+
+mod list;
+mod resources;
+
+pub use list::{StackListEntry, Workplace, list};
+pub use resources::{ResourceEntry, resources};

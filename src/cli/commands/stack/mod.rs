@@ -1,0 +1,15 @@
+//! `stack`: looking after stacks.
+
+mod export;
+mod list;
+
+use crate::cli::arguments::stack::StackCommand;
+use crate::cli::session::{CommandResult, Session};
+
+/// Carries out one of its commands.
+pub fn stack(session: &Session, command: &StackCommand) -> CommandResult {
+    match command {
+        StackCommand::Ls(arguments) => list::list(session, arguments),
+        StackCommand::Export(arguments) => export::export(session, arguments),
+    }
+}
