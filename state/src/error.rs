@@ -139,6 +139,20 @@ pub enum Error {
         /// The store's URL.
         store: String,
     },
+    /// There is another stack in the place where one is to go.
+    #[error("there is a stack '{stack}' in {store} already")]
+    StackExists {
+        /// The stack, `project/name`.
+        stack: String,
+        /// The store's URL.
+        store: String,
+    },
+    /// A sealed stack's files are bound to its name and can't go along.
+    #[error("stack '{stack}' is sealed, and what is sealed is bound to the stack's name")]
+    SealedInPlace {
+        /// The stack, `project/name`.
+        stack: String,
+    },
     /// A name that can't be used for a stack or project.
     #[error("'{name}' can't be a {what}: use 1 to 100 of the characters A-Z, a-z, 0-9, '_', '.' and '-'")]
     InvalidName {
@@ -324,6 +338,10 @@ impl Error {
             Self::NoSuchStack { .. } => {
                 "check the project's name, the environment and the state's URL; a stack is made by its first deployment"
                     .to_owned()
+            }
+            Self::StackExists { .. } => "choose another name, or remove that stack first".to_owned(),
+            Self::SealedInPlace { .. } => {
+                "open it with `stack decrypt`, move it, and seal it again with `stack encrypt`".to_owned()
             }
             Self::InvalidName { .. } => return None,
             Self::InvalidUrl { hint, .. } => hint.clone(),

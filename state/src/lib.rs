@@ -99,6 +99,6 @@ pub use secrets::{
 pub use store::{
     AzureAccess, AzureIdentity, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal, RefusalKind,
     Revision, S3Access, S3Credentials, S3Keys, Secret, StackId, StackStore, StackSummary, StoreAccess, StoreOptions,
-    StoreUrl, TimeSource, UpdateInfo,
+    StoreUrl, TimeSource, Transferred, UpdateInfo,
 };
 pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

@@ -11,6 +11,7 @@ mod objects;
 pub mod refusal;
 mod remote;
 pub mod tags;
+pub mod transfer;
 pub mod url;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use layout::StackId;
 pub use objects::Revision;
 pub(crate) use objects::{Condition, Entry, Listing, Objects};
 pub use refusal::{Refusal, RefusalKind};
+pub use transfer::Transferred;
 pub use url::{AzureUrl, S3Encryption, S3Url, StoreUrl};
 
 /// Says what time it is.

@@ -69,6 +69,11 @@ impl StackLock {
         &self.shared.id
     }
 
+    /// The store that the lock is in.
+    pub(crate) fn store(&self) -> &StackStore {
+        &self.shared.store
+    }
+
     /// The fencing token: greater than that of every holder before.
     pub fn fencing_token(&self) -> u64 {
         self.shared.token

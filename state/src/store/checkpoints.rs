@@ -321,11 +321,7 @@ impl StackStore {
             self.begin_removal(id).await?;
         }
         self.objects.delete(&if sealed { id.sealed_tags() } else { id.tags() }).await?;
-        for form in forms {
-            let key = id.packed(form.packing);
-            self.objects.copy(&key, &format!("{key}.bak")).await?;
-            self.objects.delete(&key).await?;
-        }
+        self.move_to_backup(id, &forms).await?;
         let mut folders = vec![id.history(), id.events()];
         folders.extend(remove_backups.then(|| id.backups()));
         for folder in folders {
@@ -337,5 +333,15 @@ impl StackStore {
             true => self.end_removal(id).await,
             false => Ok(()),
         }
+    }
+
+    /// Takes a stack's checkpoint away; it stays as `.bak`.
+    pub(super) async fn move_to_backup(&self, id: &StackId, forms: &[Form]) -> Result<()> {
+        for form in forms {
+            let key = id.packed(form.packing);
+            self.objects.copy(&key, &format!("{key}.bak")).await?;
+            self.objects.delete(&key).await?;
+        }
+        Ok(())
     }
 }

@@ -50,4 +50,9 @@ on_all_stores! {
         a_settled_journal_is_archived_without_its_writer,
         a_journal_names_the_checkpoints_that_its_records_belong_to,
         audit_logs_are_written_over;
+    transfer:
+        a_stack_takes_all_with_it_to_its_new_name,
+        a_name_that_is_taken_is_refused,
+        a_deployment_that_died_is_settled_before_its_stack_moves,
+        a_stack_goes_to_another_store;
 }

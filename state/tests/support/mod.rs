@@ -162,6 +162,11 @@ impl FailingStore {
         *self.change.lock().unwrap() = Some((folder, object, content.into()));
     }
 
+    /// From now on this many writing calls still succeed.
+    pub fn fail_after(&self, left: usize) {
+        self.left.store(left, Ordering::SeqCst);
+    }
+
     /// Whether the failure has been reached.
     pub fn has_failed(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0

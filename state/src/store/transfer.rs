@@ -1,0 +1,151 @@
+//! A stack under another name, or in another store: all that belongs to it goes along.
+//!
+//! The stack is whole in its old place until it is whole in the new one, and what is left of the old place goes with the
+//! checkpoint last. So whatever stops it in the middle, the same call again goes on from there.
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::{Condition, Objects, StackId, StackStore};
+use crate::deployment::Checkpoint;
+use crate::error::{Error, Result};
+use crate::journal::JournalError;
+use crate::lock::StackLock;
+use crate::secrets::Crypter;
+
+/// How many files are copied at a time.
+const AT_A_TIME: usize = 8;
+
+/// What went along with a stack's checkpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transferred {
+    /// Files of the history: two for each entry.
+    pub history: usize,
+    /// Backups of checkpoints.
+    pub backups: usize,
+    /// Event logs of deployments.
+    pub event_logs: usize,
+    /// Audit logs of deployments.
+    pub audit_logs: usize,
+    /// Whether it has tags.
+    pub tags: bool,
+}
+
+impl StackStore {
+    /// Gives a stack the name, and the project, of `target`'s: `lock` holds the old one, `target` the new one. History,
+    /// backups, tags and logs go along; the checkpoint before stays as `.bak` of the old name, as with Pulumi.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchStack`], [`Error::StackExists`], [`Error::SealedInPlace`], [`JournalError::Unfinished`], when a lock is lost, or when a store
+    /// can't be read or written; the stack is then still there under its old name.
+    pub async fn rename_stack(
+        &self,
+        lock: &StackLock,
+        target: &StackLock,
+        crypter: &dyn Crypter,
+    ) -> Result<Transferred> {
+        let (from, to) = (lock.stack(), target.stack());
+        let mut checkpoint = self.settled(lock).await?;
+        checkpoint.stack = to.qualified();
+        if let Some(latest) = &mut checkpoint.latest {
+            latest.rename((from.project(), from.stack()), (to.project(), to.stack()), crypter)?;
+        }
+        let transferred = self.transfer(lock, target, &checkpoint).await?;
+        lock.verify().await?;
+        self.clear_away(from).await?;
+        Ok(transferred)
+    }
+
+    /// Copies a stack into the store that `target` was taken in, under the name that it was taken for, and compares what
+    /// arrived. The stack stays here, too: [`Self::remove_stack`] takes it away.
+    ///
+    /// # Errors
+    /// As [`Self::rename_stack`].
+    pub async fn copy_stack(&self, lock: &StackLock, target: &StackLock) -> Result<Transferred> {
+        let checkpoint = self.settled(lock).await?;
+        self.transfer(lock, target, &checkpoint).await
+    }
+
+    /// The stack's checkpoint, when no deployment is open that it would have to be settled with.
+    async fn settled(&self, lock: &StackLock) -> Result<Checkpoint> {
+        lock.verify().await?;
+        let id = lock.stack();
+        if self.is_sealed(id).await? {
+            return Err(Error::SealedInPlace { stack: id.to_string() });
+        }
+        if let Some(journal) = self.read_journal(id).await? {
+            let stack = id.stack().to_owned();
+            return Err(JournalError::Unfinished { stack, deployment: journal.header.deployment }.into());
+        }
+        match self.load(id).await? {
+            Some(loaded) => Ok(loaded.checkpoint),
+            None => Err(Error::NoSuchStack { stack: id.to_string(), store: self.display_url() }),
+        }
+    }
+
+    async fn transfer(&self, lock: &StackLock, target: &StackLock, checkpoint: &Checkpoint) -> Result<Transferred> {
+        target.verify().await?;
+        let (from, to, store) = (lock.stack(), target.stack(), target.store());
+        // What an interrupted transfer has brought is no other stack.
+        let found = store.load_unverified(to).await?;
+        let is_there = found.as_ref().is_some_and(|found| found.checkpoint.to_bytes() == checkpoint.to_bytes());
+        if found.is_some() && !is_there {
+            return Err(Error::StackExists { stack: to.to_string(), store: store.display_url() });
+        }
+        let transferred = Transferred {
+            history: self.copy_folder((from, &from.history()), store, (to, &to.history())).await?,
+            backups: self.copy_folder((from, &from.backups()), store, (to, &to.backups())).await?,
+            event_logs: self.copy_folder((from, &from.events()), store, (to, &to.events())).await?,
+            audit_logs: self.copy_folder((from, &from.audit()), store, (to, &to.audit())).await?,
+            tags: copy(&self.objects, &from.tags(), &store.objects, &to.tags()).await?,
+        };
+        if !is_there {
+            store.save(target, checkpoint, None).await?;
+        }
+        Ok(transferred)
+    }
+
+    /// Copies the files of a folder; those that are named after the stack get its new name.
+    async fn copy_folder(&self, from: (&StackId, &str), store: &Self, to: (&StackId, &str)) -> Result<usize> {
+        let files = self.objects.list(from.1).await?.files;
+        let copies = files.iter().map(|file| {
+            let name = match file.name.strip_prefix(from.0.stack()) {
+                Some(rest) if rest.starts_with(['-', '.']) => format!("{}{rest}", to.0.stack()),
+                _ => file.name.clone(),
+            };
+            let (from, to) = (format!("{}/{}", from.1, file.name), format!("{}/{name}", to.1));
+            async move { copy(&self.objects, &from, &store.objects, &to).await }
+        });
+        let copied: Vec<bool> = stream::iter(copies).buffer_unordered(AT_A_TIME).try_collect().await?;
+        Ok(copied.into_iter().filter(|copied| *copied).count())
+    }
+
+    /// Removes what belongs to a stack that has gone elsewhere, the checkpoint last.
+    async fn clear_away(&self, id: &StackId) -> Result<()> {
+        for folder in folders(id) {
+            let files = self.objects.list(&folder).await?.files;
+            let deleted = files.iter().map(|file| {
+                let key = format!("{folder}/{}", file.name);
+                async move { self.objects.delete(&key).await }
+            });
+            let _: Vec<bool> = stream::iter(deleted).buffer_unordered(AT_A_TIME).try_collect().await?;
+        }
+        self.objects.delete(&id.tags()).await?;
+        let forms = self.forms(id).await?;
+        self.move_to_backup(id, &forms).await
+    }
+}
+
+/// The folders that are a stack's own.
+fn folders(id: &StackId) -> [String; 4] {
+    [id.history(), id.backups(), id.events(), id.audit()]
+}
+
+/// Copies an object and, into another store, compares what arrived; says whether there is one.
+async fn copy(from: &Objects, key: &str, to: &Objects, new: &str) -> Result<bool> {
+    let Some(object) = from.get(key).await? else { return Ok(false) };
+    let _ = to.put(new, object.content.clone(), &Condition::Always).await?;
+    match to.get(new).await? {
+        Some(arrived) if arrived.content == object.content => Ok(true),
+        _ => Err(Error::write(to.show(new), "what the store gives back is not what was written")),
+    }
+}
