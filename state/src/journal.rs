@@ -238,7 +238,12 @@ impl StackStore {
     /// # Errors
     /// [`JournalError`] when it is damaged in the middle or of an unknown format.
     pub async fn read_journal(&self, id: &StackId) -> Result<Option<JournalContents>> {
-        let storage = self.journal_storage(id).await?;
+        self.read_journal_of(id, self.stack_form(id).await?).await
+    }
+
+    /// The open journal of a stack in one of its forms.
+    pub(crate) async fn read_journal_of(&self, id: &StackId, form: StackForm) -> Result<Option<JournalContents>> {
+        let storage = self.journal_storage_of(id, form);
         match storage.read().await? {
             Some(content) => Ok(read::parse(&content, &storage.place())?),
             None => Ok(None),

@@ -97,8 +97,8 @@ pub use secrets::{
     SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
 pub use store::{
-    AzureAccess, AzureIdentity, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal, RefusalKind,
-    Revision, S3Access, S3Credentials, S3Keys, Secret, StackId, StackStore, StackSummary, StoreAccess, StoreOptions,
-    StoreUrl, TimeSource, Transferred, UpdateInfo,
+    AzureAccess, AzureIdentity, AzureUrl, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal,
+    RefusalKind, Revision, S3Access, S3Credentials, S3Encryption, S3Keys, S3Url, Secret, StackId, StackStore,
+    StackSummary, StoreAccess, StoreOptions, StoreUrl, TimeSource, Transferred, UpdateInfo,
 };
 pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

@@ -1,5 +1,6 @@
 //! What the proxy knows of a request: which operation of which cloud it is, whether it changes something, when it came, and how it was answered.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -68,6 +69,8 @@ pub struct Exchange {
     pub operation: Option<String>,
     /// The access key that it is signed with, where it is.
     pub access_key: Option<String>,
+    /// The request's headers by their names in small letters, without what it is signed with.
+    pub headers: BTreeMap<String, String>,
     /// The body's length in bytes.
     pub length: usize,
     /// When it came, since the proxy's start.
@@ -91,6 +94,7 @@ impl Exchange {
             target,
             operation,
             access_key: text(&parts.headers, "authorization").as_deref().and_then(access_key),
+            headers: shown(&parts.headers),
             length: body.len(),
             start,
             end: None,
@@ -163,6 +167,16 @@ fn operation(method: &Method, path: &str, target: Option<&str>, body: &Bytes) ->
         }
     }
     (Service::Rest, None)
+}
+
+/// Headers without secrets.
+fn shown(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let is_secret = |name: &str| matches!(name, "authorization" | "cookie" | "x-amz-security-token");
+    headers
+        .keys()
+        .filter(|name| !is_secret(name.as_str()))
+        .filter_map(|name| Some((name.to_string(), text(headers, name.as_str())?)))
+        .collect()
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -47,6 +47,11 @@ impl StackId {
 }
 
 impl Seals {
+    /// Whether stacks are to be sealed.
+    pub fn are_wanted(&self) -> bool {
+        self.encryption == Some(Encryption::Full)
+    }
+
     fn known(&self, id: &StackId) -> Option<StackForm> {
         self.forms.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }

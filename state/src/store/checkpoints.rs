@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
 use crate::journal::{JournalContents, JournalWriter};
 use crate::lock::StackLock;
-use crate::seal::{Packing, SEALED};
+use crate::seal::{Packing, SEALED, StackForm};
 
 /// A checkpoint and what is needed to write the next one over it.
 #[derive(Debug)]
@@ -34,6 +34,13 @@ impl LoadedCheckpoint {
     /// What tells this checkpoint from any other.
     pub fn digest(&self) -> CheckpointDigest {
         CheckpointDigest::of(&self.content)
+    }
+
+    /// Checks the rules of states, and that it is this stack's.
+    fn verify(&self, id: &StackId) -> Result<()> {
+        let Some(latest) = &self.checkpoint.latest else { return Ok(()) };
+        latest.verify().map_err(|error| error.noticed(CheckedWhen::Read { file: self.file.clone() }))?;
+        refuse_other_stack(latest, id, &self.file)
     }
 }
 
@@ -123,11 +130,8 @@ impl StackStore {
     /// When it can't be read, isn't a state, or breaks a rule.
     pub async fn load(&self, id: &StackId) -> Result<Option<LoadedCheckpoint>> {
         let loaded = self.load_unverified(id).await?;
-        if let Some(LoadedCheckpoint { checkpoint, file, .. }) = &loaded
-            && let Some(latest) = &checkpoint.latest
-        {
-            latest.verify().map_err(|error| error.noticed(CheckedWhen::Read { file: file.clone() }))?;
-            refuse_other_stack(latest, id, file)?;
+        if let Some(loaded) = &loaded {
+            loaded.verify(id)?;
         }
         Ok(loaded)
     }
@@ -138,6 +142,9 @@ impl StackStore {
     /// # Errors
     /// As [`Self::load`] and [`Self::read_journal`].
     pub async fn load_with_journal(&self, id: &StackId) -> Result<(Option<LoadedCheckpoint>, Option<JournalContents>)> {
+        if let Some((checkpoint, journal)) = self.guess_with_journal(id).await? {
+            return Ok((Some(checkpoint), journal));
+        }
         let mut tries = 0;
         loop {
             let checkpoint = self.load(id).await?;
@@ -148,6 +155,30 @@ impl StackStore {
                 return Ok((checkpoint, journal));
             }
         }
+    }
+
+    /// The checkpoint and the open journal of a stack in its usual form, in as few looks as that takes, and all but the last at
+    /// once: it says whether the guess was right, and whether both belong together. Nothing when it wasn't.
+    async fn guess_with_journal(&self, id: &StackId) -> Result<Option<(LoadedCheckpoint, Option<JournalContents>)>> {
+        if self.seals.are_wanted() {
+            return Ok(None);
+        }
+        let packing = Packing::Clear(self.options.compression.unwrap_or_default());
+        let key = id.packed(packing);
+        let (_, object, journal) = futures::future::try_join3(
+            self.check_layout(),
+            self.objects.get(&key),
+            self.read_journal_of(id, StackForm::Clear),
+        )
+        .await?;
+        let newest = self.forms(id).await?.pop();
+        let (Some(object), Some(newest)) = (object, newest) else { return Ok(None) };
+        if (newest.packing, newest.entry.revision) != (packing, object.revision.clone()) {
+            return Ok(None);
+        }
+        let checkpoint = self.opened(id, &key, object.content, object.revision)?;
+        checkpoint.verify(id)?;
+        Ok(Some((checkpoint, journal)))
     }
 
     /// As [`Self::load`], without checking the rules: for whoever wants to repair them.
@@ -169,10 +200,14 @@ impl StackStore {
                 (id.sealed_checkpoint(), opened.content, opened.revision)
             }
         };
-        let file = self.objects.show(&key);
+        self.opened(id, &key, content, revision).map(Some)
+    }
+
+    fn opened(&self, id: &StackId, key: &str, content: Bytes, revision: Revision) -> Result<LoadedCheckpoint> {
+        let file = self.objects.show(key);
         let origin = Origin { file: &file, stack: id.stack() };
         let checkpoint = Checkpoint::read(content.clone(), origin)?;
-        Ok(Some(LoadedCheckpoint { checkpoint, revision, file, content }))
+        Ok(LoadedCheckpoint { checkpoint, revision, file, content })
     }
 
     /// The forms in which a stack's checkpoint exists, the one that counts last: the newest, on a tie the later by name.

@@ -6,26 +6,28 @@ mod places;
 #[path = "../support/mod.rs"]
 mod support;
 
-/// Makes a test of each law for each kind of store.
-macro_rules! on_all_stores {
-    ($($group:ident: $($law:ident),+;)+) => {
-        on_all_stores!(@kind folder, $($group: $($law),+;)+);
-        on_all_stores!(@kind s3, $($group: $($law),+;)+);
-        on_all_stores!(@kind azure, $($group: $($law),+;)+);
+/// Makes a test of each law for each of these kinds of stores.
+macro_rules! laws {
+    (on $kinds:tt: $($group:ident: $($law:ident),+;)+) => {
+        $(mod $group {
+            laws!(@kinds $kinds $group [$($law),+]);
+        })+
     };
-    (@kind $kind:ident, $($group:ident: $($law:ident),+;)+) => {
-        mod $kind {
-            $(mod $group {
-                $(#[tokio::test]
-                async fn $law() {
-                    crate::laws::$group::$law(&crate::places::Place::$kind().await).await;
-                })+
-            })+
-        }
+    (@kinds [$($kind:ident),+] $group:ident $laws:tt) => {
+        $(mod $kind {
+            laws!(@tests $kind $group $laws);
+        })+
+    };
+    (@tests $kind:ident $group:ident [$($law:ident),+]) => {
+        $(#[tokio::test]
+        async fn $law() {
+            crate::laws::$group::$law(&crate::places::Place::$kind().await).await;
+        })+
     };
 }
 
-on_all_stores! {
+laws! {
+    on [folder, s3, azure]:
     checkpoints:
         a_stack_is_saved_loaded_and_listed,
         of_two_writers_over_the_same_version_exactly_one_wins,
@@ -55,4 +57,17 @@ on_all_stores! {
         a_name_that_is_taken_is_refused,
         a_deployment_that_died_is_settled_before_its_stack_moves,
         a_stack_goes_to_another_store;
+}
+
+laws! {
+    on [s3, azure]:
+    network:
+        a_lost_answer_loses_nothing,
+        a_store_that_vanishes_loses_nothing,
+        refusals_are_told_with_what_to_do,
+        who_may_only_read_is_told_so_before_anything_is_begun,
+        a_bucket_that_is_not_there_is_named,
+        a_server_that_does_not_answer_is_named_soon,
+        records_are_written_in_groups_however_far_the_store_is,
+        reading_takes_few_requests;
 }

@@ -4,6 +4,7 @@ pub mod checkpoints;
 pub mod history;
 pub mod journal;
 pub mod layout;
+pub mod network;
 pub mod transfer;
 
 use state::{StackLock, StackStore};
