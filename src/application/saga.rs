@@ -63,16 +63,18 @@ impl Saga<'_> {
     /// Runs the saga from the state that was read before.
     pub async fn run(self, snapshot: StackSnapshot) -> Result<DeploymentReport, ApplicationError> {
         let latencies = self.ports.latencies.load();
-        // Nothing to do and nothing left open: no lock, no write.
+        // Nothing to do and nothing left open: no lock, no write. What was read while somebody else holds the lock may be
+        // half of something, though.
         let mut first = None;
         if snapshot.interrupted.is_none() {
             let planned = planning::plan(self.ports, self.options, &self.wanted, &snapshot, &latencies).await?;
             self.tell_left(&planned.plan);
-            if planned.is_empty(&snapshot) {
+            if !planned.is_empty(&snapshot) {
+                self.ask(&planned).await?;
+                first = Some((planned, snapshot.version.clone()));
+            } else if !self.ports.store.is_locked().await? {
                 return Ok(self.unchanged(&planned, &snapshot));
             }
-            self.ask(&planned).await?;
-            first = Some((planned, snapshot.version.clone()));
         }
         let request = LockRequest { timeout: self.options.lock_timeout };
         let stack = self.ports.store.lock(request, self.ports.notices.as_ref()).await?;

@@ -174,6 +174,12 @@ pub trait StackStore: Send + Sync {
     /// When it can't be read, or isn't a sound state.
     async fn read(&self) -> Result<StackSnapshot, StoreError>;
 
+    /// Whether somebody seems to hold the stack's lock at this moment, living or dead. Takes nothing.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    async fn is_locked(&self) -> Result<bool, StoreError>;
+
     /// Takes the stack's lock, waiting as long as the request says. The lock of a process that is known to be dead is taken
     /// over, and a notice says so.
     ///

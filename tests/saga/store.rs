@@ -354,6 +354,10 @@ impl StackStore for StorePort {
         self.0.snapshot()
     }
 
+    async fn is_locked(&self) -> Result<bool, StoreError> {
+        Ok(self.0.state().lock != Lock::Free)
+    }
+
     async fn lock(
         &self,
         _request: LockRequest,

@@ -218,6 +218,11 @@ impl StackStore for StateStore {
         Ok(snapshot)
     }
 
+    async fn is_locked(&self) -> Result<bool, StoreError> {
+        let holders = self.store.lock_holders(&self.id).await.map_err(|error| store_error(&error))?;
+        Ok(!holders.is_empty())
+    }
+
     async fn lock(
         &self,
         request: LockRequest,
