@@ -58,6 +58,11 @@ async fn a_destruction_by_the_cli_keeps_us_out_and_its_lock_outlives_it_until_ca
     // Killed in the middle of it: its lock stays, and nobody can know whether it still runs somewhere.
     until("the CLI has begun", || files(&shop.in_backend("stacks/shop")).iter().any(|file| has_pending(file))).await;
     destruction.kill();
+    // Also where there would be nothing to change: what was read may be half of something.
+    shop.change("1");
+    let told = shop.run(DEPLOY).await.failed(4);
+    assert!(told.contains(&owner), "{told}");
+    shop.change("2");
     let told = shop.run(DEPLOY).await.failed(4);
     assert!(told.contains(&owner) && told.contains(&format!("{owner} at 20")) && told.contains("cancel"), "{told}");
     pulumi.succeeds(&["cancel", "--yes", STACK]).await;

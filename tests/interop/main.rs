@@ -8,6 +8,7 @@
 mod beside_others;
 mod compression;
 mod histories;
+mod large;
 mod locks;
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../end_to_end/support.rs"]

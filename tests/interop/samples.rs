@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::Value;
-use state::{Checkpoint, Deployment, Export, Origin};
+use state::{
+    Checkpoint, Deployment, Export, LockOptions, Origin, Owner, StackId, StackStore, StoreOptions, SystemProcesses,
+    UpdateInfo,
+};
 
+use crate::stash;
 use crate::support::{Pulumi, differences, read_json, samples};
 
 const RECORDED: &str = "correct horse battery staple";
@@ -97,4 +101,85 @@ async fn every_valid_sample_goes_through_both_and_loses_nothing() {
     while let Some(done) = all.join_next().await {
         done.unwrap();
     }
+}
+
+/// What both refuse, in the same words where the words are Pulumi's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_cli_refuses_we_refuse_for_the_same_reason() {
+    let Some(samples) = samples() else { return };
+    for (name, reason) in [
+        ("pulumicost-multi-provider.json", "magic cookie mismatch; possible tampering/corruption detected"),
+        ("pulumicost-valid-state.json", "magic cookie mismatch; possible tampering/corruption detected"),
+        ("pulumi-checkpoint-v0.json", "is too old"),
+        ("pulumicost-sample-stack.json", "is too old"),
+        ("pulumi-checkpoint-v4-unsupported-feature.json", "unsupported-feature"),
+        ("pulumi-checkpoint-v3.json", ""),
+    ] {
+        let content = Bytes::from(std::fs::read(samples.join(name)).unwrap());
+        let ours = match Export::read(content.clone(), origin(name)) {
+            Err(error) => error.to_string(),
+            Ok(export) => match export.deployment.unwrap().verify() {
+                Err(error) => error.to_string(),
+                Ok(()) => panic!("{name} is accepted"),
+            },
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let pulumi = Pulumi::on(&format!("file://{}", folder.path().display()), "shop", folder.path(), SYNTHETIC).await;
+        pulumi.succeeds(&["stack", "init", "dev"]).await;
+        let file = samples.join(name);
+        let theirs = pulumi.fails(&["stack", "import", "--stack", "dev", "--file", file.to_str().unwrap()]).await;
+        println!("{name}\n  ours: {ours}\n  theirs: {theirs}");
+        assert!(ours.contains(reason), "{name}: {ours}");
+        assert!(theirs.contains(reason), "{name}: {theirs}");
+    }
+}
+
+/// A folder and all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::write(target, std::fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_the_cli_left_is_gone_on_with_by_both() {
+    let Some(samples) = samples() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    copy(&samples.join("cli-backend"), folder.path());
+    let pulumi = Pulumi::on(&format!("file://{}", folder.path().display()), "shop", folder.path(), SYNTHETIC).await;
+    const STACK: &str = "organization/shop/dev";
+    let before = std::fs::read_to_string(folder.path().join("export.json")).unwrap();
+    assert_eq!(pulumi.succeeds(&["stack", "export", "--stack", STACK]).await, before);
+
+    let store = StackStore::open_folder(folder.path(), StoreOptions::default()).unwrap();
+    let id = StackId::new("shop", "dev").unwrap();
+    let owner = Owner::this_process("tester", "here", &SystemProcesses);
+    let lock = store.lock(&id, &owner, &LockOptions::default()).await.unwrap();
+    let loaded = store.load(&id).await.unwrap().unwrap();
+    let latest = loaded.checkpoint.latest.clone().unwrap();
+    let resources = latest.resources.len();
+    store.save(&lock, &Checkpoint::new(&id, latest), Some(&loaded.revision)).await.unwrap();
+    let update = UpdateInfo { kind: "update".to_owned(), result: "succeeded".to_owned(), ..UpdateInfo::default() };
+    store.record_history(&lock, &update).await.unwrap();
+    lock.release().await.unwrap();
+
+    // Resources that nobody changed are written as they were; side files of what was overwritten are gone.
+    assert_eq!(pulumi.succeeds(&["stack", "export", "--stack", STACK]).await, before);
+    assert!(!folder.path().join(".pulumi/stacks/shop/dev.json.attrs").exists());
+    let mut history = pulumi.json(&["stack", "history", "--json", "--stack", STACK]).await;
+    assert_eq!(history.as_array_mut().unwrap().remove(0)["kind"], "update");
+    assert_eq!(history, read_json(&folder.path().join("history.json")));
+    let tags = pulumi.json(&["stack", "tag", "ls", "--json", "--stack", STACK]).await;
+    assert_eq!(tags.as_object().unwrap().len(), 1, "{tags}");
+    // The CLI goes on from there.
+    let stash = stash::urn("dev", "shop", "**");
+    pulumi.succeeds(&["refresh", "--yes", "--skip-preview", "--stack", STACK, "--target", &stash]).await;
+    assert_eq!(store.load(&id).await.unwrap().unwrap().checkpoint.latest.unwrap().resources.len(), resources);
 }

@@ -19,10 +19,29 @@ fn urn_of<'s>(state: &'s Value, type_token: &str) -> &'s str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_cli_reads_of_a_stack_of_ours_is_right() {
+async fn both_use_a_folder_in_turn() {
     let shop = Shop::new().await;
+    in_turn(&shop).await;
+    // The checkpoint in the backend is byte for byte what the CLI would have us read.
+    crate::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_use_a_bucket_in_turn() {
+    in_turn(&Shop::in_bucket().await).await;
+}
+
+async fn in_turn(shop: &Shop) {
     let deployed = shop.deploy().await;
     let pulumi = shop.pulumi().await;
+    read(&pulumi, &deployed).await;
+    protect_and_tag(shop, &pulumi).await;
+    rename_and_name_back(shop, &pulumi).await;
+    forget(shop, &pulumi).await;
+}
+
+/// What the CLI reads of a stack of ours is right.
+async fn read(pulumi: &Pulumi, deployed: &Value) {
     let listed = pulumi.json(&["stack", "ls", "--all", "--json"]).await;
     let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|stack| &stack["name"]).collect();
     // Within a project its stacks are listed without its name.
@@ -33,16 +52,13 @@ async fn what_the_cli_reads_of_a_stack_of_ours_is_right() {
     assert_eq!(outputs["web"]["url"], deployed["outputs"]["web"]["url"], "{outputs}\n{deployed}");
     let shown = pulumi.succeeds(&["stack", "--stack", STACK, "--show-urns"]).await;
     assert!(shown.contains("aws:lambda/function:Function"), "{shown}");
-    // The checkpoint in the backend is byte for byte what the CLI would have us read.
-    crate::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
-    assert_eq!(shop.changes().await, NOTHING);
+    assert!(shown.contains(concat!("semantest-iac-", env!("CARGO_PKG_VERSION"))), "the program that wrote it: {shown}");
+    let history = pulumi.json(&["stack", "history", "--json", "--stack", STACK]).await;
+    assert_eq!((&history[0]["kind"], &history[0]["result"]), (&json!("update"), &json!("succeeded")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn protection_and_tags_of_the_cli_stay_through_our_deployments() {
-    let shop = Shop::new().await;
-    shop.deploy().await;
-    let pulumi = shop.pulumi().await;
+/// Protection and tags of the CLI stay through deployments of ours.
+async fn protect_and_tag(shop: &Shop, pulumi: &Pulumi) {
     pulumi.succeeds(&["state", "protect", "--all", "--yes", "--stack", STACK]).await;
     pulumi.succeeds(&["stack", "tag", "set", "team", "shop", "--stack", STACK]).await;
     assert_eq!(shop.changes().await, NOTHING);
@@ -54,13 +70,12 @@ async fn protection_and_tags_of_the_cli_stay_through_our_deployments() {
     assert_eq!(resources.iter().filter(protected).count(), resources.len(), "{state}");
     let tags = pulumi.json(&["stack", "tag", "ls", "--json", "--stack", STACK]).await;
     assert_eq!(tags["team"], "shop", "{tags}");
+    pulumi.succeeds(&["state", "unprotect", "--all", "--yes", "--stack", STACK]).await;
+    assert_eq!(shop.changes().await, NOTHING);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stack_that_the_cli_renames_and_names_back_is_the_same() {
-    let shop = Shop::new().await;
-    shop.deploy().await;
-    let pulumi = shop.pulumi().await;
+/// A stack that the CLI renames and names back is the same, with its history.
+async fn rename_and_name_back(shop: &Shop, pulumi: &Pulumi) {
     let before = pulumi.export(STACK).await;
     pulumi.succeeds(&["stack", "rename", "aws-other", "--stack", STACK]).await;
     let status = shop.run(&["status", "--env", "test", "--json"]).await.succeeded();
@@ -69,28 +84,24 @@ async fn a_stack_that_the_cli_renames_and_names_back_is_the_same() {
     assert_eq!(differences(&before, &pulumi.export(STACK).await), [""; 0]);
     assert_eq!(shop.changes().await, NOTHING);
     let history = pulumi.json(&["stack", "history", "--json", "--stack", STACK]).await;
-    assert_eq!(history[0]["kind"], "update", "{history}");
+    assert_eq!(history[1]["kind"], "update", "{history}");
+}
+
+/// A resource that the CLI forgot is found again.
+async fn forget(shop: &Shop, pulumi: &Pulumi) {
+    let before = shop.project.inventory().await;
+    let permission = leaf_of(pulumi).await;
+    pulumi.succeeds(&["state", "delete", &permission, "--yes", "--stack", STACK]).await;
+    shop.deploy().await;
+    assert_eq!(shop.project.inventory().await, before);
+    assert_eq!(shop.changes().await, NOTHING);
+    assert_eq!(leaf_of(pulumi).await, permission);
 }
 
 /// The resource that nothing else depends on: the function's permission for the API.
 async fn leaf_of(pulumi: &Pulumi) -> String {
     let state = pulumi.export(STACK).await;
     urn_of(&state, "aws:lambda/permission:Permission").to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_resource_that_the_cli_forgot_is_found_again() {
-    let shop = Shop::new().await;
-    shop.deploy().await;
-    let before = shop.project.inventory().await;
-    let pulumi = shop.pulumi().await;
-    let permission = leaf_of(&pulumi).await;
-    pulumi.succeeds(&["state", "delete", &permission, "--yes", "--stack", STACK]).await;
-    let run = shop.run(&["deploy", "--all", "--env", "test", "--yes", "--json"]).await;
-    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
-    assert_eq!(shop.project.inventory().await, before);
-    assert_eq!(shop.changes().await, NOTHING);
-    assert_eq!(leaf_of(&pulumi).await, permission);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,8 @@ pub struct Shop {
     pub project: Project,
     /// The URL of its state.
     backend: String,
+    /// Whether the state is in the project's cloud.
+    in_bucket: bool,
 }
 
 impl Shop {
@@ -28,7 +30,23 @@ impl Shop {
         let project = Project::new(&["web"]).await;
         project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET }, OPEN: visible }")]);
         let backend = format!("file://{}", project.path(".semantest").display());
-        Self { project, backend }
+        Self { project, backend, in_bucket: false }
+    }
+
+    /// A project that keeps its state in an S3 bucket of its cloud.
+    pub async fn in_bucket() -> Self {
+        let shop = Self::new().await;
+        let bucket = format!("state-{}", shop.project.account);
+        let sdk = shop.project.sdk().await;
+        let s3 = aws_sdk_s3::config::Builder::from(&sdk).force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(s3).create_bucket().bucket(&bucket).send().await.unwrap();
+        let host = shop.project.endpoint.strip_prefix("http://").unwrap();
+        let backend =
+            format!("s3://{bucket}/team?region=us-east-1&endpoint={host}&disableSSL=true&s3ForcePathStyle=true");
+        let mut configuration = std::fs::read_to_string(shop.project.path("semantest-iac.yaml")).unwrap();
+        configuration.push_str(&format!("state: {{ url: \"{backend}\" }}\n"));
+        shop.project.write("semantest-iac.yaml", &configuration);
+        Self { backend, in_bucket: true, ..shop }
     }
 
     /// Runs semantest-iac on the stack, with the secret in its environment.
@@ -59,7 +77,11 @@ impl Shop {
 
     /// The CLI on the same backend, in the same folder.
     pub async fn pulumi(&self) -> Pulumi {
-        Pulumi::on(&self.backend, "shop", &self.project.path(""), PASSPHRASE).await
+        let pulumi = Pulumi::on(&self.backend, "shop", &self.project.path(""), PASSPHRASE).await;
+        if !self.in_bucket {
+            return pulumi;
+        }
+        pulumi.with("AWS_ACCESS_KEY_ID", &self.project.account).with("AWS_SECRET_ACCESS_KEY", "test")
     }
 
     /// The CLI on a backend that nobody has used, in a folder of its own within the project's.
