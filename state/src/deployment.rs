@@ -104,6 +104,17 @@ impl Deployment {
             || self.pending_operations.iter().any(|operation| in_resource(&operation.resource))
     }
 
+    /// Forgets that the state was once written although it broke rules, as Pulumi does when it writes one that keeps them.
+    pub fn clear_integrity_error(&mut self) {
+        const INTEGRITY_ERROR: &str = "integrity_error";
+        let Some(metadata) = &mut self.metadata else { return };
+        if let Ok(serde_json::Value::Object(mut members)) = metadata.parse()
+            && members.remove(INTEGRITY_ERROR).is_some()
+        {
+            *metadata = Json::of(&members.into());
+        }
+    }
+
     /// The features that the state needs, sorted (SPEC.md section 1.3). As in Pulumi, of what pending operations hold only
     /// bytes count.
     pub fn features(&self) -> Vec<&'static str> {

@@ -120,6 +120,9 @@ impl Deployment {
             repair.copies.extend(copies);
         }
         repair.remaining.extend(deployment.verify().err().into_iter().flat_map(|error| error.problems));
+        if repair.remaining.is_empty() {
+            deployment.clear_integrity_error();
+        }
         repair
     }
 }

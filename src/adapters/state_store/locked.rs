@@ -168,6 +168,7 @@ impl LockedStack for OpenStack {
         deployment.manifest = Manifest { unknown: deployment.manifest.unknown, ..Manifest::new(now, WRITER) };
         deployment.secrets_provider = secrets.provider();
         deployment.metadata.get_or_insert_with(state::Json::empty_object);
+        deployment.clear_integrity_error();
         for image in creating {
             let resource = changes::resource_of(image)?;
             pending.retain(|operation| operation.resource.urn != resource.urn);

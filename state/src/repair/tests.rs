@@ -1,7 +1,7 @@
 use resource_graph::TypeToken;
 
 use super::*;
-use crate::{Manifest, PendingOperation, Resource, ResourceFields};
+use crate::{Json, Manifest, PendingOperation, Resource, ResourceFields};
 
 fn urn_below(parent: Option<&str>, name: &str) -> Urn {
     Urn::new("dev", "shop", parent, &TypeToken::new("a:b:C"), name)
@@ -72,8 +72,10 @@ fn the_fewest_resources_move() {
     let mut old = resource("old");
     old.delete = true;
     old.parent = Some(urn("last"));
-    let state = deployment([first, resource("b"), old, resource("c"), resource("last")]);
+    let mut state = deployment([first, resource("b"), old, resource("c"), resource("last")]);
+    state.metadata = Some(Json::of(&serde_json::json!({ "integrity_error": { "error": "e" }, "later": 1 })));
     let repair = state.repair();
+    assert_eq!(repair.deployment.metadata.as_ref().unwrap().as_str(), r#"{"later":1}"#);
     assert_eq!(names(&repair.deployment), ["last", "first", "b", "old", "c"]);
     assert_eq!(
         repair.to_string(),
