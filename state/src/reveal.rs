@@ -95,7 +95,7 @@ fn rewrite(
             let at = |error: ValueError| error.at("replacementTrigger", &resource.urn);
             let decoded = decoder.value(trigger).map_err(at)?;
             let wanted = is_rewritten(trigger.as_str());
-            wanted.then(|| encoder.value(&decoded)).transpose().map_err(at)?
+            wanted.then(|| encoder.value_over(&decoded, trigger)).transpose().map_err(at)?
         }
         _ => None,
     };

@@ -25,18 +25,9 @@ const FORMS: [Compression; 3] = [Compression::None, Compression::Gzip, Compressi
 /// Every secret in the clear.
 fn revealed(state: &Deployment) -> Deployment {
     let mut state = state.clone();
-    let decoder = ValueDecoder::revealing(&Hex);
-    let reveal = |properties: &Properties| {
-        let values = decoder.properties(properties).expect("values");
-        ValueEncoder::revealing().properties(&values, properties).expect("properties")
-    };
-    let pending = state.pending_operations.iter_mut().map(|operation| &mut operation.resource);
-    for resource in state.resources.iter_mut().chain(pending) {
-        let (inputs, outputs) = (reveal(&resource.inputs), reveal(&resource.outputs));
-        let fields = resource.edit();
-        (fields.inputs, fields.outputs) = (inputs, outputs);
-    }
-    state.declares_byte_strings |= state.features().contains(&"byteString");
+    state.reveal_secrets(&Hex).expect("secrets");
+    // As it will be read.
+    state.declares_byte_strings = state.features().contains(&"byteString");
     state
 }
 
@@ -74,6 +65,23 @@ proptest! {
             let other: serde_json::Value = serde_json::from_slice(&printed).unwrap();
             prop_assert_eq!(&tree["checkpoint"]["latest"], &other["deployment"]);
         }
+    }
+
+    /// Shown, encrypted again, and handed to another manager, secrets hold what they held.
+    #[test]
+    fn secrets_survive_being_shown_and_encrypted_again(state in deployment()) {
+        let values = |state: &Deployment| -> Vec<_> {
+            let decoder = ValueDecoder::revealing(&Hex);
+            state.resources.iter().map(|resource| resource.to_record(&decoder).expect("a record")).collect()
+        };
+        let mut shown = revealed(&state);
+        prop_assert_eq!(values(&shown), values(&state));
+        prop_assert!(!compact(&shown).contains("\"ciphertext\":\"hex:"));
+        shown.encrypt_secrets(&Hex).unwrap();
+        prop_assert_eq!(values(&shown), values(&state));
+        prop_assert!(!compact(&shown).contains("\"plaintext\":"));
+        shown.reencrypt_secrets(&Hex, &Hex).unwrap();
+        prop_assert_eq!(values(&shown), values(&state));
     }
 
     /// With what Pulumi itself may have written, or a hand: any white space, any order, members that aren't in their place.
