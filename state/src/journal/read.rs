@@ -23,6 +23,15 @@ pub struct JournalContents {
 }
 
 impl JournalContents {
+    /// Reads a journal's content; nothing when not even its header is whole: then nothing was recorded. `file` is its name in
+    /// errors.
+    ///
+    /// # Errors
+    /// When it isn't a journal, or what was safely on disk is damaged.
+    pub fn read(content: &[u8], file: &str) -> Result<Option<Self>, JournalError> {
+        parse(content, file)
+    }
+
     /// Whether the records may be folded over a checkpoint (`None`: there is none). If not, another program has written it
     /// since the deployment began.
     pub fn belongs_to(&self, checkpoint: Option<&CheckpointDigest>) -> bool {
