@@ -107,7 +107,12 @@ impl<'s> Workspace<'s> {
             (Some(configuration), Some(selected)) => composition::is_embedded(configuration, selected),
             _ => false,
         };
-        composition::open_administration(self.session, &self.url, embedded).await
+        composition::open_administration(self.session, &self.url, embedded, self.encryption()).await
+    }
+
+    /// What the configuration says of the encryption of stacks.
+    pub fn encryption(&self) -> Option<state::Encryption> {
+        self.configuration.as_ref().map(|configuration| configuration.state_encryption().into())
     }
 
     /// The stacks that the configuration has by its environments, each with the environment's name.

@@ -174,7 +174,7 @@ pub async fn open_store(
 }
 
 /// Opens a store for work on its stacks; nothing is read yet. `embedded`: the stack that is worked on lives in the embedded
-/// local cloud.
+/// local cloud. `encryption`: what new stacks are to be.
 ///
 /// # Errors
 /// When the location isn't supported.
@@ -182,10 +182,12 @@ pub async fn open_administration(
     session: &Session,
     url: &state::StoreUrl,
     embedded: bool,
+    encryption: Option<state::Encryption>,
 ) -> Result<Arc<dyn StackAdministration>, Failure> {
     let access = secrets_access(session, embedded)?;
     let (owner, lock) = (lock_owner(session), state::LockOptions::default());
-    Ok(Arc::new(StateAdministration::new(state_access::open_url(session, url).await?, owner, lock, access)))
+    let store = state_access::open_url(session, url, encryption).await?;
+    Ok(Arc::new(StateAdministration::new(store, owner, lock, access)))
 }
 
 /// This process, as a holder of locks.

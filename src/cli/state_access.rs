@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use state::{AzureAccess, AzureIdentity, Compression, Secret, StackStore, StoreAccess, StoreOptions, StoreUrl};
+use state::{
+    AzureAccess, AzureIdentity, Compression, Encryption, SealOptions, Secret, StackStore, StoreAccess, StoreOptions,
+    StoreUrl,
+};
 
 use crate::adapters::aws::{self, BucketSettings};
 use crate::adapters::configuration::{Configuration, StateLocation};
@@ -23,15 +26,27 @@ const ANY_REGION: &str = "us-east-1";
 /// When its URL or a variable makes no sense, or something that it takes isn't known.
 pub async fn open(session: &Session, configuration: &Configuration) -> Result<StackStore, Failure> {
     let url = url(&session.process, configuration.state())?;
-    open_url(session, &url).await
+    let encryption = Some(configuration.state_encryption().into());
+    open_with(session, &url, SealOptions { encryption, ..SealOptions::default() }).await
 }
 
-/// Opens the store at a URL that somebody has given; a relative `file://` one is seen from the folder of the project.
+/// Opens the store at a URL for work on its stacks, each of which is taken as it is; new ones are made as `encryption` says.
 ///
 /// # Errors
 /// As [`open`].
-pub async fn open_url(session: &Session, url: &StoreUrl) -> Result<StackStore, Failure> {
-    let options = options(&session.process)?;
+pub async fn open_url(
+    session: &Session,
+    url: &StoreUrl,
+    encryption: Option<Encryption>,
+) -> Result<StackStore, Failure> {
+    open_with(session, url, SealOptions { encryption, tolerant: true, ..SealOptions::default() }).await
+}
+
+async fn open_with(session: &Session, url: &StoreUrl, seal: SealOptions) -> Result<StackStore, Failure> {
+    let mut options = options(&session.process)?;
+    // Without a home folder nothing is remembered, and nothing that others need is missing.
+    let seen = session.data_folder().ok().map(|data| data.join("sealed-stacks"));
+    options.seal = SealOptions { seen, ..seal };
     let access = access(session, url).await?;
     StackStore::open(url, options, &access).map_err(|error| unusable(&error))
 }

@@ -20,7 +20,9 @@ pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTa
 pub use packager::Packager;
 pub use resource_provider::{Found, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
 pub use source_code::{ArtifactStore, PackagedCode};
-pub use stack_administration::{ExportRequest, ExportedState, StackAddress, StackAdministration, StackEntry};
+pub use stack_administration::{
+    ConvertedFiles, ExportRequest, ExportedState, StackAddress, StackAdministration, StackEncryption, StackEntry,
+};
 pub use stack_store::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,

@@ -39,8 +39,10 @@ pub struct StackEntry {
     pub address: StackAddress,
     /// When its state was written, RFC 3339; nothing for a stack that has never had one.
     pub updated: Option<String>,
-    /// How many resources its state holds, the root included; nothing for a stack that has never had one.
+    /// How many resources its state holds, the root included; nothing for a stack that has never had one, or is sealed.
     pub resources: Option<usize>,
+    /// Whether its files are sealed.
+    pub sealed: bool,
     /// Who holds its lock, from where, since when.
     pub holder: Option<String>,
     /// A deployment of it that runs or died: its id.
@@ -77,6 +79,26 @@ impl std::fmt::Debug for ExportedState {
     }
 }
 
+/// What of a stack's files is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StackEncryption {
+    /// Each secret value by itself, in Pulumi's way.
+    Secrets,
+    /// Every file as a whole.
+    Full,
+}
+
+/// What changing a stack's encryption has done, as the store shows files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConvertedFiles {
+    /// What was written; nothing when there was nothing to do.
+    pub written: Vec<String>,
+    /// What was removed.
+    pub removed: Vec<String>,
+    /// What lies in the stack's own folders and is none of its files.
+    pub left: Vec<String>,
+}
+
 /// A store of stacks. What only reads takes no lock.
 #[async_trait]
 pub trait StackAdministration: Send + Sync {
@@ -101,4 +123,17 @@ pub trait StackAdministration: Send + Sync {
     /// # Errors
     /// When there is no such stack, or it can't be read.
     async fn resources(&self, stack: &StackAddress) -> Result<Vec<RecordedResource>, StoreError>;
+
+    /// Changes what of a stack's files is encrypted, under its lock, or goes on with a change that was interrupted.
+    ///
+    /// # Errors
+    /// When there is no such stack, it is locked, a deployment of it isn't finished, the key isn't to be had, or the store
+    /// can't be written.
+    async fn convert(&self, stack: &StackAddress, to: StackEncryption) -> Result<ConvertedFiles, StoreError>;
+
+    /// Takes the files of a sealed stack as they are for the newest from now on, under its lock.
+    ///
+    /// # Errors
+    /// When it is locked, or a file isn't what was sealed.
+    async fn accept_older_state(&self, stack: &StackAddress) -> Result<(), StoreError>;
 }

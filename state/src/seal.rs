@@ -54,6 +54,8 @@ pub struct SealOptions {
     /// What stacks are to be: new ones are made so, and others are refused. `None` takes each as it is, and makes new ones
     /// that Pulumi can read.
     pub encryption: Option<Encryption>,
+    /// Takes stacks that are otherwise as they are: for whoever looks after stacks, and changes their form.
+    pub tolerant: bool,
     /// How the keys of sealed stacks are got.
     pub access: Option<SecretsAccess>,
     /// The folder of this machine that remembers the newest generation of each sealed stack.
@@ -64,6 +66,7 @@ pub struct SealOptions {
 #[derive(Debug)]
 pub(crate) struct Seals {
     encryption: Option<Encryption>,
+    tolerant: bool,
     keys: keys::Keys,
     seen: seen::Seen,
     /// The forms of stacks as they were found last.
@@ -76,6 +79,7 @@ impl Seals {
     pub fn new(options: &SealOptions, store: &str) -> Self {
         Self {
             encryption: options.encryption,
+            tolerant: options.tolerant,
             keys: keys::Keys::new(options.access.clone()),
             seen: seen::Seen::new(options.seen.clone(), store),
             forms: Mutex::default(),

@@ -25,6 +25,7 @@ use tokio::sync::OnceCell;
 use crate::codec::Compression;
 use crate::error::{Error, Result};
 use crate::seal::{SealOptions, Seals};
+use crate::secrets::SecretsAccess;
 pub use access::{AzureAccess, AzureIdentity, NoCredentials, S3Access, S3Credentials, S3Keys, Secret, StoreAccess};
 pub(crate) use checkpoints::Form;
 pub use checkpoints::{CheckpointDigest, LoadedCheckpoint, StackSummary};
@@ -135,6 +136,26 @@ impl StackStore {
     fn over(objects: Objects, options: StoreOptions) -> Self {
         let seals = Arc::new(Seals::new(&options.seal, &objects.show("")));
         Self { objects: Arc::new(objects), options, seals, layout: Arc::new(OnceCell::new()) }
+    }
+
+    /// The store with access to the keys of sealed stacks; one that has it keeps its own, and the keys that it has opened.
+    #[must_use]
+    pub fn with_access(self, access: &SecretsAccess) -> Self {
+        if self.options.seal.access.is_some() {
+            return self;
+        }
+        let mut options = self.options;
+        options.seal.access = Some(access.clone());
+        let seals = Arc::new(Seals::new(&options.seal, &self.objects.show("")));
+        Self { options, seals, ..self }
+    }
+
+    /// The store, in which stacks that aren't there yet are made in clear.
+    pub(crate) fn for_clear_stacks(&self) -> Self {
+        let mut options = self.options.clone();
+        options.seal.encryption = None;
+        let seals = Arc::new(Seals::new(&options.seal, &self.objects.show("")));
+        Self { objects: Arc::clone(&self.objects), options, seals, layout: Arc::clone(&self.layout) }
     }
 
     /// The store's place, for messages.

@@ -8,7 +8,7 @@ use localstack::proxy::{Action, Moment, Proxy};
 
 use crate::support::{Project, Run, get, url};
 
-const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
+pub const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 const DESTROY: &[&str] = &["destroy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 
 /// Kills the process before or after the effect of its `number`th write; says how many writes there were.
@@ -31,7 +31,7 @@ fn kill_at(proxy: &Proxy, number: usize, when: Moment, pid: u32) -> Arc<AtomicUs
     writes
 }
 
-async fn run_killed(project: &Project, arguments: &[&str], number: usize, when: Moment) -> bool {
+pub async fn run_killed(project: &Project, arguments: &[&str], number: usize, when: Moment) -> bool {
     let mut command = project.command(arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     kill_at(&project.proxy, number, when, child.id());

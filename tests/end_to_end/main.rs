@@ -10,5 +10,6 @@ mod interruption;
 mod lifecycle;
 mod obstacles;
 mod ownership;
+mod sealed;
 mod secrets;
 mod support;

@@ -15,6 +15,7 @@ mod locks;
 mod project;
 mod round_trips;
 mod samples;
+mod sealed;
 mod shared_backend;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;

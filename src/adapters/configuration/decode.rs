@@ -19,7 +19,7 @@ use crate::domain::violation::FieldPath;
 
 use super::fields;
 use super::problem::Problem;
-use super::settings::{AwsSettings, StateLocation};
+use super::settings::{AwsSettings, StateEncryption, StateLocation};
 use super::shape::ObjectShape;
 use super::tree::{Content, Node, ScalarKind};
 
@@ -311,4 +311,13 @@ pub fn state_location(node: &Node, folder: &Path) -> Decoded<StateLocation> {
     let url = view.written("url").unwrap_or_default();
     let location = StateLocation::new(url, folder).map_err(|error| view.refuse("url", &error))?;
     Ok(if view.has("url") { location } else { location.by_default() })
+}
+
+/// What of the state is encrypted, by the file's root `node`.
+///
+/// # Errors
+/// When there is no such encryption, which the check against the shape has told already.
+pub fn state_encryption(node: &Node) -> Decoded<StateEncryption> {
+    let root = View::root(node, &fields::ROOT, FieldPath::root());
+    Ok(root.object("state", &fields::STATE).optional("encryption")?.unwrap_or_default())
 }

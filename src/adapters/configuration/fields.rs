@@ -17,7 +17,7 @@ use crate::domain::quantity::{Memory, TimeSpan, Timeout};
 use crate::domain::route::{HttpMethod, RouteMethod, RoutePath};
 use crate::domain::runtime::Runtime;
 
-use super::settings::{AccountId, Endpoint, ProfileName, StateLocation};
+use super::settings::{AccountId, Endpoint, ProfileName, StateEncryption, StateLocation};
 use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
 
 fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
@@ -67,12 +67,20 @@ pub static ROOT: ObjectShape = ObjectShape {
 pub static STATE: ObjectShape = ObjectShape {
     name: "state",
     description: "Where the state of deployments is kept, in Pulumi's layout.",
-    fields: &[defaulted(
-        "url",
-        Shape::Text(&STATE_URL),
-        "file://./.semantest",
-        "A folder (file://, a relative one seen from this file's folder), a bucket of S3 (s3://) or a container of Azure's blob storage (azblob://), with Pulumi's parameters. Without it PULUMI_BACKEND_URL counts, where that is set.",
-    )],
+    fields: &[
+        defaulted(
+            "url",
+            Shape::Text(&STATE_URL),
+            "file://./.semantest",
+            "A folder (file://, a relative one seen from this file's folder), a bucket of S3 (s3://) or a container of Azure's blob storage (azblob://), with Pulumi's parameters. Without it PULUMI_BACKEND_URL counts, where that is set.",
+        ),
+        defaulted(
+            "encryption",
+            Shape::Text(&ENCRYPTION),
+            "secrets",
+            "What of a stack is encrypted: secrets is each secret value, in Pulumi's way, so that Pulumi reads the state in place; full is every file as a whole. It is for new stacks; the commands stack encrypt and stack decrypt change one that is there.",
+        ),
+    ],
     exactly_one: &[],
     reserved: &[],
 };
@@ -392,6 +400,14 @@ static KIND: TextShape = TextShape {
     choices: &["rest-api"],
     examples: &["rest-api"],
     check: reads::<ComponentKind>,
+};
+
+static ENCRYPTION: TextShape = TextShape {
+    what: "an encryption of state",
+    pattern: None,
+    choices: &["secrets", "full"],
+    examples: &["full"],
+    check: reads::<StateEncryption>,
 };
 
 static CORS_METHOD: TextShape = TextShape {

@@ -14,7 +14,7 @@ use super::decode;
 use super::fields;
 use super::merge::merged;
 use super::problem::{ConfigurationErrors, Problem};
-use super::settings::{AwsSettings, EnvironmentSettings, StateLocation};
+use super::settings::{AwsSettings, EnvironmentSettings, StateEncryption, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
 use super::suggest;
@@ -39,6 +39,7 @@ pub struct Configuration {
     pub(super) tree: Node,
     project: ProjectName,
     state: StateLocation,
+    encryption: StateEncryption,
     environments: Vec<DeclaredEnvironment>,
 }
 
@@ -148,8 +149,9 @@ impl Configuration {
             return Err(ConfigurationErrors::new(&source, problems));
         };
         let state = state.unwrap_or_else(|| StateLocation::unread(source.folder()));
+        let encryption = decode::state_encryption(&tree).unwrap_or_default();
         let errors = (!problems.is_empty()).then(|| ConfigurationErrors::new(&source, problems));
-        Ok(Draft { configuration: Self { source, tree, project, state, environments }, errors })
+        Ok(Draft { configuration: Self { source, tree, project, state, encryption, environments }, errors })
     }
 
     /// The file.
@@ -170,6 +172,11 @@ impl Configuration {
     /// Where state is kept.
     pub fn state(&self) -> &StateLocation {
         &self.state
+    }
+
+    /// What of the state is encrypted.
+    pub fn state_encryption(&self) -> StateEncryption {
+        self.encryption
     }
 
     /// The environments in the order in which they are written.

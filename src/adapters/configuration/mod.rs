@@ -28,4 +28,6 @@ pub use load::{Configuration, Draft, FILE_NAME};
 pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
 pub use reference::markdown as reference_page;
 pub use schema::json_schema;
-pub use settings::{AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateLocation};
+pub use settings::{
+    AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateEncryption, StateLocation,
+};

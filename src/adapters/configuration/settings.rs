@@ -71,6 +71,38 @@ impl StateLocation {
     }
 }
 
+/// What of a stack's state is encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StateEncryption {
+    /// Each secret value by itself, in Pulumi's way.
+    #[default]
+    Secrets,
+    /// Every file as a whole.
+    Full,
+}
+
+impl FromStr for StateEncryption {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "secrets" => Ok(Self::Secrets),
+            "full" => Ok(Self::Full),
+            _ => Err(InvalidValue::new("encryption of state", text, "there is none of that name")
+                .with_hint("write secrets or full")),
+        }
+    }
+}
+
+impl From<StateEncryption> for state::Encryption {
+    fn from(encryption: StateEncryption) -> Self {
+        match encryption {
+            StateEncryption::Secrets => Self::Secrets,
+            StateEncryption::Full => Self::Full,
+        }
+    }
+}
+
 /// Where a cloud's API answers, if not at its public address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {

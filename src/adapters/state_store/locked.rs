@@ -76,6 +76,17 @@ impl OpenStack {
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
     }
 
+    /// A new stack that is to be sealed is sealed with the key that encrypts its values.
+    async fn choose_key(&self) -> Result<(), StoreError> {
+        let StateStore { store, id, .. } = &self.store;
+        let secrets = self.with_base(|base| base.checkpoint.is_none().then(|| Arc::clone(&base.secrets)))?;
+        let is_sealed = store.is_sealed_stack(id).await.map_err(|error| store_error(&error))?;
+        if let Some(secrets) = secrets.filter(|_| is_sealed) {
+            store.use_manager(id, secrets.for_writing().map_err(|error| store_error(&error.into()))?);
+        }
+        Ok(())
+    }
+
     fn with_base<T>(&self, work: impl FnOnce(&mut Base) -> T) -> Result<T, StoreError> {
         let mut base = self.base.lock().unwrap_or_else(PoisonError::into_inner);
         base.as_mut().map(work).ok_or_else(|| internal("the state was written before it was read"))
@@ -118,6 +129,7 @@ impl LockedStack for OpenStack {
         let lock = lock.as_ref().ok_or_else(released)?;
         let read = self.with_base(|base| base.checkpoint.clone())?;
         let digest = read.map(|loaded| loaded.digest());
+        self.choose_key().await?;
         let created =
             self.store.store.create_journal(lock, &first.aggregate_id, events::constants(first), digest).await;
         let journal = Arc::new(created.map_err(|error| store_error(&error))?);

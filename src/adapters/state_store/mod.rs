@@ -143,7 +143,7 @@ impl StateStore {
         access: SecretsAccess,
     ) -> Result<Self, StoreError> {
         let id = StackId::new(project, stack).map_err(|error| store_error(&error))?;
-        Ok(Self { store, id, owner, lock, access })
+        Ok(Self { store: store.with_access(&access), id, owner, lock, access })
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
@@ -157,7 +157,9 @@ impl StateStore {
             let changes = journal.changes(&deployment);
             changes::apply(&mut deployment, &changes)?;
         }
-        let secrets = StackSecrets::new(deployment.secrets_provider.clone(), self.access.clone());
+        let provider = deployment.secrets_provider.clone();
+        let opened = provider.as_ref().and_then(|provider| self.store.opened_manager(provider));
+        let secrets = StackSecrets::new(provider, self.access.clone()).with_opened(opened);
         Ok(Loaded {
             deployment: Arc::new(deployment),
             secrets: Arc::new(secrets),
@@ -311,6 +313,7 @@ fn store_error(error: &state::Error) -> StoreError {
             StoreErrorKind::LockLost
         }
         state::Error::Secrets(_) | state::Error::Value(state::ValueError::Secrets { .. }) => StoreErrorKind::Secrets,
+        state::Error::Seal(error) => seal_error_kind(error),
         state::Error::InvalidUrl { .. } | state::Error::InvalidName { .. } => StoreErrorKind::Unsupported,
         state::Error::Integrity(_)
         | state::Error::Empty { .. }
@@ -334,4 +337,14 @@ fn store_error(error: &state::Error) -> StoreError {
         source = cause.source();
     }
     StoreError { kind, message, hint: error.hint() }
+}
+
+fn seal_error_kind(error: &state::SealError) -> StoreErrorKind {
+    match error {
+        state::SealError::NoAccess { .. } => StoreErrorKind::Secrets,
+        state::SealError::NotEncrypted { .. }
+        | state::SealError::Encrypted { .. }
+        | state::SealError::UnknownFormat { .. } => StoreErrorKind::Unsupported,
+        _ => StoreErrorKind::Corrupt,
+    }
 }

@@ -25,6 +25,20 @@ impl StackSecrets {
         Self { recorded, access, opened: Mutex::default() }
     }
 
+    /// With the manager that was opened already, so that its key isn't derived once more.
+    #[must_use]
+    pub fn with_opened(self, manager: Option<Arc<dyn SecretsManager>>) -> Self {
+        Self { opened: Mutex::new(manager), ..self }
+    }
+
+    /// The manager, made now if there is none yet.
+    ///
+    /// # Errors
+    /// When it can't be opened, or there is no passphrase for a new one.
+    pub fn for_writing(&self) -> Result<Arc<dyn SecretsManager>, SecretsError> {
+        self.manager(true)
+    }
+
     /// What the state is to say of the manager; `None` while there is none.
     pub fn provider(&self) -> Option<SecretsProvider> {
         match &*self.opened.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -30,6 +30,9 @@ pub struct StackListEntry {
     pub environment: Option<String>,
     /// Whether it is there; `false` for one that the configuration has and nobody has made yet.
     pub exists: bool,
+    /// Whether its files are sealed: then only who has its key can say more of it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
     /// Who holds its lock, from where, since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locked_by: Option<String>,
@@ -88,6 +91,7 @@ fn entry_of(address: &StackAddress, found: Option<&StackEntry>, workplace: &Work
         project: address.project.clone(),
         environment: environment.map(|(_, environment)| environment.clone()),
         exists: found.is_some(),
+        sealed: found.is_some_and(|entry| entry.sealed),
         // A deployment that nobody carries out any more was cut off.
         interrupted: open.filter(|_| holder.is_none()),
         locked_by: holder,

@@ -22,6 +22,10 @@ pub enum StackCommand {
     Ls(StackListArguments),
     /// Print a stack's state in Pulumi's export form
     Export(StackExportArguments),
+    /// Seal every file of a stack, so that only who has its key can read or change it
+    Encrypt(StackEncryptArguments),
+    /// Give a sealed stack Pulumi's form, in which only secret values are encrypted
+    Decrypt(StackDecryptArguments),
 }
 
 /// Which store, where the configuration doesn't say.
@@ -73,4 +77,24 @@ pub struct StackExportArguments {
     /// The state as it was after this deployment; `stack history` shows the numbers
     #[arg(long, value_name = "NUMBER")]
     pub version: Option<usize>,
+}
+
+/// `stack encrypt`.
+#[derive(Clone, Debug, Args)]
+pub struct StackEncryptArguments {
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackReference,
+    /// Take the files of a sealed stack as they are for the newest: after an older state was put back on purpose, its key
+    /// was changed elsewhere, or it was removed elsewhere
+    #[arg(long)]
+    pub accept_older_state: bool,
+}
+
+/// `stack decrypt`.
+#[derive(Clone, Debug, Args)]
+pub struct StackDecryptArguments {
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackReference,
 }

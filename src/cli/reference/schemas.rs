@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 
 use crate::application::queries::StackStatus;
-use crate::application::stacks::StackListEntry;
+use crate::application::stacks::{EncryptionChange, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
     EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, StateDocument, ValidationDocument,
@@ -28,6 +28,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
+        document::<EncryptionChange>("stack-encryption", "What `stack encrypt` and `stack decrypt` print with --json"),
         document::<Vec<StackListEntry>>("stack-ls", "What `stack ls --json` prints: Pulumi's members first"),
         document::<StateDocument>("state-ls", "What `state ls --json` prints"),
         document::<StackStatus>("status", "What `status --json` prints"),

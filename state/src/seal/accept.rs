@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::anchor::{Anchor, Mark, OpenAnchor};
+use super::anchor::{Anchor, Mark};
 use super::frames;
 use super::{Kind, Place, SealError, StackForm};
 use crate::error::Result;
@@ -11,7 +11,8 @@ use crate::store::{Condition, StackStore};
 
 impl StackStore {
     /// Takes the files of a sealed stack as they are for the newest from now on, and writes an anchor that says so: for
-    /// whoever has put an older state back on purpose, or has lost the anchor. Files that aren't authentic are still refused.
+    /// whoever has put an older state back on purpose, or has lost the anchor. Of a stack that isn't there any more, what this
+    /// machine has seen is forgotten. Files that aren't authentic are still refused.
     ///
     /// # Errors
     /// When a file isn't authentic or the checkpoint is missing; nothing has changed then.
@@ -21,6 +22,11 @@ impl StackStore {
         let checkpoint_key = id.sealed_checkpoint();
         let file = self.objects.show(&checkpoint_key);
         let Some(object) = self.objects.get(&checkpoint_key).await? else {
+            if !self.has_anchor(id).await? {
+                // The stack was removed on purpose.
+                self.seals.forget(id);
+                return self.seals.seen.forget(id).await;
+            }
             let message = "is not there".to_owned();
             return Err(SealError::Older { file, message }.into());
         };
@@ -46,7 +52,10 @@ impl StackStore {
         let before = self.objects.get(&id.anchor()).await?;
         let known = self.seals.seen.generation(id).await?;
         let in_place = match self.read_anchor_unchecked(id).await {
-            Ok(Some((OpenAnchor { generation, .. }, _))) => generation,
+            Ok(Some((open, _))) => {
+                open.refuse_unfinished(id)?;
+                open.generation
+            }
             // One that can't be read is replaced, too.
             _ => 0,
         };

@@ -15,6 +15,7 @@ use super::keys::StackKey;
 use super::seen::Record;
 use super::{SealError, convert::Conversion};
 use crate::error::{Error, Result};
+use crate::secrets::SecretsProvider;
 use crate::store::{Condition, Revision, StackId, StackStore};
 
 /// Names one sealed object, among all that ever stood in its place.
@@ -147,6 +148,19 @@ pub(crate) struct OpenAnchor {
     pub(super) key: Arc<StackKey>,
 }
 
+impl OpenAnchor {
+    /// Refuses a stack that is between its two forms, or its two keys.
+    ///
+    /// # Errors
+    /// [`SealError::Unfinished`].
+    pub(super) fn refuse_unfinished(&self, id: &StackId) -> Result<(), SealError> {
+        match self.anchor.stage.conversion() {
+            None => Ok(()),
+            Some(conversion) => Err(SealError::Unfinished { stack: id.to_string(), conversion }),
+        }
+    }
+}
+
 fn place(id: &StackId) -> Place<'_> {
     Place { id, kind: Kind::Anchor, name: "" }
 }
@@ -157,13 +171,19 @@ impl StackStore {
     /// # Errors
     /// [`SealError::NoAnchor`], [`SealError::Unfinished`], [`SealError::Older`], or when it can't be read or opened.
     pub(crate) async fn anchor(&self, id: &StackId) -> Result<OpenAnchor> {
-        let Some(open) = self.read_anchor(id).await? else {
-            return Err(SealError::NoAnchor { file: self.objects.show(&id.anchor()) }.into());
-        };
-        match open.anchor.stage.conversion() {
-            None => Ok(open),
-            Some(conversion) => Err(SealError::Unfinished { stack: id.to_string(), conversion }.into()),
-        }
+        self.anchor_if_any(id).await?.ok_or_else(|| self.no_anchor(id))
+    }
+
+    /// As [`Self::anchor`]; nothing when there is none.
+    pub(super) async fn anchor_if_any(&self, id: &StackId) -> Result<Option<OpenAnchor>> {
+        let open = self.read_anchor(id).await?;
+        open.iter().try_for_each(|open| open.refuse_unfinished(id))?;
+        Ok(open)
+    }
+
+    /// The error for a sealed stack whose anchor is missing.
+    pub(super) fn no_anchor(&self, id: &StackId) -> Error {
+        SealError::NoAnchor { file: self.objects.show(&id.anchor()) }.into()
     }
 
     /// Whether there is an anchor.
@@ -173,11 +193,20 @@ impl StackStore {
 
     /// The anchor, whatever its stage. It is held against what this machine has seen of the stack.
     pub(super) async fn read_anchor(&self, id: &StackId) -> Result<Option<OpenAnchor>> {
-        let Some(open) = self.read_anchor_unchecked(id).await? else { return Ok(None) };
-        let (anchor, record) = open;
-        self.seals.seen.check(id, &record, &self.objects.show(&id.anchor())).await?;
-        self.seals.seen.remember(id, &record).await;
-        Ok(Some(anchor))
+        let file = self.objects.show(&id.anchor());
+        let mut before = None;
+        loop {
+            let Some((anchor, record)) = self.read_anchor_unchecked(id).await? else { return Ok(None) };
+            match self.seals.seen.check(id, &record, &file).await {
+                Ok(()) => {
+                    self.seals.seen.remember(id, &record).await;
+                    return Ok(Some(anchor));
+                }
+                Err(error) if before == Some(anchor.generation) => return Err(error),
+                // Another process of this machine may have written the next one since.
+                Err(_) => before = Some(anchor.generation),
+            }
+        }
     }
 
     /// The anchor as it is there, be it older than what this machine has seen.
@@ -193,12 +222,13 @@ impl StackStore {
         Ok(Some((OpenAnchor { anchor, generation: opened.mark.generation, revision, key }, record)))
     }
 
-    /// The anchor to be written next: that of a sealed stack, or a new one of a stack that isn't there yet.
-    pub(super) async fn anchor_or_new(&self, id: &StackId) -> Result<OpenAnchor> {
+    /// The anchor to be written next: that of a sealed stack, or a new one of a stack that isn't there yet and whose first
+    /// state names that provider.
+    pub(super) async fn anchor_or_new(&self, id: &StackId, provider: Option<&SecretsProvider>) -> Result<OpenAnchor> {
         if self.has_anchor(id).await? || self.objects.exists(&id.sealed_checkpoint()).await? {
             return self.anchor(id).await;
         }
-        let key = self.seals.keys.for_new(id).await?;
+        let key = self.seals.keys.for_new(id, provider).await?;
         self.first_anchor(id, key, Anchor::default()).await
     }
 

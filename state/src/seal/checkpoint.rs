@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::anchor::{Anchor, Mark, OpenAnchor};
 use super::{Kind, Place};
 use crate::error::Result;
+use crate::secrets::SecretsProvider;
 use crate::store::{Condition, Revision, StackId, StackStore};
 
 /// How often two objects are read at most that change together.
@@ -34,11 +35,12 @@ impl StackStore {
     /// Reads an object that the anchor names; nothing when the anchor names nothing and nothing is there.
     async fn read_named(&self, id: &StackId, kind: Kind, key: &str) -> Result<Option<OpenedCheckpoint>> {
         let file = self.objects.show(key);
-        // A stack that isn't there yet has neither.
-        if !self.has_anchor(id).await? && !self.objects.exists(key).await? {
-            return Ok(None);
-        }
-        let mut anchor = self.anchor(id).await?;
+        let mut anchor = match self.anchor_if_any(id).await? {
+            Some(anchor) => anchor,
+            // A stack that isn't there yet has neither.
+            None if !self.objects.exists(key).await? => return Ok(None),
+            None => return Err(self.no_anchor(id)),
+        };
         let mut tries = 0;
         loop {
             let found = match self.objects.get(key).await? {
@@ -87,12 +89,23 @@ impl StackStore {
     ///
     /// # Errors
     /// When the key isn't to be had, or somebody else has written the anchor meanwhile.
-    pub(crate) async fn begin_sealed_checkpoint(&self, id: &StackId, content: &[u8]) -> Result<Writing> {
-        self.begin(id, Kind::Checkpoint, content).await
+    pub(crate) async fn begin_sealed_checkpoint(
+        &self,
+        id: &StackId,
+        content: &[u8],
+        provider: Option<&SecretsProvider>,
+    ) -> Result<Writing> {
+        self.begin(id, Kind::Checkpoint, content, provider).await
     }
 
-    async fn begin(&self, id: &StackId, kind: Kind, content: &[u8]) -> Result<Writing> {
-        let anchor = self.anchor_or_new(id).await?;
+    async fn begin(
+        &self,
+        id: &StackId,
+        kind: Kind,
+        content: &[u8],
+        provider: Option<&SecretsProvider>,
+    ) -> Result<Writing> {
+        let anchor = self.anchor_or_new(id, provider).await?;
         let sealed = anchor.key.seal(place(id, kind), anchor.generation + 1, None, content)?;
         let mark = sealed.mark.clone();
         let frames = self.seals.frames(id);
@@ -120,7 +133,7 @@ impl StackStore {
         let key = id.sealed_tags();
         match content {
             Some(content) => {
-                let writing = self.begin(id, Kind::Tags, &content).await?;
+                let writing = self.begin(id, Kind::Tags, &content, None).await?;
                 let _ = self.objects.put(&key, writing.content.clone(), &Condition::Always).await?;
                 self.end_sealed(id, writing).await
             }

@@ -130,10 +130,6 @@ impl StackStore {
         Ok(done)
     }
 
-    fn no_anchor(&self, id: &StackId) -> Error {
-        SealError::NoAnchor { file: self.objects.show(&id.anchor()) }.into()
-    }
-
     fn no_stack(&self, id: &StackId) -> Error {
         Error::NoSuchStack { stack: id.to_string(), store: self.display_url() }
     }
@@ -183,7 +179,7 @@ impl StackStore {
         let provider = state.latest.and_then(|latest| latest.secrets_provider);
         let key = match provider {
             Some(provider) => self.seals.keys.of_provider(id, &provider).await?,
-            None => self.seals.keys.for_new(id).await?,
+            None => self.seals.keys.for_new(id, None).await?,
         };
         self.first_anchor(id, key, sealing).await
     }

@@ -139,7 +139,7 @@ pub enum SealError {
 }
 
 /// The way on where an older state is what is wanted.
-const ACCEPT: &str = "`stack verify --accept-older-state` takes what is there for the newest from now on";
+const ACCEPT: &str = "`stack encrypt --accept-older-state` takes what is there for the newest from now on";
 
 impl SealError {
     /// What to do about it.
@@ -164,7 +164,7 @@ impl SealError {
                 "nothing was overwritten. Restore the newest state; where you have put an older one back on purpose, {ACCEPT}"
             ),
             Self::OtherAuthority { .. } => {
-                "if `stack change-secrets-provider` was run on purpose, `stack verify --accept-older-state` takes the new key \
+                "if `stack change-secrets-provider` was run on purpose, `stack encrypt --accept-older-state` takes the new key \
                  from now on; if not, somebody is giving you a state of their own"
                     .to_owned()
             }

@@ -93,6 +93,7 @@ impl StackStore {
         let sealed = listing.files.iter().find(|entry| entry.name == sealed);
         let is_sealed = sealed.is_some() || listing.files.iter().any(|entry| entry.name == anchor);
         let encryption = self.seals.encryption;
+        let only = encryption.filter(|_| !self.seals.tolerant);
         let shown = |form: &Form| self.objects.show(&id.packed(form.packing));
         let form = match (clear.last(), is_sealed) {
             (Some(form), true) => {
@@ -101,17 +102,21 @@ impl StackStore {
                 let sealed = self.objects.show(&id.sealed_checkpoint());
                 return Err(SealError::Beside { plain: shown(form), sealed }.into());
             }
-            (Some(form), false) if encryption == Some(Encryption::Full) => {
+            (Some(form), false) if only == Some(Encryption::Full) => {
                 return Err(SealError::NotEncrypted { file: shown(form) }.into());
             }
-            (None, true) if encryption == Some(Encryption::Secrets) => {
+            (None, true) if only == Some(Encryption::Secrets) => {
                 return Err(SealError::Encrypted { file: self.objects.show(&id.sealed_checkpoint()) }.into());
             }
             (Some(_), false) => StackForm::Clear,
             (None, true) => StackForm::Sealed,
             (None, false) if encryption == Some(Encryption::Full) => {
-                self.seals.seen.check_absent(id, &self.objects.show(&id.sealed_checkpoint())).await?;
-                StackForm::Sealed
+                let seen = self.seals.seen.check_absent(id, &self.objects.show(&id.sealed_checkpoint())).await;
+                match seen {
+                    // Another process of this machine may have made it since.
+                    Err(error) if !self.has_anchor(id).await? => return Err(error),
+                    _ => StackForm::Sealed,
+                }
             }
             (None, false) => StackForm::Clear,
         };

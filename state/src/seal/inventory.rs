@@ -1,7 +1,7 @@
 //! All files of a stack, each with its name in either form.
 
 use super::names::NEXT;
-use super::{Kind, SEALED};
+use super::{Kind, SEALED, StackForm};
 use crate::codec::Compression;
 use crate::error::Result;
 use crate::store::layout::STACKS;
@@ -70,7 +70,10 @@ fn unpacked(name: &str) -> &str {
     name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
 }
 
-/// The four kinds of folders that hold files of stacks.
+/// Tells what a file of an area is by its name.
+type Naming = fn(Area, &StackId, &str) -> Option<Known>;
+
+/// The kinds of folders that hold files of stacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Area {
     /// Of all stacks of a project.
@@ -86,13 +89,15 @@ enum Area {
 const AREAS: [Area; 5] = [Area::Backups, Area::History, Area::Events, Area::Audit, Area::Stacks];
 
 impl Area {
-    fn folder(self, id: &StackId) -> String {
+    /// The folder of each form: clear and sealed.
+    fn folders(self, id: &StackId) -> (String, String) {
+        let both = |folder: String| (folder.clone(), folder);
         match self {
-            Self::Stacks => format!("{STACKS}/{}", id.project()),
-            Self::History => id.history(),
-            Self::Backups => id.backups(),
-            Self::Events => id.events(),
-            Self::Audit => id.audit(),
+            Self::Stacks => both(format!("{STACKS}/{}", id.project())),
+            Self::History => (id.history(), id.sealed_history()),
+            Self::Backups => (id.backups(), id.sealed_backups()),
+            Self::Events => both(id.events()),
+            Self::Audit => both(id.audit()),
         }
     }
 
@@ -183,7 +188,7 @@ fn numbered(name: &str, ending: &str) -> Option<String> {
 impl StackStore {
     /// The stack's files in clear. Of several forms of one, the newest is sealed and the others only go.
     pub(super) async fn clear_inventory(&self, id: &StackId) -> Result<Inventory> {
-        let mut found = self.inventory(id, Area::of_clear, "").await?;
+        let mut found = self.inventory(id, StackForm::Clear, "").await?;
         let items = &mut found.items;
         for index in 0..items.len() {
             let is_older = items[index].sealed.is_some()
@@ -202,7 +207,7 @@ impl StackStore {
 
     /// The stack's sealed files whose names have an addition at their end; the keys are without it.
     pub(super) async fn sealed_inventory_of(&self, id: &StackId, addition: &str) -> Result<Inventory> {
-        let mut found = self.inventory(id, Area::of_sealed, addition).await?;
+        let mut found = self.inventory(id, StackForm::Sealed, addition).await?;
         for item in &mut found.items {
             let sealed = std::mem::replace(&mut item.clear, item.sealed.take().unwrap_or_default());
             item.sealed = Some(sealed);
@@ -211,15 +216,14 @@ impl StackStore {
     }
 
     /// The stack's files in one form, those of a folder by age; the key of that form stands in `clear`.
-    async fn inventory(
-        &self,
-        id: &StackId,
-        of: fn(Area, &StackId, &str) -> Option<Known>,
-        addition: &str,
-    ) -> Result<Inventory> {
+    async fn inventory(&self, id: &StackId, form: StackForm, addition: &str) -> Result<Inventory> {
         let mut inventory = Inventory::default();
         for area in AREAS {
-            let folder = area.folder(id);
+            let (clear, sealed) = area.folders(id);
+            let (folder, other, of): (_, _, Naming) = match form {
+                StackForm::Clear => (clear, sealed, Area::of_clear),
+                StackForm::Sealed => (sealed, clear, Area::of_sealed),
+            };
             let mut files = self.objects.list(&folder).await?.files;
             files.sort_by_key(|entry| entry.modified);
             for Entry { name, .. } in files {
@@ -228,7 +232,7 @@ impl StackStore {
                 match plain.and_then(|plain| of(area, id, plain)) {
                     Some(known) => inventory.items.push(Item {
                         clear: key.strip_suffix(addition).unwrap_or(&key).to_owned(),
-                        sealed: Some(format!("{folder}/{}", known.other)),
+                        sealed: Some(format!("{other}/{}", known.other)),
                         kind: known.kind,
                         name: known.name,
                         number: known.number,

@@ -88,21 +88,24 @@ impl JournalStorage for SealedJournal {
     }
 
     async fn read(&self) -> Result<Option<Bytes>> {
+        let mut content = self.inner.read().await?;
+        let mut anchor = match self.store.anchor_if_any(&self.id).await? {
+            Some(anchor) => anchor,
+            // A stack that isn't there yet has neither.
+            None if content.is_none() => return Ok(None),
+            None => return Err(self.store.no_anchor(&self.id)),
+        };
         let mut tries = 0;
-        // A stack that isn't there yet has neither.
-        if self.inner.read().await?.is_none() && !self.store.has_anchor(&self.id).await? {
-            return Ok(None);
-        }
-        let mut anchor = self.store.anchor(&self.id).await?;
         loop {
-            let content = self.inner.read().await?;
             match self.open(content.as_ref(), &anchor) {
                 Ok(found) => return Ok(found.map(|found| found.content.into())),
-                // It may have been started or finished since the anchor was read.
+                // It may have been started or finished between the two reads.
                 Err(error) => {
+                    content = self.inner.read().await?;
                     let now = self.store.anchor(&self.id).await?;
                     tries += 1;
-                    if now.generation == anchor.generation || tries == MOST_READS {
+                    let is_settled = tries > 1 && now.generation == anchor.generation;
+                    if is_settled || tries == MOST_READS {
                         return Err(error.into());
                     }
                     anchor = now;
@@ -112,7 +115,7 @@ impl JournalStorage for SealedJournal {
     }
 
     async fn create(&mut self, content: Bytes) -> Result<()> {
-        let anchor = self.store.anchor_or_new(&self.id).await?;
+        let anchor = self.store.anchor_or_new(&self.id, None).await?;
         let generation = anchor.generation + 1;
         let head = anchor.key.head(Self::place_of(&self.id), generation);
         let mut sealed = head.clone();

@@ -42,6 +42,11 @@ impl StackKey {
         Ok(Self { manager, provider, sealing })
     }
 
+    /// Whether this is the key of the manager that a state names.
+    pub fn is_of(&self, provider: &SecretsProvider) -> bool {
+        is_same(&self.manager.provider(), provider)
+    }
+
     /// What tells the key from others.
     pub fn id(&self) -> &str {
         self.sealing.id()
@@ -118,6 +123,13 @@ impl StackKey {
     }
 }
 
+/// Whether two providers are of one manager, however their data is written.
+fn is_same(one: &SecretsProvider, other: &SecretsProvider) -> bool {
+    let data =
+        |provider: &SecretsProvider| provider.state.as_ref().map(|state| state.parse::<serde_json::Value>().ok());
+    one.kind == other.kind && data(one) == data(other)
+}
+
 /// All keys that were opened in a store.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -159,9 +171,18 @@ impl Keys {
         }
     }
 
+    /// The manager of a provider: the one that was chosen for the stack, if it is that, or one that is opened now.
+    pub async fn manager_for(&self, id: &StackId, provider: &SecretsProvider) -> Result<Arc<dyn SecretsManager>> {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        match chosen.filter(|manager| is_same(&manager.provider(), provider)) {
+            Some(manager) => Ok(manager),
+            None => Ok(Arc::clone(&self.of_provider(id, provider).await?.manager)),
+        }
+    }
+
     fn known(&self, provider: &SecretsProvider) -> Option<Arc<StackKey>> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.iter().find(|key| key.manager.provider() == *provider).cloned()
+        opened.iter().find(|key| is_same(&key.manager.provider(), provider)).cloned()
     }
 
     /// The key of a manager. A passphrase's takes some 0.3 s to derive.
@@ -185,12 +206,14 @@ impl Keys {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), manager);
     }
 
-    /// The key for a stack that isn't there yet: of the manager that was chosen for it, or of a new passphrase manager.
-    pub async fn for_new(&self, id: &StackId) -> Result<Arc<StackKey>> {
+    /// The key for a stack that isn't there yet: of the manager that was chosen for it, or that its first state names, or of
+    /// a new passphrase manager.
+    pub async fn for_new(&self, id: &StackId, provider: Option<&SecretsProvider>) -> Result<Arc<StackKey>> {
         let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        let manager = match (chosen, &self.access) {
-            (Some(manager), _) => manager,
-            (None, Some(access)) => {
+        let manager = match (chosen, provider, &self.access) {
+            (Some(manager), ..) => manager,
+            (None, Some(provider), _) => return self.of_provider(id, provider).await,
+            (None, None, Some(access)) => {
                 let source = Arc::clone(&access.passphrase);
                 let created = tokio::task::spawn_blocking(move || PassphraseSecrets::create(source)).await;
                 let manager: Arc<dyn SecretsManager> =
@@ -198,7 +221,7 @@ impl Keys {
                 self.choose(id, Arc::clone(&manager));
                 manager
             }
-            (None, None) => return Err(SealError::NoAccess { stack: id.to_string() }.into()),
+            (None, None, None) => return Err(SealError::NoAccess { stack: id.to_string() }.into()),
         };
         self.of_manager(manager).await
     }

@@ -25,6 +25,17 @@ impl StackId {
         format!("{STACKS}/{}/{}.sealed-tags", self.project(), self.stack())
     }
 
+    /// The sealed history. Pulumi removes and renames whatever lies in a stack's own folder of histories, when that is a
+    /// stack of its own by the same name.
+    pub(crate) fn sealed_history(&self) -> String {
+        format!(".semantest/sealed-history/{}/{}", self.project(), self.stack())
+    }
+
+    /// The sealed backups, for the same reason.
+    pub(crate) fn sealed_backups(&self) -> String {
+        format!(".semantest/sealed-backups/{}/{}", self.project(), self.stack())
+    }
+
     /// The sealed journal; not in the folder of journals in clear, where its segments could be those of another stack.
     pub(crate) fn sealed_journal(&self) -> String {
         format!(".semantest/sealed-journal/{}/{}", self.project(), self.stack())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::anchor::{Anchor, Mark, Stage};
 use super::names::NEXT;
-use super::{Kind, Place, SealError};
+use super::{Kind, Place};
 use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::lock::StackLock;
@@ -23,12 +23,14 @@ impl StackStore {
     }
 
     /// Seals every file of a sealed stack with the key of another manager. `checkpoint` is the state with its values encrypted
-    /// by that manager; it takes the place of the one that was read as `base`. A stack that isn't sealed needs none of this:
-    /// [`StackStore::save`] is enough there.
+    /// by that manager; it takes the place of the one that was read as `base`.
+    ///
+    /// [`StackStore::save`] does this by itself where the state names another manager; one that can't be opened with the
+    /// store's access (because its passphrase is another) is made known by [`StackStore::use_manager`] first.
     ///
     /// # Errors
-    /// As [`StackStore::save`] and [`SealError::OpenJournal`]; nothing has changed then, unless
-    /// [`StackStore::encrypt_stack`] says that it goes on.
+    /// As [`StackStore::save`] and [`super::SealError::OpenJournal`]; nothing has changed then, unless the next command says that the
+    /// change was interrupted: [`StackStore::encrypt_stack`] finishes it.
     pub async fn change_key(
         &self,
         lock: &StackLock,
@@ -79,6 +81,24 @@ impl StackStore {
         entry.map(|form| form.entry.revision).ok_or(Error::Changed { file })
     }
 
+    /// The manager that is to seal a stack whose state now names it, where that isn't the one whose key seals it.
+    ///
+    /// # Errors
+    /// When it can't be opened: see [`StackStore::use_manager`].
+    pub(crate) async fn other_manager(
+        &self,
+        id: &StackId,
+        checkpoint: &Checkpoint,
+    ) -> Result<Option<Arc<dyn SecretsManager>>> {
+        let Some(provider) = checkpoint.latest.as_ref().and_then(|latest| latest.secrets_provider.as_ref()) else {
+            return Ok(None);
+        };
+        if self.anchor(id).await?.key.is_of(provider) {
+            return Ok(None);
+        }
+        self.seals.keys.manager_for(id, provider).await.map(Some)
+    }
+
     /// Puts the newly sealed files into their places.
     pub(super) async fn finish_key_change(&self, lock: &StackLock) -> Result<()> {
         let id = lock.stack();
@@ -88,9 +108,7 @@ impl StackStore {
             self.objects.copy(&next, key).await?;
             self.objects.delete(&next).await?;
         }
-        let Some(open) = self.read_anchor(id).await? else {
-            return Err(SealError::NoAnchor { file: self.objects.show(&id.anchor()) }.into());
-        };
+        let open = self.read_anchor(id).await?.ok_or_else(|| self.no_anchor(id))?;
         self.write_anchor(id, &open, |anchor| anchor.stage = Stage::Settled).await.map(drop)
     }
 

@@ -137,7 +137,7 @@ async fn write(file: &std::path::Path, content: &SeenFile) -> std::io::Result<()
         tokio::fs::create_dir_all(folder).await?;
     }
     // Written beside it and renamed: a process that dies meanwhile leaves what was seen before.
-    let temporary = file.with_extension(format!("{}.new", std::process::id()));
+    let temporary = file.with_extension(format!("{}.new", uuid::Uuid::new_v4()));
     tokio::fs::write(&temporary, serde_json::to_vec(content)?).await?;
     tokio::fs::rename(&temporary, file).await
 }

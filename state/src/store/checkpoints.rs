@@ -268,6 +268,12 @@ impl StackStore {
         self.initialise().await?;
         let mut forms = self.forms(id).await?;
         let current = forms.pop();
+        // The key of a sealed stack is that of the manager which its state names.
+        if current.as_ref().is_some_and(|form| form.packing == Packing::Sealed)
+            && let Some(manager) = self.other_manager(id, checkpoint).await?
+        {
+            return self.change_key(lock, manager, checkpoint, base).await;
+        }
         let (packing, compression) = self.next_packing(id, current.as_ref()).await?;
         let key = id.packed(packing);
         let file = self.objects.show(&key);
@@ -281,7 +287,10 @@ impl StackStore {
         }
         let sealing = match packing {
             Packing::Clear(_) => None,
-            Packing::Sealed => Some(self.begin_sealed_checkpoint(id, &content).await?),
+            Packing::Sealed => {
+                let provider = checkpoint.latest.as_ref().and_then(|latest| latest.secrets_provider.as_ref());
+                Some(self.begin_sealed_checkpoint(id, &content, provider).await?)
+            }
         };
         if let Some(sealing) = &sealing {
             content = sealing.content.clone();
@@ -357,8 +366,12 @@ impl StackStore {
         }
         self.objects.delete(&if sealed { id.sealed_tags() } else { id.tags() }).await?;
         self.move_to_backup(id, &forms).await?;
-        let mut folders = vec![id.history(), id.events()];
-        folders.extend(remove_backups.then(|| id.backups()));
+        let (history, backups) = match sealed {
+            true => (id.sealed_history(), id.sealed_backups()),
+            false => (id.history(), id.backups()),
+        };
+        let mut folders = vec![history, id.events()];
+        folders.extend(remove_backups.then_some(backups));
         for folder in folders {
             for file in self.objects.list(&folder).await?.files {
                 self.objects.delete(&format!("{folder}/{}", file.name)).await?;

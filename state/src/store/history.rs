@@ -75,7 +75,6 @@ impl StackStore {
     pub async fn record_history(&self, lock: &StackLock, update: &UpdateInfo) -> Result<HistoryEntry> {
         let id = lock.stack();
         lock.verify().await?;
-        let (folder, backups) = (id.history(), id.backups());
         let current = self.forms(id).await?.pop().map(|form| form.packing);
         let sealed = self.is_sealed(id).await?;
         let packing = match current {
@@ -84,6 +83,10 @@ impl StackStore {
             None => Packing::Clear(self.options.compression.unwrap_or_default()),
         };
         let ending = packing.ending();
+        let (folder, backups) = match packing {
+            Packing::Clear(_) => (id.history(), id.backups()),
+            Packing::Sealed => (id.sealed_history(), id.sealed_backups()),
+        };
         let compression = match packing {
             Packing::Clear(compression) => compression,
             Packing::Sealed => self.options.compression.unwrap_or_default(),
@@ -130,9 +133,10 @@ impl StackStore {
     /// When the store can't be read or an entry isn't one.
     pub async fn history(&self, id: &StackId, limit: usize) -> Result<Vec<HistoryEntry>> {
         self.check_layout().await?;
-        let folder = id.history();
+        let is_sealed = self.is_sealed(id).await?;
+        let folder = if is_sealed { id.sealed_history() } else { id.history() };
         let files = self.objects.list(&folder).await?.files;
-        let anchor = match self.is_sealed(id).await? {
+        let anchor = match is_sealed {
             true if !files.is_empty() => Some(self.anchor(id).await?),
             _ => None,
         };
@@ -177,7 +181,7 @@ impl StackStore {
     }
 
     async fn sealed_history_checkpoint(&self, id: &StackId, number: i64) -> Result<Option<Checkpoint>> {
-        let before = format!("{}/{}-{number}", id.history(), id.stack());
+        let before = format!("{}/{}-{number}", id.sealed_history(), id.stack());
         let (entry, copy) = (format!("{before}.history{SEALED}"), format!("{before}.checkpoint{SEALED}"));
         let (Some(object), Some(kept)) = (self.objects.get(&entry).await?, self.objects.get(&copy).await?) else {
             return Ok(None);

@@ -84,7 +84,9 @@ impl StackStore {
 
     async fn transfer(&self, lock: &StackLock, target: &StackLock, checkpoint: &Checkpoint) -> Result<Transferred> {
         target.verify().await?;
-        let (from, to, store) = (lock.stack(), target.stack(), target.store());
+        let (from, to) = (lock.stack(), target.stack());
+        // All that is copied is in clear; so its checkpoint is, too.
+        let store = &target.store().for_clear_stacks();
         // What an interrupted transfer has brought is no other stack.
         let found = store.load_unverified(to).await?;
         let is_there = found.as_ref().is_some_and(|found| found.checkpoint.to_bytes() == checkpoint.to_bytes());

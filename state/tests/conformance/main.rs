@@ -52,6 +52,10 @@ laws! {
         a_settled_journal_is_archived_without_its_writer,
         a_journal_names_the_checkpoints_that_its_records_belong_to,
         audit_logs_are_written_over;
+    sealing:
+        another_machine_reads_what_stands_nowhere_in_clear,
+        a_stack_is_sealed_and_opened_and_all_is_what_it_was,
+        older_and_shortened_files_are_refused;
     transfer:
         a_stack_takes_all_with_it_to_its_new_name,
         a_name_that_is_taken_is_refused,

@@ -4,7 +4,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use state::{Error, SealError, StackId, StackStore};
 
-use crate::stage::{Disk, Files, KEY, dev, full, furnish, lock, look, manager, remembering, state};
+use crate::stage::{Disk, Files, KEY, dev, full, furnish, lock, look, manager, remembering, state, state_of};
 
 fn stack(name: &str) -> String {
     format!(".pulumi/stacks/shop/{name}")
@@ -194,6 +194,18 @@ async fn an_older_state_can_be_accepted_on_purpose() {
             assert_eq!(look(&disk.open(remembering(memory.path())), &dev()).await.unwrap(), 8);
             assert_eq!(read(&disk).await.unwrap(), 8);
         }
+        // Of a stack that was removed elsewhere.
+        let all = disk.files().await;
+        for name in ["dev.sealed", "dev.sealed-anchor"].map(stack) {
+            disk.remove(&name).await;
+        }
+        let store = disk.open(remembering(memory.path()));
+        assert!(store.load(&dev()).await.is_err());
+        let held = lock(&store, &dev()).await;
+        store.accept_sealed_state(&held).await.unwrap();
+        assert!(store.load(&dev()).await.unwrap().is_none());
+        held.release().await.unwrap();
+        disk.restore(&all).await;
         // What isn't authentic is none the less refused.
         let mut content = disk.files().await.remove(&stack("dev.sealed")).unwrap();
         *content.last_mut().unwrap() ^= 1;
@@ -213,9 +225,8 @@ async fn a_state_under_somebody_elses_key_is_refused_by_a_machine_that_knows_the
         // Somebody makes a stack of the same name with a key of theirs, which we are allowed to use.
         let [theirs, _] = Disk::both();
         let store = theirs.open(full());
-        store.use_manager(&dev(), manager("awskms://alias/theirs?region=eu-west-1"));
         let held = lock(&store, &dev()).await;
-        store.save(&held, &state(&dev(), 9), None).await.unwrap();
+        store.save(&held, &state_of(&dev(), 9, "awskms://alias/theirs?region=eu-west-1"), None).await.unwrap();
         disk.restore(&theirs.files().await).await;
         let error = disk.open(remembering(memory.path())).load(&dev()).await.unwrap_err();
         let text = error.to_string();

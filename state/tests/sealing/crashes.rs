@@ -10,7 +10,7 @@ use object_store::path::Path;
 use serde_json::json;
 use state::{StackStore, UpdateInfo};
 
-use crate::stage::{Disk, KEY, clear_words, dev, full, lock, manager, state};
+use crate::stage::{Disk, KEY, clear_words, dev, full, lock, manager, remembering, state};
 use crate::support::{FailingStore, FakeProcesses, lock_options, owner, topics};
 
 /// One deployment; counts up by one topic with each checkpoint.
@@ -83,16 +83,18 @@ async fn whoever_reads_while_another_writes_sees_no_older_state() {
         let processes = FakeProcesses::default();
         deploy(&disk.open(full()), &processes, 1, "dep-0").await.unwrap();
         let disk = Arc::new(disk);
+        let memory = Arc::new(tempfile::tempdir().unwrap());
         let writer = {
-            let disk = Arc::clone(&disk);
+            let (disk, memory) = (Arc::clone(&disk), Arc::clone(&memory));
             tokio::spawn(async move {
-                let store = disk.open(full());
+                let store = disk.open(remembering(memory.path()));
                 for round in 1..15 {
                     deploy(&store, &FakeProcesses::default(), 1, &format!("dep-{round}")).await.unwrap();
                 }
             })
         };
-        let reader = disk.open(full());
+        // Both are processes of one machine.
+        let reader = disk.open(remembering(memory.path()));
         let mut last = 0;
         while !writer.is_finished() {
             let (loaded, _) = reader.load_with_journal(&dev()).await.unwrap();

@@ -87,12 +87,14 @@ async fn a_passphrase_is_asked_for_once_and_a_wrong_one_is_an_error() {
             asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             Ok(Passphrase::new(passphrase))
         });
-        let seal = SealOptions { encryption: Some(Encryption::Full), access: Some(access), seen: None };
+        let seal = SealOptions { encryption: Some(Encryption::Full), access: Some(access), ..SealOptions::default() };
         StoreOptions { seal, ..StoreOptions::default() }
     };
     let store = disk.open(with("right"));
     let held = lock(&store, &dev()).await;
-    store.save(&held, &state(&dev(), 3), None).await.unwrap();
+    let mut named = state(&dev(), 3);
+    named.latest.as_mut().unwrap().secrets_provider = None;
+    store.save(&held, &named, None).await.unwrap();
     held.release().await.unwrap();
     assert_eq!(asked.swap(0, std::sync::atomic::Ordering::SeqCst), 1);
     let store = disk.open(with("right"));
@@ -134,6 +136,13 @@ async fn a_stack_of_the_other_form_is_told_and_left_as_it_is() {
         assert!(store.save(&held, &state(&dev(), 3), None).await.is_err());
         held.release().await.unwrap();
         assert_eq!(disk.files().await, before);
+        // Whoever looks after stacks takes each as it is, and makes new ones as they are to be.
+        let mut tolerant = full();
+        tolerant.seal.tolerant = true;
+        let store = disk.open(tolerant);
+        assert_eq!(look(&store, &dev()).await.unwrap(), 2);
+        assert!(!store.is_sealed_stack(&dev()).await.unwrap());
+        assert!(store.is_sealed_stack(&state::StackId::new("shop", "new").unwrap()).await.unwrap());
     }
     for disk in Disk::both() {
         furnish(&disk.open(full()), &dev()).await;

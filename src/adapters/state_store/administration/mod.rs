@@ -1,5 +1,6 @@
 //! The port of administration on top of the `state` crate: one store and all of its stacks.
 
+mod encryption;
 mod export;
 mod list;
 
@@ -8,8 +9,8 @@ use state::{LockOptions, Owner, SecretsAccess, StackId};
 
 use super::{Loaded, StateStore, recorded, store_error};
 use crate::ports::{
-    ExportRequest, ExportedState, RecordedResource, StackAddress, StackAdministration, StackEntry, StoreError,
-    StoreErrorKind,
+    ConvertedFiles, ExportRequest, ExportedState, RecordedResource, StackAddress, StackAdministration, StackEncryption,
+    StackEntry, StoreError, StoreErrorKind,
 };
 
 /// A store of the `state` crate.
@@ -23,7 +24,7 @@ pub struct StateAdministration {
 impl StateAdministration {
     /// The stacks in `store`. `owner` is this process; `access` is used only when a secret is touched.
     pub fn new(store: state::StackStore, owner: Owner, lock: LockOptions, access: SecretsAccess) -> Self {
-        Self { store, owner, lock, access }
+        Self { store: store.with_access(&access), owner, lock, access }
     }
 
     fn id(address: &StackAddress) -> Result<StackId, StoreError> {
@@ -78,5 +79,13 @@ impl StackAdministration for StateAdministration {
     async fn resources(&self, stack: &StackAddress) -> Result<Vec<RecordedResource>, StoreError> {
         let loaded = self.load(stack).await?;
         Ok(recorded(&loaded.deployment, &loaded.secrets))
+    }
+
+    async fn convert(&self, stack: &StackAddress, to: StackEncryption) -> Result<ConvertedFiles, StoreError> {
+        self.convert_stack(stack, to).await
+    }
+
+    async fn accept_older_state(&self, stack: &StackAddress) -> Result<(), StoreError> {
+        self.accept_state(stack).await
     }
 }

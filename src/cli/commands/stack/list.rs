@@ -76,6 +76,9 @@ fn note(stack: &StackListEntry, palette: Palette) -> String {
     if !stack.exists {
         notes.push(palette.faint("not deployed yet"));
     }
+    if stack.sealed {
+        notes.push(palette.faint("sealed"));
+    }
     if let Some(holder) = &stack.locked_by {
         notes.push(palette.changed(format!("locked by {holder}")));
     }

@@ -1,5 +1,6 @@
 //! `stack`: looking after stacks.
 
+mod encryption;
 mod export;
 mod list;
 
@@ -11,5 +12,7 @@ pub fn stack(session: &Session, command: &StackCommand) -> CommandResult {
     match command {
         StackCommand::Ls(arguments) => list::list(session, arguments),
         StackCommand::Export(arguments) => export::export(session, arguments),
+        StackCommand::Encrypt(arguments) => encryption::encrypt(session, arguments),
+        StackCommand::Decrypt(arguments) => encryption::decrypt(session, arguments),
     }
 }

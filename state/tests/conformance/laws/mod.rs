@@ -5,6 +5,7 @@ pub mod history;
 pub mod journal;
 pub mod layout;
 pub mod network;
+pub mod sealing;
 pub mod transfer;
 
 use state::{StackLock, StackStore};
