@@ -69,7 +69,12 @@ impl StackStore {
                 None => (Condition::Absent, 1, None),
                 Some((lease, revision, written)) => {
                     let held = lease.held.map(|held| (held, written));
-                    (Condition::Unchanged(revision), lease.token + 1, held)
+                    let token = lease.token.checked_add(1).ok_or_else(|| Error::Malformed {
+                        file: self.objects.show(&key),
+                        place: "token".to_owned(),
+                        message: "there is no greater number for the next holder".to_owned(),
+                    })?;
+                    (Condition::Unchanged(revision), token, held)
                 }
             };
             let mut takeover = None;
