@@ -234,6 +234,8 @@ fn bench(folder: &Path, count: usize) -> Bench {
         targets: Vec::new(),
         refresh: Refresh::Changed,
         parallelism: None,
+        adopt: Vec::new(),
+        replace_adopted: false,
         lock_timeout: Duration::ZERO,
         user: "bench".into(),
         message: String::new(),

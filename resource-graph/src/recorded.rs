@@ -61,6 +61,12 @@ pub trait Recorded {
         None
     }
 
+    /// Whether another program made it, as far as it says itself. What belongs to something is of whoever made that: ask
+    /// [`Ownership`](crate::Ownership).
+    fn is_foreign(&self) -> bool {
+        false
+    }
+
     /// Its inputs, secrets decrypted.
     ///
     /// # Errors
@@ -159,6 +165,9 @@ macro_rules! through_a_pointer {
             fn provider(&self) -> Option<&str> {
                 (**self).provider()
             }
+            fn is_foreign(&self) -> bool {
+                (**self).is_foreign()
+            }
             fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
                 (**self).inputs()
             }
@@ -223,6 +232,10 @@ impl<R: Recorded> Recorded for Refreshed<'_, R> {
 
     fn provider(&self) -> Option<&str> {
         self.get().provider()
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.get().is_foreign()
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {

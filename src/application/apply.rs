@@ -287,6 +287,11 @@ impl Applier {
         let (state, adopted) = match (operation, old) {
             (Operation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
                 Err(error) if error.kind == ProviderErrorKind::NotFound => {
+                    // What wasn't made here has no tags yet by which it would be found again: it is asked for by its id.
+                    let id = old.id.as_deref().unwrap_or_default();
+                    if provider.read(context, id, &old.inputs).await?.is_some() {
+                        return Err(error);
+                    }
                     self.create(provider.as_ref(), spec, context, &inputs, None).await?
                 }
                 result => (result?, false),

@@ -85,6 +85,7 @@ fn told(event: &DeploymentEvent) -> Option<Told> {
             let settled: Vec<String> = settled.iter().map(|(urn, outcome)| format!("{urn} {outcome:?}")).collect();
             ("recover", "succeeded", Some(interrupted_deployment.clone()), Some(settled.join(", ")))
         }
+        E::ResourceAdopted { urn, from, .. } => ("adopt", "succeeded", Some(urn.to_string()), Some(from.to_string())),
         E::ResourceDrifted { urn, properties, resource } => {
             let detail = if resource.is_none() { "gone".to_owned() } else { properties.join(", ") };
             ("drift", "found", Some(urn.to_string()), Some(detail))

@@ -12,6 +12,7 @@ use resource_graph::{
     SystemClock, TypeToken, Urn, lower_bound_of,
 };
 
+use super::adoption::Adoption;
 use super::apply::{Applier, StepFailure};
 use super::audit::AuditLog;
 use super::dispatcher::Dispatcher;
@@ -84,6 +85,7 @@ impl Begun<'_> {
         if let Some(event) = recovered {
             dispatcher.dispatch(event)?;
         }
+        self.record_adoptions()?;
         self.record_drifts()?;
         dispatcher.dispatch(DeploymentEvent::DeploymentPlanned {
             steps: intent::of_plan(ports.cloud.as_ref(), plan),
@@ -339,6 +341,20 @@ impl Begun<'_> {
         record.map_err(|error| ApplicationError::new(ErrorKind::Failed, "state-unreadable", error.to_string()))
     }
 
+    /// What is taken over, after what it belongs to from now on.
+    fn record_adoptions(&self) -> Result<(), ApplicationError> {
+        let adoptions = &self.planned.adoptions;
+        for group in &adoptions.groups {
+            self.record(group)?;
+        }
+        for Adoption { from, record, .. } in &adoptions.records {
+            let resource = self.dispatcher.stack().encode_adopted(from, record)?;
+            let (urn, from) = (record.urn.clone(), from.clone());
+            self.dispatcher.dispatch(DeploymentEvent::ResourceAdopted { urn, from, resource })?;
+        }
+        Ok(())
+    }
+
     /// What was found otherwise than recorded.
     fn record_drifts(&self) -> Result<(), ApplicationError> {
         for drift in &self.planned.drifts {
@@ -435,6 +451,7 @@ impl Begun<'_> {
             duration_ms: self.saga.elapsed_ms(),
             lower_bound_ms: self.measured_bound_ms.get().copied().unwrap_or(self.lower_bound_ms),
             outputs: outputs::shown(shown),
+            adopted: self.planned.adoptions.reported(),
             errors,
             left: self.saga.left(&self.planned.plan),
         }

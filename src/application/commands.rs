@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use resource_graph::{ResourceSpec, Urn};
+use resource_graph::{Ownership, ResourceSpec, Urn};
 
+use super::adoption;
 use super::error::{ApplicationError, ErrorKind};
 use super::planning::{self, Wanted};
 use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
@@ -50,7 +51,8 @@ pub async fn destroy(
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, &request.options, &identity, &snapshot)?;
     refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
-    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new() };
+    // Nothing is taken over to be deleted.
+    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
     Saga { ports, options: &request.options, components: &[], wanted, identity, confirmation, started_ms }
         .run(snapshot)
         .await
@@ -89,6 +91,7 @@ pub async fn preview(
         command: DeploymentCommand::Deploy,
         stack: &request.options.target.stack,
         plan: &planned.plan,
+        adoptions: &planned.adoptions.records,
         drifts: &planned.drifts,
         lower_bound: &lower_bound,
     });
@@ -104,6 +107,7 @@ pub async fn preview(
         duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
         lower_bound_ms: super::saga::milliseconds(lower_bound.duration),
         outputs: outputs::shown(&snapshot.outputs),
+        adopted: planned.adoptions.reported(),
         errors: Vec::new(),
         left: Vec::new(),
     })
@@ -140,17 +144,29 @@ async fn want(
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, options, &identity, &snapshot)?;
     refuse_unknown_components(ports, options, &request.components, &snapshot)?;
-    let blueprint = ports.cloud.blueprint(&BlueprintRequest {
+    let mut request = BlueprintRequest {
         project: options.target.project.clone(),
         environment: options.target.environment.clone(),
         stack: options.target.stack.clone(),
         identity: Some(identity.clone()),
         components,
-    })?;
-    Ok((wanted(options, blueprint), identity, snapshot))
+        names: adoption::kept(ports.cloud.as_ref(), &snapshot.resources),
+    };
+    let mut blueprint = ports.cloud.blueprint(&request)?;
+    if !options.adopt.is_empty() {
+        let all_wanted = options.components.is_empty() && options.targets.is_empty();
+        let (cloud, specs) = (ports.cloud.as_ref(), &blueprint.resources);
+        let names = adoption::mapped(cloud, &options.adopt, specs, &snapshot.resources, all_wanted)?;
+        if !names.is_empty() {
+            // What is named after something that is taken over follows its name.
+            request.names.extend(names);
+            blueprint = ports.cloud.blueprint(&request)?;
+        }
+    }
+    Ok((wanted(options, blueprint, &identity), identity, snapshot))
 }
 
-fn wanted(options: &Options, blueprint: Blueprint) -> Wanted {
+fn wanted(options: &Options, blueprint: Blueprint, identity: &CloudIdentity) -> Wanted {
     let target = &options.target;
     let root = ResourceSpec::component(Urn::root(&target.stack, &target.project));
     let root_urn = root.urn.clone();
@@ -162,7 +178,8 @@ fn wanted(options: &Options, blueprint: Blueprint) -> Wanted {
         }
         specs.push(Arc::new(spec));
     }
-    Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs }
+    let identity = Some(identity.clone());
+    Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs, identity }
 }
 
 /// With the credentials of another account everything that is recorded would seem to be gone.
@@ -172,8 +189,12 @@ fn refuse_other_account(
     identity: &CloudIdentity,
     snapshot: &StackSnapshot,
 ) -> Result<(), ApplicationError> {
-    let known = |record: &&RecordedResource| ports.cloud.info(&record.urn().type_token()).is_some();
-    let recorded = snapshot.resources.iter().filter(known).find_map(|record| ports.cloud.account_of(record.as_ref()));
+    let ownership = Ownership::of(&snapshot.resources);
+    let known = |(index, record): &(usize, &RecordedResource)| {
+        ports.cloud.info(&record.urn().type_token()).is_some() && !ownership.is_foreign(*index)
+    };
+    let mut records = snapshot.resources.iter().enumerate().filter(known);
+    let recorded = records.find_map(|(_, record)| ports.cloud.account_of(record.as_ref()));
     let Some(recorded) = recorded.filter(|account| *account != identity.account) else { return Ok(()) };
     let message = format!(
         "the stack {} is in the account {recorded}, but the credentials are those of {} ({})",

@@ -1,5 +1,6 @@
 //! What the program does: commands, queries, event handlers and the deployment saga. Only ports are called; nothing prints.
 
+pub mod adoption;
 mod apply;
 pub mod audit;
 mod begun;
@@ -9,6 +10,7 @@ pub mod error;
 mod execution;
 pub mod gate;
 mod health;
+pub mod importing;
 mod intent;
 mod interim;
 mod measure;
@@ -27,6 +29,6 @@ pub mod stacks;
 
 pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};
-pub use report::{DeploymentReport, DeploymentResult, LeftResource, Outputs};
+pub use report::{AdoptedResource, DeploymentReport, DeploymentResult, LeftResource, Outputs};
 pub use request::{DeployRequest, DestroyRequest, Options, Ports, Refresh, StackTarget};
 pub use saga::{Confirmation, Preview};

@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use resource_graph::{
-    Latencies, OutputReference, Plan, PlanOptions, PropertyMap, ResolveError, Resolved, ResourceGraph, ResourceRecord,
-    ResourceSpec, Selection, Urn,
+    Latencies, OutputReference, Ownership, Plan, PlanOptions, PropertyMap, ResolveError, Resolved, ResourceGraph,
+    ResourceRecord, ResourceSpec, Selection, Urn,
 };
 
+use super::adoption::{self, Adoptions};
 use super::error::{ApplicationError, ErrorKind};
 use super::refresh::{self, Refreshed};
 use super::request::{Options, Ports, Refresh};
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
-use crate::ports::{OutputDeclaration, RecordedResource, StackSnapshot};
+use crate::ports::{CloudIdentity, OutputDeclaration, RecordedResource, StackSnapshot};
 
 /// What a command wants.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Wanted {
     pub specs: Vec<Arc<ResourceSpec>>,
     /// What the components show.
     pub outputs: Vec<OutputDeclaration>,
+    /// As whom.
+    pub identity: Option<CloudIdentity>,
 }
 
 /// A resource that isn't as the state records it.
@@ -40,6 +43,8 @@ pub struct Drift {
 pub struct Planned {
     /// The steps.
     pub plan: Plan,
+    /// What is taken over from another program.
+    pub adoptions: Adoptions,
     /// What was found otherwise than recorded.
     pub drifts: Vec<Drift>,
     /// The records that the plan was made from: the state's, with what was read in their place.
@@ -51,7 +56,10 @@ pub struct Planned {
 impl Planned {
     /// Whether nothing is to be done: to the cloud, to the state, to what is shown.
     pub fn is_empty(&self, snapshot: &StackSnapshot) -> bool {
-        self.plan.is_empty() && self.drifts.is_empty() && self.outputs.as_ref() == Some(&snapshot.outputs)
+        self.plan.is_empty()
+            && self.adoptions.is_empty()
+            && self.drifts.is_empty()
+            && self.outputs.as_ref() == Some(&snapshot.outputs)
     }
 }
 
@@ -76,13 +84,25 @@ pub async fn plan(
     let make = |records: &[RecordedResource], plan_options: &PlanOptions| {
         resource_graph::plan(&graph, records, ports.cloud.as_ref(), plan_options).map_err(|error| plan_error(&error))
     };
-    let mut records = snapshot.resources.clone();
+    let adoptions = match wanted.command {
+        DeploymentCommand::Deploy => {
+            let (cloud, clock) = (ports.cloud.as_ref(), ports.clock.as_ref());
+            let (selection, records) = (&plan_options.selection, &snapshot.resources);
+            let found = adoption::find(cloud, clock, &options.adopt, selection, &wanted.specs, records)?;
+            if let Some(identity) = &wanted.identity {
+                adoption::refuse_other_account(cloud, identity, &found)?;
+            }
+            found
+        }
+        DeploymentCommand::Destroy => Adoptions::default(),
+    };
+    let mut records = adoptions.applied_to(&snapshot.resources);
     let mut drifts = Vec::new();
     let mut known_places = None;
     let mut read: HashSet<Urn> = HashSet::new();
     let mut planned = None;
     let mut to_read = match options.refresh {
-        Refresh::All => records.iter().map(|record| record.urn().clone()).collect(),
+        Refresh::All => own(&records, records.iter().map(|record| record.urn().clone()).collect()),
         Refresh::Changed => touched(planned.insert(make(&records, &plan_options)?)),
         Refresh::None => HashSet::new(),
     };
@@ -97,7 +117,7 @@ pub async fn plan(
             match record {
                 None => {
                     // Whoever deleted it may have deleted more, and what belonged to it died with it.
-                    to_read.extend(neighbours(&records, &urn, index));
+                    to_read.extend(own(&records, neighbours(&records, &urn, index).into_iter().collect()));
                     plan_options.gone.insert(urn.clone());
                     drifts.push(Drift { urn, properties: Vec::new(), record: None });
                 }
@@ -121,9 +141,19 @@ pub async fn plan(
         Some(plan) => plan,
         None => make(&records, &plan_options)?,
     };
+    if !options.replace_adopted {
+        adoptions.refuse_replacements(&plan)?;
+    }
     // A resource that is gone stays in the records for the planner's sake, which is told that it is gone.
     let outputs = known_outputs(wanted, options, snapshot, &plan, &records)?;
-    Ok(Planned { plan, drifts, records, outputs })
+    Ok(Planned { plan, adoptions, drifts, records, outputs })
+}
+
+/// Of these resources, those that are ours: others aren't read, and so never seen to have drifted.
+fn own(records: &[RecordedResource], mut urns: HashSet<Urn>) -> HashSet<Urn> {
+    let ownership = Ownership::of(records);
+    urns.retain(|urn| !ownership.is_foreign_name(urn.as_str()));
+    urns
 }
 
 /// Places of the live records, by name.
@@ -262,20 +292,29 @@ fn outputs_before(wanted: &Wanted, options: &Options, snapshot: &StackSnapshot) 
     let mut before = snapshot.outputs.clone();
     if wanted.command == DeploymentCommand::Deploy && options.components.is_empty() && options.targets.is_empty() {
         let declared: HashSet<&str> = wanted.outputs.iter().map(|output| output.component.as_str()).collect();
+        let components = components(snapshot);
         // What isn't a component's map is another tool's export, and stays.
-        before.retain(|name, value| declared.contains(name) || value.as_map().is_none());
+        before.retain(|name, value| declared.contains(name) || value.as_map().is_none() || !components.contains(name));
     }
     before
 }
 
 /// The outputs when the chosen components are gone.
 pub fn outputs_after_destroy(options: &Options, snapshot: &StackSnapshot) -> PropertyMap {
-    if options.components.is_empty() && options.targets.is_empty() {
-        return PropertyMap::new();
-    }
     let mut left = snapshot.outputs.clone();
+    if options.components.is_empty() && options.targets.is_empty() {
+        let components = components(snapshot);
+        left.retain(|name, value| value.as_map().is_none() || !components.contains(name));
+        return left;
+    }
     left.retain(|name, _| !options.components.iter().any(|component| component == name));
     left
+}
+
+/// Names of the components that are recorded as ours.
+fn components(snapshot: &StackSnapshot) -> HashSet<&str> {
+    let groups = snapshot.resources.iter().filter(|record| !record.marks().custom && !record.is_foreign());
+    groups.map(|record| record.urn().name()).collect()
 }
 
 fn usage(code: &str, message: String) -> ApplicationError {

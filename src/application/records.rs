@@ -22,19 +22,27 @@ pub fn record_of(
         record.id = Some(state.id);
         record.outputs = state.outputs;
     }
-    hide_secrets(&inputs, &spec.options.additional_secret_outputs, &mut record.outputs);
+    record.additional_secret_outputs = spec.options.additional_secret_outputs.clone();
+    for name in old.iter().flat_map(|old| &old.additional_secret_outputs) {
+        if !record.additional_secret_outputs.contains(name) {
+            record.additional_secret_outputs.push(name.clone());
+        }
+    }
+    hide_secrets(&inputs, &record.additional_secret_outputs, &mut record.outputs);
     record.parent = spec.options.parent.clone();
     record.dependencies = spec.dependencies().into_iter().filter(|urn| Some(urn) != record.parent.as_ref()).collect();
     if spec.custom {
         record.property_dependencies =
             spec.inputs.iter().map(|(name, value)| (name.to_owned(), references_of(value))).collect();
-        record.provider = provider.map(str::to_owned);
+        // Whichever provider resource made it goes on managing it.
+        let before = old.filter(|_| !made_new).and_then(|old| old.provider.as_deref());
+        record.provider = before.or(provider).map(str::to_owned);
     }
     let recorded = |mark: fn(&ResourceRecord) -> bool| old.is_some_and(mark);
     record.protect = spec.options.protect.unwrap_or_else(|| recorded(|old| old.protect));
     record.retain_on_delete = spec.options.retain_on_delete.unwrap_or_else(|| recorded(|old| old.retain_on_delete));
-    record.additional_secret_outputs = spec.options.additional_secret_outputs.clone();
-    record.custom_timeouts = spec.options.custom_timeouts.clone();
+    record.custom_timeouts =
+        spec.options.custom_timeouts.clone().or_else(|| old.and_then(|old| old.custom_timeouts.clone()));
     let since = old.filter(|_| !made_new).and_then(|old| old.created.clone());
     record.created = since.or_else(|| Some(now.to_owned()));
     record.modified = Some(now.to_owned());

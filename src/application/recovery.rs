@@ -536,12 +536,16 @@ impl Settlement<'_> {
         if self.records.live.contains_key(urn) {
             return Ok(());
         }
-        let Some(step) = self.groups.remove(urn) else { return Ok(()) };
-        if let Some(parent) = &step.parent {
+        // Another program may have taken a group out of the state that was there before.
+        let parent = match self.groups.remove(urn) {
+            Some(step) => step.parent,
+            None => (!urn.type_token().is_stack()).then(|| Urn::root(urn.stack(), urn.project())),
+        };
+        if let Some(parent) = &parent {
             self.record_group(parent)?;
         }
         let mut record = ResourceRecord::new(urn.clone(), false);
-        record.parent = step.parent.filter(|parent| self.records.live.contains_key(parent));
+        record.parent = parent;
         let now = rfc3339(self.ports.clock.now_ms());
         (record.created, record.modified) = (Some(now.clone()), Some(now));
         self.put(record)

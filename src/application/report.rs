@@ -57,11 +57,30 @@ pub struct DeploymentReport {
     pub lower_bound_ms: u64,
     /// What the components show.
     pub outputs: Outputs,
+    /// What was taken over from another program that had recorded it in the stack; for a preview, what would be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adopted: Vec<AdoptedResource>,
     /// What went wrong.
     pub errors: Vec<ErrorDetail>,
     /// What a `destroy` has to leave in the stack, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftResource>,
+}
+
+/// A resource of another program's that was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdoptedResource {
+    /// Its name from now on.
+    pub urn: String,
+    /// The name that it had.
+    pub from: String,
+    /// Its id in the cloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Inputs that stay in the cloud as they are, since they aren't managed here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged: Vec<String>,
 }
 
 /// A resource that isn't deleted though everything is to be.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use resource_graph::{Cancellation, Urn};
 
+use super::adoption::Mapping;
 use super::gate::Calls;
 use crate::domain;
 use crate::ports::latencies::LatencyStore;
@@ -66,6 +67,10 @@ pub struct Options {
     pub components: Vec<String>,
     /// Only these resources and what they depend on; none means all.
     pub targets: Vec<Urn>,
+    /// Which resources of ours are which records of another program's, where their names don't tell.
+    pub adopt: Vec<Mapping>,
+    /// What is taken over from another program may be replaced.
+    pub replace_adopted: bool,
     /// What is read first.
     pub refresh: Refresh,
     /// The most calls at a time; `None` leaves it to the quotas.

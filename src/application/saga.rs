@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use resource_graph::{Latencies, LowerBound, Plan, UntouchedReason};
 
+use super::adoption::Adoption;
 use super::audit::AuditLog;
 use super::begun::Begun;
 use super::dispatcher::Dispatcher;
@@ -31,6 +32,8 @@ pub struct Preview<'a> {
     pub stack: &'a str,
     /// The plan.
     pub plan: &'a Plan,
+    /// What is taken over from another program.
+    pub adoptions: &'a [Adoption],
     /// What was found otherwise than recorded.
     pub drifts: &'a [planning::Drift],
     /// The shortest time that quotas and dependencies allow.
@@ -95,6 +98,7 @@ impl Saga<'_> {
             command: self.wanted.command,
             stack: &self.options.target.stack,
             plan: &planned.plan,
+            adoptions: &planned.adoptions.records,
             drifts: &planned.drifts,
             lower_bound: &lower_bound,
         };
@@ -236,6 +240,7 @@ impl Saga<'_> {
             duration_ms: self.elapsed_ms(),
             lower_bound_ms: 0,
             outputs: outputs::shown(&snapshot.outputs),
+            adopted: Vec::new(),
             errors: Vec::new(),
             left: self.left(&planned.plan),
         }
@@ -249,10 +254,11 @@ impl Saga<'_> {
         let all = self.options.components.is_empty() && self.options.targets.is_empty();
         let is_told = |reason: &UntouchedReason| match reason {
             UntouchedReason::NeededBy(_) => true,
-            UntouchedReason::UnknownType | UntouchedReason::External => all,
+            UntouchedReason::UnknownType | UntouchedReason::NotOurs | UntouchedReason::External => all,
             _ => false,
         };
-        let left = plan.untouched().iter().filter(|(_, reason)| is_told(reason));
+        let is_target = |urn| self.options.targets.contains(urn);
+        let left = plan.untouched().iter().filter(|(urn, reason)| is_told(reason) || is_target(urn));
         left.map(|(urn, reason)| LeftResource { urn: urn.to_string(), reason: reason.to_string() }).collect()
     }
 

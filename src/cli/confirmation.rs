@@ -60,6 +60,7 @@ impl Confirmation for TerminalConfirmation<'_> {
             command: preview.command,
             stack: preview.stack,
             plan: preview.plan,
+            adoptions: preview.adoptions,
             drifts: preview.drifts,
             verbose: self.session.global.verbose > 0,
         };

@@ -39,6 +39,7 @@ pub fn failure_report(facts: &CommandFacts, failure: &Failure) -> DeploymentRepo
         duration_ms: facts.duration_ms,
         lower_bound_ms: 0,
         outputs: Outputs::new(),
+        adopted: Vec::new(),
         errors: failure.details.clone(),
         left: Vec::new(),
     }

@@ -113,6 +113,7 @@ mod tests {
             duration_ms: 4_200,
             lower_bound_ms: 4_000,
             outputs: Outputs::new(),
+            adopted: vec![],
             errors: vec![],
             left: vec![],
         };

@@ -8,6 +8,7 @@ use resource_graph::{ChangeKind, Operation, Phase, Plan, PropertyChange, Reason,
 
 use super::palette::Palette;
 use super::progress::{mark, planned};
+use crate::application::adoption::Adoption;
 use crate::application::planning::Drift;
 use crate::domain::deployment::{self, ChangeCounts, DeploymentCommand};
 
@@ -23,6 +24,8 @@ pub struct PlanView<'a> {
     pub stack: &'a str,
     /// The plan.
     pub plan: &'a Plan,
+    /// What is taken over from another program.
+    pub adoptions: &'a [Adoption],
     /// What was found otherwise than recorded.
     pub drifts: &'a [Drift],
     /// Whether also the inputs of new resources are shown, and what is done to the state alone.
@@ -42,6 +45,7 @@ impl PlanView<'_> {
             let resource = format!("{} {}", drift.urn.type_token(), drift.urn.name());
             let _ = writeln!(text, "  {} {resource} {what}", palette.changed("!"));
         }
+        self.adoptions.iter().for_each(|adoption| write_adoption(&mut text, adoption, palette));
         let mut groups: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
         for step in self.plan.in_order().filter(|step| self.shows(step)) {
             groups.entry(component_of(step)).or_default().push(step);
@@ -62,7 +66,11 @@ impl PlanView<'_> {
             DeploymentCommand::Deploy => "Plan for",
             DeploymentCommand::Destroy => "Plan to destroy",
         };
-        let _ = writeln!(text, "{verb} {}: {}", palette.strong(self.stack), planned(&counts(self.plan)));
+        let adopted = match self.adoptions.len() {
+            0 => String::new(),
+            count => format!("{count} to adopt, "),
+        };
+        let _ = writeln!(text, "{verb} {}: {adopted}{}", palette.strong(self.stack), planned(&counts(self.plan)));
         text
     }
 
@@ -105,6 +113,21 @@ impl PlanView<'_> {
             Some(Phase::Remove) => "the old one is deleted at the end",
             None => "the old one is gone already, or is kept",
         })
+    }
+}
+
+/// What is taken over: from whom, under which name, and what of it isn't managed from now on.
+fn write_adoption(text: &mut String, adoption: &Adoption, palette: Palette) {
+    let record = &adoption.record;
+    let id = record.id.as_deref().unwrap_or_default();
+    let resource = format!("{} {}", record.type_token, record.urn.name());
+    let _ = writeln!(text, "  {} adopt {resource} ({id})", palette.good("&"));
+    if adoption.from != record.urn {
+        let _ = writeln!(text, "      {}", palette.faint(format!("recorded so far as {}", adoption.from)));
+    }
+    if !adoption.unmanaged.is_empty() {
+        let names = adoption.unmanaged.join(", ");
+        let _ = writeln!(text, "      {}", palette.changed(format!("stays as it is, unmanaged: {names}")));
     }
 }
 

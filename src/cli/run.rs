@@ -112,6 +112,8 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Deploy(arguments) => commands::deploy(session, &arguments),
         Command::Destroy(arguments) => commands::destroy(session, &arguments),
         Command::Preview(arguments) => commands::preview(session, &arguments),
+        Command::Export(arguments) => commands::export(session, &arguments),
+        Command::Import(arguments) => commands::import(session, &arguments),
         Command::Status(arguments) => commands::status(session, &arguments),
         Command::Outputs(arguments) => commands::outputs(session, &arguments),
         Command::History(arguments) => commands::history(session, &arguments),

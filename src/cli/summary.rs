@@ -211,6 +211,7 @@ mod tests {
             duration_ms: 4_200,
             lower_bound_ms: 4_000,
             outputs: Outputs::new(),
+            adopted: vec![],
             errors: vec![],
             left: vec![],
         }

@@ -10,8 +10,8 @@ use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTyp
 use super::redaction::Redactor;
 use crate::domain::provider::Provider;
 use crate::ports::{
-    Blueprint, BlueprintRequest, Cloud, CloudIdentity, Found, OperationContext, ProviderError, ResourceProvider,
-    ResourceState,
+    Blueprint, BlueprintRequest, Cloud, CloudIdentity, Found, ImportedId, OperationContext, ProviderError,
+    ResourceProvider, ResourceState, TakeoverFacts,
 };
 
 /// A cloud whose secrets are known to the redactor.
@@ -74,6 +74,10 @@ impl Cloud for WatchedCloud {
         Some(Arc::new(WatchedProvider { provider, redactor: Arc::clone(&self.redactor) }))
     }
 
+    fn type_tokens(&self) -> Vec<&'static str> {
+        self.cloud.type_tokens()
+    }
+
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
         let blueprint = self.cloud.blueprint(request)?;
         blueprint.resources.iter().for_each(|spec| learn(&self.redactor, &spec.inputs));
@@ -98,6 +102,10 @@ impl Cloud for WatchedCloud {
 
     fn account_of(&self, record: &dyn Recorded) -> Option<String> {
         self.cloud.account_of(record)
+    }
+
+    fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
+        self.cloud.is_elsewhere(record)
     }
 
     fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
@@ -133,6 +141,26 @@ impl ResourceProvider for WatchedProvider {
 
     fn identifying_inputs(&self) -> &'static [&'static str] {
         self.provider.identifying_inputs()
+    }
+
+    fn takeover(&self) -> TakeoverFacts {
+        self.provider.takeover()
+    }
+
+    fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String> {
+        self.provider.unmanaged_inputs(inputs)
+    }
+
+    fn default_inputs(&self, inputs: &PropertyMap) -> Vec<String> {
+        self.provider.default_inputs(inputs)
+    }
+
+    fn import_id(&self, id: &str, inputs: &PropertyMap) -> String {
+        self.provider.import_id(id, inputs)
+    }
+
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
+        self.provider.of_import_id(import_id)
     }
 
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {

@@ -1,6 +1,6 @@
 //! The port of a cloud: its resource types, quotas, identity, rules, and the blueprint that turns components into resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -42,6 +42,34 @@ pub struct BlueprintRequest {
     pub identity: Option<CloudIdentity>,
     /// The components to deploy.
     pub components: Vec<ComponentDeployment>,
+    /// The names of what is there already.
+    pub names: PhysicalNames,
+}
+
+/// The physical names that resources have, by URN. They stay, whatever name one that is made today would get.
+#[derive(Clone, Debug, Default)]
+pub struct PhysicalNames(HashMap<Urn, String>);
+
+impl PhysicalNames {
+    /// The name that a resource has.
+    pub fn get(&self, urn: &Urn) -> Option<&str> {
+        self.0.get(urn).map(String::as_str)
+    }
+
+    /// Says which name a resource has.
+    pub fn insert(&mut self, urn: Urn, name: String) {
+        self.0.insert(urn, name);
+    }
+
+    /// Adds the names of others.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// Whether no name is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Which output of which resource a component shows to its user.
@@ -84,6 +112,11 @@ pub trait Cloud: ResourceTypes {
     /// The implementation of a resource type; `None` when it isn't ours.
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>>;
 
+    /// The types that this cloud has implementations of.
+    fn type_tokens(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Turns components into resources. Pure: no calls.
     ///
     /// # Errors
@@ -109,6 +142,11 @@ pub trait Cloud: ResourceTypes {
     /// The account that a recorded resource was made in, where its outputs tell.
     fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
         None
+    }
+
+    /// Whether a recorded resource lies in another region than the one that this reaches, where its record tells.
+    fn is_elsewhere(&self, _record: &dyn Recorded) -> bool {
+        false
     }
 
     /// URN of the component's group resource.

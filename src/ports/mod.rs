@@ -13,12 +13,16 @@ pub mod stack_administration;
 pub mod stack_store;
 
 pub use clock::WallClock;
-pub use cloud::{Blueprint, BlueprintRequest, Cloud, CloudIdentity, ComponentDeployment, OutputDeclaration};
+pub use cloud::{
+    Blueprint, BlueprintRequest, Cloud, CloudIdentity, ComponentDeployment, OutputDeclaration, PhysicalNames,
+};
 pub use events::{EventHandler, Notice, NoticeHandler};
 pub use health::{HealthChecker, HealthProbe, HealthReport};
 pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTags};
 pub use packager::Packager;
-pub use resource_provider::{Found, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
+pub use resource_provider::{
+    Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, TakeoverFacts,
+};
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
     ConvertedFiles, ExportRequest, ExportedState, StackAddress, StackAdministration, StackEncryption, StackEntry,

@@ -28,6 +28,37 @@ pub struct Found {
     pub state: ResourceState,
 }
 
+/// What it takes to go on with resources of a type that another program made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TakeoverFacts {
+    /// The inputs by which one is recognised where all of the identifying ones don't: fewer of them, for types of which there is
+    /// mostly one in whatever it belongs to.
+    pub recognising_inputs: &'static [&'static str],
+    /// The input that holds the physical name, where that is free to choose: whatever exists keeps the one that it has.
+    pub name_input: Option<&'static str>,
+    /// Types that it had in earlier versions of Pulumi's provider.
+    pub former_types: &'static [&'static str],
+    /// Inputs of Pulumi's that only repeat others.
+    pub repeated_inputs: &'static [&'static str],
+}
+
+/// How the resource of an import id is read from the cloud.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImportedId {
+    /// By its id in the state's form, and by inputs that say what it belongs to.
+    Read {
+        /// The id.
+        id: String,
+        /// The inputs.
+        inputs: PropertyMap,
+    },
+    /// By what identifies it; its id follows from that.
+    Find {
+        /// The identifying inputs.
+        inputs: PropertyMap,
+    },
+}
+
 /// One resource type of one cloud.
 ///
 /// Inputs hold no references and no unknowns. An operation that is tried again after it was cut off at any point ends in the
@@ -46,6 +77,35 @@ pub trait ResourceProvider: Send + Sync {
     /// journal before the first call.
     fn identifying_inputs(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// What it takes to go on with resources that another program made.
+    fn takeover(&self) -> TakeoverFacts {
+        TakeoverFacts::default()
+    }
+
+    /// Names of the given inputs that this type has no place for: whoever goes on with a resource of another program's leaves
+    /// them as they are.
+    fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Names of the given inputs that say what holds without them as well.
+    fn default_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The id by which `pulumi import` finds it (SPEC.md section 6.1): mostly the one that states hold.
+    fn import_id(&self, id: &str, _inputs: &PropertyMap) -> String {
+        id.to_owned()
+    }
+
+    /// How the resource of an import id is read.
+    ///
+    /// # Errors
+    /// [`ProviderErrorKind::Refused`] when the id hasn't the type's form.
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
+        Ok(ImportedId::Read { id: import_id.to_owned(), inputs: PropertyMap::new() })
     }
 
     /// Makes it.

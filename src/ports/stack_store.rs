@@ -68,6 +68,16 @@ pub enum CheckpointChange {
         /// What it is.
         image: ResourceImage,
     },
+    /// A resource that another program made was taken over: in the place of the record `from` stands this one, and whatever
+    /// refers to that refers to this. Where there is no such record any more, it is put.
+    Adopt {
+        /// Its name from now on.
+        urn: Urn,
+        /// The name that the other program gave it.
+        from: Urn,
+        /// What it is.
+        image: ResourceImage,
+    },
     /// The new one of a replacement was made: one that lives is kept as an old copy to be deleted.
     PutReplacement {
         /// Its name.
@@ -103,6 +113,7 @@ impl CheckpointChange {
     pub fn urn(&self) -> &Urn {
         match self {
             Self::Put { urn, .. }
+            | Self::Adopt { urn, .. }
             | Self::PutReplacement { urn, .. }
             | Self::RemoveReplaced { urn, .. }
             | Self::Gone { urn }
@@ -115,6 +126,9 @@ impl CheckpointChange {
         match event {
             DeploymentEvent::ResourceRecorded { urn, resource } => {
                 Some(Self::Put { urn: urn.clone(), image: resource.clone() })
+            }
+            DeploymentEvent::ResourceAdopted { urn, from, resource } => {
+                Some(Self::Adopt { urn: urn.clone(), from: from.clone(), image: resource.clone() })
             }
             DeploymentEvent::ResourceDrifted { urn, resource, .. } => Some(match resource {
                 Some(image) => Self::Put { urn: urn.clone(), image: image.clone() },
@@ -221,6 +235,12 @@ pub trait LockedStack: Send + Sync {
     /// # Errors
     /// When it holds a secret and there is no (or a wrong) passphrase.
     fn encode(&self, record: &ResourceRecord) -> Result<ResourceImage, StoreError>;
+
+    /// As [`LockedStack::encode`], of a resource that was recorded as `from`: what the record doesn't know of it stays.
+    ///
+    /// # Errors
+    /// As [`LockedStack::encode`].
+    fn encode_adopted(&self, from: &Urn, record: &ResourceRecord) -> Result<ResourceImage, StoreError>;
 
     /// Opens the journal with the deployment's first event, durably.
     ///

@@ -16,6 +16,7 @@ pub struct Editor<'d> {
     /// Positions of the live resource and the leftovers of each name.
     positions: HashMap<Urn, Vec<usize>>,
     removed: HashSet<usize>,
+    renamed: HashMap<Urn, Urn>,
 }
 
 impl Deployment {
@@ -25,7 +26,7 @@ impl Deployment {
         for (index, resource) in self.resources.iter().enumerate() {
             positions.entry(resource.urn.clone()).or_default().push(index);
         }
-        Editor { deployment: self, positions, removed: HashSet::new() }
+        Editor { deployment: self, positions, removed: HashSet::new(), renamed: HashMap::new() }
     }
 }
 
@@ -74,6 +75,21 @@ impl Editor<'_> {
         }
     }
 
+    /// Puts `resource` in the place of the live one of the name `from`, to which others may refer: they refer to the new name
+    /// from [`Editor::finish`] on. Says whether there was one.
+    pub fn rename(&mut self, from: &Urn, resource: Resource) -> bool {
+        let Some(index) = self.find(from, |resource| !resource.delete) else { return false };
+        if resource.urn != *from {
+            if let Some(positions) = self.positions.get_mut(from) {
+                positions.retain(|position| *position != index);
+            }
+            self.positions.entry(resource.urn.clone()).or_default().push(index);
+            self.renamed.insert(from.clone(), resource.urn.clone());
+        }
+        self.deployment.resources[index] = resource;
+        true
+    }
+
     /// Forgets the live resource of a name; says whether there was one.
     pub fn remove(&mut self, urn: &Urn) -> bool {
         let found = self.find(urn, |resource| !resource.delete);
@@ -114,7 +130,10 @@ impl Editor<'_> {
     /// Takes out what was forgotten and puts the rest in order: root, then each resource after all that it refers to,
     /// leftovers at the end. Resources that are in order already keep their places.
     pub fn finish(self) {
-        let Self { deployment, removed, .. } = self;
+        let Self { deployment, removed, renamed, .. } = self;
+        if !renamed.is_empty() {
+            deployment.redirect_references(&renamed);
+        }
         if !removed.is_empty() {
             let mut index = 0;
             deployment.resources.retain(|_| {

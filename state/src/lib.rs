@@ -68,6 +68,7 @@ pub mod json;
 pub mod lock;
 mod order;
 pub mod record;
+pub mod references;
 pub mod rename;
 pub mod repair;
 pub mod resource;

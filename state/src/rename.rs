@@ -37,26 +37,9 @@ impl Renaming<'_> {
         let mut fields = ResourceFields::clone(resource);
         let decoder = ValueDecoder::revealing(self.crypter);
         fields.urn = self.urn(&fields.urn);
-        for urn in fields.parent.iter_mut().chain(&mut fields.dependencies) {
-            *urn = self.urn(urn);
-        }
-        if let Some(provider) = &mut fields.provider {
-            *provider = self.provider(provider).into();
-        }
-        let dependencies: Vec<(String, Vec<Urn>)> = fields
-            .property_dependencies()
-            .into_iter()
-            .map(|(name, urns)| (name, urns.iter().map(|urn| self.urn(urn)).collect()))
-            .collect();
-        if dependencies != fields.property_dependencies() {
-            fields.set_property_dependencies(&dependencies);
-        }
+        fields.map_references(|urn| self.urn(urn));
         if fields.has_rare() {
             let rare = fields.rare_mut();
-            let urns = rare.aliases.iter_mut().chain(&mut rare.replace_with);
-            for urn in urns.chain(&mut rare.deleted_with).chain(&mut rare.view_of) {
-                *urn = self.urn(urn);
-            }
             if let Some(trigger) = &mut rare.replacement_trigger {
                 let value = decoder.value(trigger)?;
                 *trigger = ValueEncoder::new(self.crypter).value_over(&self.value(value), trigger)?;
@@ -85,13 +68,6 @@ impl Renaming<'_> {
 
     fn text(&self, text: &str) -> Option<String> {
         Urn::parse(text).ok().map(|urn| self.urn(&urn).to_string())
-    }
-
-    fn provider(&self, reference: &str) -> String {
-        match reference.rsplit_once("::") {
-            Some((urn, id)) => self.text(urn).map_or_else(|| reference.to_owned(), |urn| format!("{urn}::{id}")),
-            None => reference.to_owned(),
-        }
     }
 
     fn properties(&self, decoder: &ValueDecoder<'_>, properties: Properties) -> Result<Properties, ValueError> {

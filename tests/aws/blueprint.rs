@@ -15,7 +15,9 @@ use semantest_iac::domain::logs::LogRetention;
 use semantest_iac::domain::quantity::Timeout;
 use semantest_iac::domain::route::Route;
 use semantest_iac::domain::throttle::Throttle;
-use semantest_iac::ports::{Blueprint, BlueprintRequest, Cloud, ComponentDeployment, PackagedCode, ResourceState};
+use semantest_iac::ports::{
+    Blueprint, BlueprintRequest, Cloud, ComponentDeployment, PackagedCode, PhysicalNames, ResourceState,
+};
 
 use crate::schema;
 use crate::support::{Account, PROJECT, STACK};
@@ -77,6 +79,7 @@ fn request(component: Component, archive: Archive, zipped_size: u64) -> Blueprin
         stack: STACK.to_owned(),
         identity: None,
         components: vec![ComponentDeployment { component, package }],
+        names: PhysicalNames::default(),
     }
 }
 

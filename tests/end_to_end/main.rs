@@ -8,8 +8,16 @@ mod bad_input;
 mod concurrency;
 mod interruption;
 mod lifecycle;
+mod names;
 mod obstacles;
 mod ownership;
+mod pulumi_made;
+#[path = "../aws/schema.rs"]
+mod schema;
 mod sealed;
 mod secrets;
 mod support;
+mod takeover;
+
+/// The name under which files that other tests share know it.
+use support as project;

@@ -156,6 +156,11 @@ impl SimulatedCloud {
         object.inputs.insert(input, value);
     }
 
+    /// Everything in it was made by another program, which gives no tags of ours.
+    pub fn disown(&self) {
+        self.world().objects.values_mut().for_each(|object| object.tags = None);
+    }
+
     /// Deletes one of a type, and what belongs to it, behind everybody's back.
     pub fn lose(&self, token: &'static str) {
         let mut world = self.world();
@@ -445,6 +450,15 @@ impl ResourceProvider for SimulatedProvider {
                     .objects
                     .get_mut(&key)
                     .ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{} is gone", key.1)))?;
+                // Tags are among the inputs: whoever changes something says whose it is.
+                let is_ours = |tags: &Tags| tags.stack == context.tags.stack && tags.urn == context.urn;
+                if self.kind.is_tagged() && !object.tags.as_ref().is_some_and(is_ours) {
+                    object.tags = Some(Tags {
+                        stack: context.tags.stack.clone(),
+                        urn: context.urn.clone(),
+                        deployment: context.tags.deployment.clone(),
+                    });
+                }
                 let inputs = exposed(inputs);
                 object.published &= object.inputs == inputs;
                 object.inputs = inputs;

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use resource_graph::{Recorded, ResourceRecord};
 use semantest_iac::adapters::state_store::StateStore;
 use semantest_iac::application::DeploymentResult;
+use semantest_iac::application::adoption::Mapping;
 use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
 use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsAccess, StoreOptions};
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kinds;
 use crate::lab::{Command, How, Lab, assert_none};
-use crate::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK};
+use crate::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK, component_urn};
 
 /// Processes that die and are born again under the same number.
 #[derive(Default)]
@@ -208,4 +209,30 @@ fn what_another_program_changed_after_a_death_is_what_the_next_deployment_starts
     for program in [REST.program(), quick().program(), RestApi { memory: 4096, ..REST }.program()] {
         kill_and_meddle(&[REST.program()], &Command::Deploy(quick().program()), meddle, &Command::Deploy(program));
     }
+}
+
+#[test]
+fn a_component_of_our_name_without_our_mark_is_refused_unless_it_is_named() {
+    let (disk, wanted) = (Disk::new(), quick().program());
+    let folder = disk.folder.path().to_owned();
+    let lab = lab_in(disk, std::slice::from_ref(&wanted));
+    Disk::rewrite(&folder, |checkpoint| {
+        let resources = checkpoint["checkpoint"]["latest"]["resources"].as_array_mut().expect("resources");
+        let marked: Vec<_> =
+            resources.iter_mut().filter_map(|resource| resource.as_object_mut()?.remove("sourcePosition")).collect();
+        assert_eq!(marked, ["project:///semantest-iac.yaml"], "the component, and nothing else, says whose it is");
+    });
+    let before = lab.records();
+    let command = Command::Deploy(wanted.clone());
+    let refused = lab.run(&command, &How::default(), &[]).expect("it lives").expect_err("it isn't ours");
+    assert!(refused.to_string().contains("another program has recorded"), "{refused}");
+    // What nothing wants isn't taken for ours either.
+    assert_eq!(lab.destroy().changes.delete, 0);
+    assert_eq!(lab.records(), before);
+    let urn = component_urn(REST.name).to_string();
+    let named = How { adopt: vec![Mapping { ours: urn.clone(), theirs: urn }], ..How::default() };
+    let report = lab.run(&command, &named, &[]).expect("it lives").expect("a report");
+    assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
+    lab.assert_is(&wanted, "named");
+    assert_eq!(lab.deploy(&wanted).deployment_id, None);
 }

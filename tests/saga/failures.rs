@@ -5,7 +5,7 @@ use semantest_iac::ports::ProviderErrorKind;
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kills::{finish, lab_with};
-use crate::lab::{Command, How, assert_none};
+use crate::lab::{Command, How, Lab, assert_none};
 use crate::program::{CHANGED, Program, REST, RestApi};
 
 const KINDS: [ProviderErrorKind; 10] = [
@@ -29,7 +29,12 @@ fn may_follow_effect(kind: ProviderErrorKind) -> bool {
 
 /// Lets `command` fail at every call, then runs `next`.
 fn fail_everywhere(before: &[Program], command: &Command, next: &Command) {
-    let lab = lab_with(before);
+    fail_everywhere_in(&|| lab_with(before), command, next);
+}
+
+/// As [`fail_everywhere`], each time in a lab of its own.
+pub fn fail_everywhere_in(make: &dyn Fn() -> Lab, command: &Command, next: &Command) {
+    let lab = make();
     lab.run(command, &How::default(), &[]).expect("it lives").expect("a report");
     let points = lab.points();
     let wants_other = format!("{command:?}") != format!("{next:?}");
@@ -46,7 +51,7 @@ fn fail_everywhere(before: &[Program], command: &Command, next: &Command) {
                 if lies && (wants_other || moment == Moment::Before) {
                     continue;
                 }
-                let lab = lab_with(before);
+                let lab = make();
                 let what = format!("{kind:?} {moment:?} {at} ({})", points[at].label);
                 let fault = Fault { at, moment, act: Act::Fail(kind) };
                 let ended = lab.run(command, &How::default(), &[fault]).expect("it lives");

@@ -22,7 +22,12 @@ pub fn lab_with(before: &[Program]) -> Lab {
 
 /// Kills `command` at every point, then runs `next`, and collects what is wrong.
 fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
-    let lab = lab_with(before);
+    kill_everywhere_in(&|| lab_with(before), command, next);
+}
+
+/// As [`kill_everywhere`], each time in a lab of its own.
+pub fn kill_everywhere_in(make: &dyn Fn() -> Lab, command: &Command, next: &Command) {
+    let lab = make();
     lab.run(command, &How::default(), &[]).expect("it lives").expect("a report");
     let points = lab.points();
     assert!(points.len() > 10);
@@ -30,7 +35,7 @@ fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
     for (at, point) in points.iter().enumerate() {
         for moment in MOMENTS {
             for tail in TAILS {
-                let lab = lab_with(before);
+                let lab = make();
                 let died = lab.kill(command, &[Fault { at, moment, act: Act::Die }], tail).is_none();
                 assert!(died, "the run goes the same way each time");
                 let what = format!("killed {moment:?} {at} ({}), events {tail:?}", point.label);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, Cancellation, Latencies, PropertyMap, ResourceRecord, Urn};
+use semantest_iac::application::adoption::Mapping;
 use semantest_iac::application::gate::Calls;
 use semantest_iac::application::planning::Drift;
 use semantest_iac::application::{
@@ -135,6 +136,7 @@ pub struct How {
     pub components: Vec<String>,
     pub targets: Vec<Urn>,
     pub refresh: Refresh,
+    pub adopt: Vec<Mapping>,
 }
 
 /// One stack and its cloud.
@@ -238,6 +240,8 @@ impl Lab {
             },
             components: how.components.clone(),
             targets: how.targets.clone(),
+            adopt: how.adopt.clone(),
+            replace_adopted: false,
             refresh: how.refresh,
             parallelism: None,
             lock_timeout: Duration::ZERO,

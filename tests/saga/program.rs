@@ -11,7 +11,7 @@ use crate::kinds;
 
 pub const STACK: &str = "sim-test";
 pub const PROJECT: &str = "shop";
-const GROUP: &str = "semantest:index:RestApi";
+pub const GROUP: &str = "semantest:index:RestApi";
 
 /// A wanted resource.
 #[derive(Clone, Debug)]

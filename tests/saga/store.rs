@@ -1,11 +1,12 @@
 //! The state of one stack in memory, by the port's rules: a checkpoint, a journal of which a part is durable, a lock that a
 //! dead process leaves behind, a history.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, ResourceRecord, Urn, Value};
+use resource_graph::{PropertyMap, RecordError, RecordMarks, Recorded, ResourceRecord, Urn, Value};
 use semantest_iac::application::audit::AuditEntry;
 use semantest_iac::domain::deployment::{DeploymentEvent, ResourceImage};
 use semantest_iac::domain::event::DomainEvent;
@@ -15,6 +16,7 @@ use semantest_iac::ports::{
 };
 
 use crate::faults::{Act, Kind, Moment, Script};
+use crate::program::GROUP;
 
 /// What is left of the events that weren't durable when the process died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,11 +239,60 @@ impl MemoryStore {
         Ok(StackSnapshot {
             exists: state.exists,
             version: format!("{}", state.version),
-            resources: resources.into_iter().map(|record| Arc::new(record) as RecordedResource).collect(),
+            resources: resources.into_iter().map(|record| Arc::new(Seen(record)) as RecordedResource).collect(),
             outputs: outputs.unwrap_or_else(PropertyMap::new),
             pending: Vec::new(),
             interrupted,
         })
+    }
+}
+
+/// A record as the program sees it: what belongs to none of its groups is another program's.
+struct Seen(ResourceRecord);
+
+impl Recorded for Seen {
+    fn urn(&self) -> &Urn {
+        &self.0.urn
+    }
+
+    fn marks(&self) -> RecordMarks {
+        self.0.marks()
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.0.id()
+    }
+
+    fn parent(&self) -> Option<&str> {
+        self.0.parent()
+    }
+
+    fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
+        self.0.for_each_dependency(visit);
+    }
+
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+        self.0.for_each_other_reference(visit);
+    }
+
+    fn provider(&self) -> Option<&str> {
+        self.0.provider()
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.0.type_token.as_str() != GROUP && !self.0.type_token.is_stack()
+    }
+
+    fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
+        self.0.inputs()
+    }
+
+    fn output(&self, path: &[String]) -> Result<Option<Value>, RecordError> {
+        self.0.output(path)
+    }
+
+    fn to_record(&self) -> Result<Arc<ResourceRecord>, RecordError> {
+        self.0.to_record()
     }
 }
 
@@ -273,6 +324,25 @@ impl State {
                     Some(record) => *record = self.image(image),
                     None => resources.push(self.image(image)),
                 },
+                CheckpointChange::Adopt { urn, from, image } => {
+                    let adopted = self.image(image);
+                    match live(resources, from) {
+                        Some(record) => *record = adopted,
+                        None => match live(resources, urn) {
+                            Some(record) => *record = adopted,
+                            None => resources.push(adopted),
+                        },
+                    }
+                    let redirect = |name: &mut Urn| {
+                        if name == from {
+                            name.clone_from(urn);
+                        }
+                    };
+                    for record in resources.iter_mut() {
+                        let inputs = record.property_dependencies.iter_mut().flat_map(|(_, urns)| urns);
+                        record.parent.iter_mut().chain(&mut record.dependencies).chain(inputs).for_each(redirect);
+                    }
+                }
                 CheckpointChange::PutReplacement { urn, image, taken_back } => {
                     let new = self.image(image);
                     resources.retain(|record| {
@@ -436,6 +506,10 @@ impl LockedStack for Held {
         let text = (state.images.len() - 1).to_string();
         let raw = serde_json::value::RawValue::from_string(text).expect("a number is JSON");
         Ok(ResourceImage(raw.into()))
+    }
+
+    fn encode_adopted(&self, _from: &Urn, record: &ResourceRecord) -> Result<ResourceImage, StoreError> {
+        self.encode(record)
     }
 
     async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError> {

@@ -101,6 +101,8 @@ pub enum UntouchedReason {
     UnknownType,
     /// It isn't among the selected resources.
     NotSelected,
+    /// Another program made it.
+    NotOurs,
     /// It is read, not owned.
     External,
     /// It is no longer wanted, but another resource that stays needs it.
@@ -113,6 +115,7 @@ impl fmt::Display for UntouchedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             UntouchedReason::UnknownType => f.write_str("its type isn't managed here"),
+            UntouchedReason::NotOurs => f.write_str("another program made it"),
             UntouchedReason::NotSelected => f.write_str("not selected"),
             UntouchedReason::External => f.write_str("read only, not owned"),
             UntouchedReason::NeededBy(urn) => write!(f, "still needed by {urn}"),

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::decision::{Fate, is_free};
 use super::{PlanError, Planner, Selection};
+use crate::ownership::is_foreign;
 use crate::recorded::Recorded;
-use crate::{Reason, UntouchedReason, Urn};
+use crate::{Reason, TypeToken, UntouchedReason, Urn};
 
 /// What happens to a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,12 +33,14 @@ impl<R: Recorded> Planner<'_, R> {
                     return RecordFate::Wanted;
                 }
                 let token = urn.type_token();
-                if token.is_stack() || token.is_provider() {
+                if token.is_stack() || is_default_provider(urn, &token) {
                     RecordFate::Keep(UntouchedReason::Bookkeeping)
                 } else if marks.external {
                     RecordFate::Keep(UntouchedReason::External)
                 } else if marks.custom && self.types.info(&token).is_none() {
                     RecordFate::Keep(UntouchedReason::UnknownType)
+                } else if token.is_provider() || is_foreign(self.records, &self.live, index as usize) {
+                    RecordFate::Keep(UntouchedReason::NotOurs)
                 } else if !belongs(index) {
                     RecordFate::Keep(UntouchedReason::NotSelected)
                 } else if marks.pending_replacement {
@@ -222,6 +225,11 @@ fn reaches(dependants: &HashMap<u32, Vec<u32>>, from: u32, to: u32) -> bool {
 
 pub(super) fn is_removal(fate: &RecordFate) -> bool {
     matches!(fate, RecordFate::Delete | RecordFate::Forget(_))
+}
+
+/// Whether a provider was made by the way, for whatever asks for none (SPEC.md section 1.7), and not by somebody's program.
+fn is_default_provider(urn: &Urn, token: &TypeToken) -> bool {
+    token.is_provider() && urn.name().starts_with("default")
 }
 
 fn is_among(roots: &HashSet<Urn>, urn: &str) -> bool {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn};
 
 use super::connection::{Account, AwsSettings, Connection};
-use super::{blueprint, quota, recent_output, resources};
+use super::{blueprint, quota, recent_output, resources, takeover};
 use crate::domain::provider::Provider;
 use crate::ports::{ArtifactStore, Blueprint, BlueprintRequest, Cloud, CloudIdentity, ProviderError, ResourceProvider};
 
@@ -80,6 +80,10 @@ impl Cloud for Aws {
         self.resources.get(token.as_str()).cloned()
     }
 
+    fn type_tokens(&self) -> Vec<&'static str> {
+        self.resources.keys().copied().collect()
+    }
+
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
         blueprint::blueprint(request, &self.connection.region)
     }
@@ -119,6 +123,13 @@ impl Cloud for Aws {
         let arn = record.output(&["arn".to_owned()]).ok()??;
         let account = arn.as_str()?.split(':').nth(4)?;
         (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then(|| account.to_owned())
+    }
+
+    fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
+        let text = |name: &str| record.output(&[name.to_owned()]).ok().flatten();
+        let region = text("region").as_ref().and_then(|region| region.as_str().map(str::to_owned));
+        let of_arn = || Some(takeover::region_of_arn(text("arn")?.as_str()?)?.to_owned());
+        region.or_else(of_arn).is_some_and(|region| region != self.connection.region)
     }
 
     fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {

@@ -13,7 +13,11 @@ use super::calls::{Patience, Sender};
 use super::connection::Connection;
 use super::properties::{self, Shape};
 use super::tags::{self, Tags};
-use crate::ports::{Found, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState};
+use super::{import_ids, takeover};
+use crate::ports::{
+    Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
+    TakeoverFacts,
+};
 
 /// A resource as the cloud has it: its id in the form of Pulumi's states, and its typed outputs.
 #[derive(Clone, Debug)]
@@ -237,6 +241,38 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
 
     fn identifying_inputs(&self) -> &'static [&'static str] {
         R::SHAPE.identity
+    }
+
+    fn takeover(&self) -> TakeoverFacts {
+        takeover::facts(R::INFO.token)
+    }
+
+    fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String> {
+        let Ok(typed) = Self::lenient(inputs) else { return Vec::new() };
+        let mut names = properties::unsupported(inputs, &typed, &R::SHAPE);
+        // Parts of a property go with the whole.
+        names.retain(|name| inputs.contains_key(name));
+        names
+    }
+
+    fn default_inputs(&self, inputs: &PropertyMap) -> Vec<String> {
+        let defaults = inputs.iter().filter(|(name, value)| {
+            !R::SHAPE.files.contains(name) && properties::is_default(value.exposed(), name, &R::SHAPE)
+        });
+        defaults.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    fn import_id(&self, id: &str, inputs: &PropertyMap) -> String {
+        import_ids::import_id(R::INFO.token, id, inputs)
+    }
+
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
+        let mut imported = import_ids::of_import_id(R::INFO.token, import_id)?;
+        let (ImportedId::Read { inputs, .. } | ImportedId::Find { inputs }) = &mut imported;
+        if has_region(&R::SHAPE) {
+            inputs.insert("region", self.connection.region.as_str());
+        }
+        Ok(imported)
     }
 
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {

@@ -9,6 +9,7 @@ mod calls;
 mod cloud;
 mod connection;
 mod http;
+mod import_ids;
 mod managed;
 pub mod naming;
 mod policy_document;
@@ -20,6 +21,7 @@ mod recent_output;
 mod resources;
 mod state_bucket;
 mod tags;
+mod takeover;
 pub mod validation;
 
 pub use cloud::Aws;

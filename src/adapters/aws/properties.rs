@@ -252,7 +252,8 @@ fn narrowed(actual: Value, given: &Value, path: &str, shape: &Shape) -> Value {
     Value::Map(map)
 }
 
-fn is_default(actual: &Value, path: &str, shape: &Shape) -> bool {
+/// Whether a value is what holds where nothing is given.
+pub(super) fn is_default(actual: &Value, path: &str, shape: &Shape) -> bool {
     let known = shape.defaults.iter().find(|(name, _)| *name == path).map(|(_, default)| default);
     is_empty(actual)
         || match known {

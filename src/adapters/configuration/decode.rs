@@ -301,6 +301,16 @@ pub fn aws_settings(node: &Node, environment: &str) -> Decoded<Option<AwsSetting
     }))
 }
 
+/// The resources that an environment, written in `node`, takes over: ours, and theirs.
+pub fn adopted(node: &Node) -> Vec<(String, String)> {
+    let entries = node.get("adopt").map(Node::entries).unwrap_or_default().iter();
+    let pairs = entries.filter_map(|entry| match &entry.value.content {
+        Content::Scalar(scalar) => Some((entry.key.clone(), scalar.text.clone())),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 /// Where state is kept, by the file's root `node`.
 ///
 /// # Errors

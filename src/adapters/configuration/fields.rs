@@ -17,7 +17,7 @@ use crate::domain::quantity::{Memory, TimeSpan, Timeout};
 use crate::domain::route::{HttpMethod, RouteMethod, RoutePath};
 use crate::domain::runtime::Runtime;
 
-use super::settings::{AccountId, Endpoint, ProfileName, StateEncryption, StateLocation};
+use super::settings::{self, AccountId, Endpoint, ProfileName, StateEncryption, StateLocation};
 use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
 
 fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
@@ -294,6 +294,11 @@ pub static ENVIRONMENT: ObjectShape = ObjectShape {
             Shape::Map(&MapShape { keys: &COMPONENT_NAME, values: Shape::Partial(&COMPONENT) }),
             "What is different about components here. Mappings are merged, anything else replaces what it was, and ~ removes it.",
         ),
+        optional(
+            "adopt",
+            Shape::Map(&MapShape { keys: &RESOURCE, values: Shape::Text(&FOREIGN_RESOURCE) }),
+            "Which resources are taken over from another program, such as Pulumi's, that recorded them in the same stack: ours, as `semantest-iac graph` names it, and theirs, by URN, name or id. What has the physical name that it would get here is found without that.",
+        ),
     ],
     exactly_one: &[],
     reserved: &[("azure", "this version deploys to AWS only; the key is kept for Azure")],
@@ -389,6 +394,14 @@ text!(ISSUER, "a token issuer", Some("^https?://[^?#]+$"), &["https://id.example
 text!(AUDIENCE, "an audience", Some("\\S"), &["semantest"], |text| Audience::new(text).map(drop));
 text!(ENDPOINT, "an endpoint", Some("^(local|https?://.+)$"), &["local", "http://127.0.0.1:4566"], reads::<Endpoint>);
 text!(REGION, "a region", Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), &["us-east-1", "eu-west-1"], reads::<Region>);
+text!(RESOURCE, "a resource's name", Some("\\S"), &["rest-api-role"], settings::check_resource);
+text!(
+    FOREIGN_RESOURCE,
+    "a resource's name",
+    Some("\\S"),
+    &["urn:pulumi:prod::shop::aws:iam/role:Role::api-role", "api-role-1a2b3c4"],
+    settings::check_resource
+);
 text!(PROFILE, "a profile name", Some("\\S"), &["staging"], reads::<ProfileName>);
 text!(ACCOUNT, "an account id", Some("^[0-9]{12}$"), &["123456789012"], reads::<AccountId>);
 

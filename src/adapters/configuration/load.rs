@@ -426,7 +426,8 @@ fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>)
         if let Ok(name) = entry.key.parse::<EnvironmentName>() {
             // What is wrong with the settings has been told; the components are looked at all the same.
             let aws = decode::aws_settings(&entry.value, &entry.key).unwrap_or_default();
-            environments.push(DeclaredEnvironment { settings: EnvironmentSettings { name, aws }, components });
+            let adopt = decode::adopted(&entry.value);
+            environments.push(DeclaredEnvironment { settings: EnvironmentSettings { name, aws, adopt }, components });
         }
     }
     environments

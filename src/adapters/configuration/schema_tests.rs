@@ -87,6 +87,7 @@ fn what_the_tool_accepts_fits_the_schema() {
             .replace(":80'", ":81'").as_str(),
         "environments:\n  local: { aws: { endpoint: local } }\n  url: { aws: { endpoint: 'http://127.0.0.1:4566', region: us-gov-west-1, profile: p, account: '123456789012' } }\n",
         "environments:\n  empty:\n  changed: { components: { api: { handler: a.b, health: ~, memory: 1GB, environment: { A: ~ }, gateway: { cors: { max-age: 1h, origins: ['*'] }, auth: none } } } }\n",
+        "environments: { local: { adopt: { api-role: api-role-1a2b3c4, 'urn:pulumi:a::b::c::d': 'arn:aws:x' } } }\n",
         "state: { url: 'file:///var/state' }\n",
         "    environment: { TOKEN: { from-env: SHOP_TOKEN } }\n",
     ] {

@@ -211,6 +211,17 @@ pub struct EnvironmentSettings {
     pub name: EnvironmentName,
     /// Where in AWS; `None` where nothing is said about AWS.
     pub aws: Option<AwsSettings>,
+    /// Resources that are taken over from another program: ours, and theirs.
+    pub adopt: Vec<(String, String)>,
+}
+
+/// Whether a text may be a resource's URN, name or id.
+pub(super) fn check_resource(text: &str) -> Result<(), InvalidValue> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err(InvalidValue::new("resource", text, "it is empty or has a control character in it")
+            .with_hint("`semantest-iac graph` names the resources of the configuration"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

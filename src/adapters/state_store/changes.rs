@@ -19,6 +19,12 @@ pub fn apply(deployment: &mut Deployment, changes: &[CheckpointChange]) -> Resul
     for change in changes {
         match change {
             CheckpointChange::Put { urn, image } => put(&mut editor, urn, resource_of(image)?),
+            CheckpointChange::Adopt { urn, from, image } => {
+                let resource = resource_of(image)?;
+                if !editor.rename(from, resource.clone()) {
+                    put(&mut editor, urn, resource);
+                }
+            }
             CheckpointChange::PutReplacement { urn, image, taken_back } => {
                 let new = resource_of(image)?;
                 if *taken_back {

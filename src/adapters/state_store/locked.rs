@@ -11,7 +11,7 @@ use state::{
 };
 
 use super::secrets::StackSecrets;
-use super::{CREATING, DEPLOYMENT_KEY, Loaded, StateStore, changes, events, store_error};
+use super::{CREATING, DEPLOYMENT_KEY, Loaded, StateStore, changes, events, ownership, store_error};
 use crate::domain::deployment::ResourceImage;
 use crate::domain::event::DomainEvent;
 use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, StoreError, StoreErrorKind};
@@ -117,11 +117,23 @@ impl LockedStack for OpenStack {
                 Some(mut resource) => resource.update_from(record, base.secrets.as_ref()).map(|()| resource),
                 None => Resource::from_record(record, base.secrets.as_ref()),
             };
-            resource.map(|resource| resource.to_json())
+            resource.map(|mut resource| {
+                ownership::mark(&mut resource);
+                resource.to_json()
+            })
         })?;
         let json = json.map_err(|error| store_error(&error.into()))?;
         let raw = serde_json::value::RawValue::from_string(json.as_str().to_owned());
         Ok(ResourceImage(raw.map_err(|error| internal(&error.to_string()))?.into()))
+    }
+
+    fn encode_adopted(&self, from: &Urn, record: &ResourceRecord) -> Result<ResourceImage, StoreError> {
+        self.with_base(|base| {
+            if let Some(place) = base.places.get(from).copied() {
+                base.places.insert(record.urn.clone(), place);
+            }
+        })?;
+        self.encode(record)
     }
 
     async fn begin(&self, first: &DomainEvent) -> Result<(), StoreError> {
@@ -250,8 +262,10 @@ impl LockedStack for OpenStack {
 
 fn update_info(entry: &HistoryEntry) -> UpdateInfo {
     let changes = &entry.changes;
+    // Pulumi counts what is made and what is found under names of their own.
+    let made = if entry.kind == "resource-import" { "import" } else { "create" };
     let counts = [
-        ("create", changes.create),
+        (made, changes.create),
         ("update", changes.update),
         ("replace", changes.replace),
         ("delete", changes.delete),

@@ -5,6 +5,7 @@ pub mod administration;
 mod changes;
 mod events;
 mod locked;
+mod ownership;
 mod recorded;
 mod secrets;
 #[cfg(test)]
@@ -288,7 +289,7 @@ fn history_entry(entry: &StateHistory) -> HistoryEntry {
         message: update.message.clone(),
         environment,
         changes: ChangeCounts {
-            create: count(&["create"]),
+            create: count(&["create", "import"]),
             update: count(&["update"]),
             replace: count(&["replace"]),
             delete: count(&["delete"]),

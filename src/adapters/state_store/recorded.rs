@@ -6,6 +6,7 @@ use std::sync::Arc;
 use resource_graph::{PropertyMap, RecordError, RecordMarks, Recorded, ResourceRecord, Urn, Value};
 use state::{Deployment, Resource, ValueDecoder};
 
+use super::ownership;
 use super::secrets::StackSecrets;
 
 /// One resource of a state that is shared by all of them.
@@ -71,6 +72,10 @@ impl Recorded for StateResource {
 
     fn provider(&self) -> Option<&str> {
         Some(self.resource().provider.as_deref()?.rsplit_once("::")?.0)
+    }
+
+    fn is_foreign(&self) -> bool {
+        !self.resource().is_root() && !ownership::is_marked(self.resource())
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use super::{CloudOptions, ComponentSelection, DeploymentOptions, StackSelection};
+use super::{AdoptionOptions, CloudOptions, ComponentSelection, DeploymentOptions, StackSelection};
 
 /// `deploy`.
 #[derive(Clone, Debug, Args)]
@@ -23,6 +23,9 @@ pub struct DeployArguments {
     /// How it is carried out.
     #[command(flatten)]
     pub deployment: DeploymentOptions,
+    /// What is taken over.
+    #[command(flatten)]
+    pub adoption: AdoptionOptions,
     /// Don't ask before changing something
     #[arg(short, long)]
     pub yes: bool,
@@ -52,6 +55,9 @@ pub struct PreviewArguments {
     /// How it is carried out.
     #[command(flatten)]
     pub deployment: DeploymentOptions,
+    /// What is taken over.
+    #[command(flatten)]
+    pub adoption: AdoptionOptions,
     /// Also show the critical path, the binding quota and the shortest possible time
     #[arg(long)]
     pub explain: bool,

@@ -3,6 +3,7 @@
 //! What an option means beyond its own value (which stack, which components) is settled in `composition`.
 
 mod commands;
+mod import;
 #[cfg(test)]
 mod mentions;
 mod options;
@@ -14,9 +15,10 @@ pub use commands::{
     HistoryArguments, InitArguments, LocalArguments, LocalCommand, LocalUpArguments, OutputsArguments,
     PreviewArguments, StatusArguments, ValidateArguments,
 };
+pub use import::{ExportArguments, ImportArguments};
 pub use options::{
-    CloudOptions, ColorChoice, ComponentSelection, DeploymentOptions, GlobalOptions, JsonForm, RefreshMode,
-    StackSelection,
+    AdoptionOptions, CloudOptions, ColorChoice, ComponentSelection, DeploymentOptions, GlobalOptions, JsonForm,
+    RefreshMode, StackSelection,
 };
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -50,6 +52,10 @@ pub enum Command {
     Preview(PreviewArguments),
     /// Delete what was deployed
     Destroy(DestroyArguments),
+    /// Record a resource that only the cloud knows in a stack
+    Import(ImportArguments),
+    /// Write Pulumi's file for importing the resources of a stack
+    Export(ExportArguments),
     /// Show what is deployed, and whether a deployment was cut off
     Status(StatusArguments),
     /// Show what the components offer, such as their URLs
@@ -79,6 +85,8 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Init(_) => "init",
+            Self::Export(_) => "export",
+            Self::Import(_) => "import",
             Self::Deploy(_) => "deploy",
             Self::Preview(_) => "preview",
             Self::Destroy(_) => "destroy",

@@ -113,6 +113,27 @@ pub struct DeploymentOptions {
     pub lock_timeout: Option<Duration>,
 }
 
+/// What is taken over from another program that has recorded it in the same stack.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Taking over")]
+pub struct AdoptionOptions {
+    /// Take this over, though its name doesn't tell: ours as `graph` names it, theirs by URN, name or id; can be given several times
+    #[arg(long = "adopt", value_name = "OURS=THEIRS", value_parser = parse_mapping)]
+    pub adopt: Vec<(String, String)>,
+    /// Let what is taken over be replaced where it doesn't fit
+    #[arg(long)]
+    pub replace_adopted: bool,
+}
+
+fn parse_mapping(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((ours, theirs)) if !ours.trim().is_empty() && !theirs.trim().is_empty() => {
+            Ok((ours.to_owned(), theirs.to_owned()))
+        }
+        _ => Err("write the resource's name here, =, and its URN, name or id there: api-role=api-role-1a2b3c4".into()),
+    }
+}
+
 /// What is read from the cloud before a plan is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum RefreshMode {
@@ -125,12 +146,12 @@ pub enum RefreshMode {
     None,
 }
 
-fn parse_urn(text: &str) -> Result<Urn, String> {
+pub(super) fn parse_urn(text: &str) -> Result<Urn, String> {
     Urn::parse(text).map_err(|error| error.to_string())
 }
 
 /// Reads a time such as `90s`, `10m`, `1h` or `500ms`; a bare number counts seconds.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().map_err(|_| "write a number and a unit: 500ms, 90s, 10m or 1h")?;
     let milliseconds = match &text[digits..] {
@@ -150,6 +171,15 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mappings_name_two_resources() {
+        let pair = |ours: &str, theirs: &str| Ok((ours.to_owned(), theirs.to_owned()));
+        assert_eq!(parse_mapping("api-role=arn:a=b"), pair("api-role", "arn:a=b"));
+        for text in ["", "=", "api-role", "api-role=", "=x", " = "] {
+            assert!(parse_mapping(text).is_err(), "{text} was accepted");
+        }
+    }
 
     #[test]
     fn times_have_units() {

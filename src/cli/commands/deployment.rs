@@ -9,13 +9,14 @@ use std::time::Duration;
 use resource_graph::{Cancellation, Urgency};
 
 use crate::adapters::configuration::Configuration;
+use crate::application::adoption::Mapping;
 use crate::application::metrics::Metrics;
 use crate::application::{
     self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, Options, Refresh, StackTarget,
 };
 use crate::cli::arguments::{
-    CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm, PreviewArguments,
-    RefreshMode, StackSelection,
+    AdoptionOptions, CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm,
+    PreviewArguments, RefreshMode, StackSelection,
 };
 use crate::cli::composition::{self, Handlers};
 use crate::cli::confirmation::{TerminalConfirmation, require_confirmation};
@@ -49,7 +50,8 @@ pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
         let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
         let components = run.components(&arguments.components)?;
         let message = arguments.message.clone();
-        let options = run.options(&arguments.components, &arguments.deployment, message).await?;
+        let mut options = run.options(&arguments.components, &arguments.deployment, message).await?;
+        run.take_over(&mut options, &arguments.adoption)?;
         let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
         let request = DeployRequest { options, components };
         let report = run.guard(application::deploy(&run.connection.ports, &request, &confirmation)).await?;
@@ -78,7 +80,8 @@ pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult
     session.block_on(async {
         let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
         let components = run.components(&arguments.components)?;
-        let options = run.options(&arguments.components, &arguments.deployment, None).await?;
+        let mut options = run.options(&arguments.components, &arguments.deployment, None).await?;
+        run.take_over(&mut options, &arguments.adoption)?;
         let request = DeployRequest { options, components };
         let as_text = session.output.json().is_none();
         let show = |preview: &application::Preview<'_>| {
@@ -88,6 +91,7 @@ pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult
                 command: preview.command,
                 stack: preview.stack,
                 plan: preview.plan,
+                adoptions: preview.adoptions,
                 drifts: preview.drifts,
                 verbose: session.global.verbose > 0,
             };
@@ -202,6 +206,8 @@ impl<'a> Run<'a> {
             },
             components: components.components.clone(),
             targets: deployment.targets.clone(),
+            adopt: Vec::new(),
+            replace_adopted: false,
             refresh: match deployment.refresh {
                 RefreshMode::Changed => Refresh::Changed,
                 RefreshMode::All => Refresh::All,
@@ -215,6 +221,16 @@ impl<'a> Run<'a> {
             correlation_id: self.session.process.text("SEMANTEST_CORRELATION_ID").map(str::to_owned),
             cancellation: self.cancellation.clone(),
         })
+    }
+
+    /// Adds what is taken over: by the configuration, where the command line doesn't say otherwise.
+    fn take_over(&self, options: &mut Options, adoption: &AdoptionOptions) -> Result<(), Failure> {
+        let declared = &self.configuration.environment(&self.environment)?.adopt;
+        let is_overridden = |ours: &String| adoption.adopt.iter().any(|(other, _)| other == ours);
+        let pairs = declared.iter().filter(|(ours, _)| !is_overridden(ours)).chain(&adoption.adopt);
+        options.adopt = pairs.map(|(ours, theirs)| Mapping { ours: ours.clone(), theirs: theirs.clone() }).collect();
+        options.replace_adopted = adoption.replace_adopted;
+        Ok(())
     }
 
     /// Runs the work; an interruption ends it as soon as that is safe.
@@ -317,6 +333,6 @@ impl Drop for Run<'_> {
     }
 }
 
-fn stopped_early() -> Failure {
+pub(super) fn stopped_early() -> Failure {
     Failure::new(ExitCode::Interrupted, "interrupted", "stopped before anything was changed")
 }

@@ -15,7 +15,7 @@ use crate::cli::failure::{Failure, chain};
 use crate::cli::session::{CommandResult, Session};
 use crate::domain::component::Component;
 use crate::domain::function::Start;
-use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode};
+use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode, PhysicalNames};
 
 /// `graph --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -96,6 +96,7 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
         stack: selected.name.to_string(),
         identity: None,
         components: components.into_iter().map(unbuilt).collect(),
+        names: PhysicalNames::default(),
     };
     let blueprint = cloud.blueprint(&request)?;
     let root = Urn::root(&request.stack, &request.project);

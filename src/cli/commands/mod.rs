@@ -2,7 +2,9 @@
 
 mod completions;
 mod deployment;
+mod export;
 mod graph;
+mod import;
 mod init;
 mod local;
 mod queries;
@@ -13,7 +15,9 @@ mod version;
 
 pub use completions::completions;
 pub use deployment::{deploy, destroy, preview};
+pub use export::export;
 pub use graph::{GraphDocument, graph};
+pub use import::import;
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
 pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};

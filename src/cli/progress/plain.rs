@@ -82,6 +82,9 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
             format!("Plan: nothing to change ({} as wanted)", plural(changes.same, "resource"))
         }
         E::DeploymentPlanned { changes, .. } => format!("Plan: {}", planned(changes)),
+        E::ResourceAdopted { urn, from, .. } => {
+            format!("{} adopt  {} {}, so far {}", palette.good("&"), urn.type_token(), urn.name(), from.name())
+        }
         E::ResourceDrifted { urn, properties, resource } if resource.is_none() || properties.is_empty() => {
             format!("{} drift  {} {} is gone", palette.changed("!"), urn.type_token(), urn.name())
         }

@@ -2,6 +2,8 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 
+use crate::application::importing::ImportReport;
+use crate::application::importing::bulk_file::BulkFile;
 use crate::application::queries::StackStatus;
 use crate::application::stacks::{EncryptionChange, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
@@ -25,6 +27,11 @@ pub fn schemas() -> Vec<(&'static str, String)> {
             "What `graph --json` prints: the resources that are wanted, and who needs whom",
         ),
         document::<HistoryDocument>("history", "What `history --json` prints"),
+        document::<BulkFile>(
+            "bulk-import",
+            "What `export --import-file` writes: Pulumi's file for `pulumi import --file`",
+        ),
+        document::<ImportReport>("import", "What `import --json` prints"),
         document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),

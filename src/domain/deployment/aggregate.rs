@@ -165,10 +165,10 @@ impl Deployment {
         let (from, to) = match event {
             DeploymentEvent::DeploymentRequested { .. } => (DeploymentPhase::New, DeploymentPhase::Requested),
             DeploymentEvent::DeploymentPlanned { .. } => (DeploymentPhase::Requested, DeploymentPhase::Planned),
-            DeploymentEvent::DeploymentRecovered { .. } | DeploymentEvent::ResourceDrifted { .. } => {
-                (DeploymentPhase::Requested, DeploymentPhase::Requested)
-            }
-            DeploymentEvent::SagaStarted { .. } => (DeploymentPhase::Requested, DeploymentPhase::Requested),
+            DeploymentEvent::DeploymentRecovered { .. }
+            | DeploymentEvent::ResourceAdopted { .. }
+            | DeploymentEvent::ResourceDrifted { .. }
+            | DeploymentEvent::SagaStarted { .. } => (DeploymentPhase::Requested, DeploymentPhase::Requested),
             DeploymentEvent::SagaFailed { .. } if self.phase == DeploymentPhase::Requested => {
                 (DeploymentPhase::Requested, DeploymentPhase::Requested)
             }

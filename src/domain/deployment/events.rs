@@ -345,6 +345,18 @@ pub enum DeploymentEvent {
         /// What went wrong.
         error: String,
     },
+    /// A resource that another program recorded in this stack was taken over: it is ours from now on, under our name. Nothing
+    /// was done to it in the cloud.
+    ResourceAdopted {
+        /// Its name from now on.
+        #[schemars(with = "String")]
+        urn: Urn,
+        /// The name that the other program gave it.
+        #[schemars(with = "String")]
+        from: Urn,
+        /// The resource as the state will hold it.
+        resource: ResourceImage,
+    },
     /// A resource was found otherwise than the state recorded it.
     ResourceDrifted {
         /// The resource.
@@ -505,6 +517,7 @@ impl DeploymentEvent {
             Self::StepStarted { .. } => "StepStarted",
             Self::StepCompleted { .. } => "StepCompleted",
             Self::StepFailed { .. } => "StepFailed",
+            Self::ResourceAdopted { .. } => "ResourceAdopted",
             Self::ResourceDrifted { .. } => "ResourceDrifted",
             Self::ResourceRecorded { .. } => "ResourceRecorded",
             Self::ResourceOperationStarted { .. } => "ResourceOperationStarted",

@@ -45,6 +45,12 @@ impl Names {
             api,
         })
     }
+
+    /// Takes over the name of a function that exists: it is Lambda that names the log group after it.
+    pub(super) fn follow_function(&mut self, function: &str) {
+        self.function_logs = function_log_group(function);
+        self.function = function.to_owned();
+    }
 }
 
 /// The bucket for a function's packages. All of AWS's customers share one name space for buckets, so account and region are

@@ -41,8 +41,11 @@ pub(super) fn add(
     region: &str,
 ) -> Result<(), ProviderError> {
     let component = &deployment.component;
-    let names = Names::of(request, component.name())?;
+    let mut names = Names::of(request, component.name())?;
     let mut scope = Scope::begin(blueprint, request, component.name().as_str(), region);
+    if let Some(function) = scope.kept_name("aws:lambda/function:Function", "function") {
+        names.follow_function(function);
+    }
 
     let role = scope.add_tagged(
         "aws:iam/role:Role",

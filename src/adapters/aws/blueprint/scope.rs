@@ -2,7 +2,7 @@
 
 use resource_graph::{OutputReference, PropertyMap, ResourceSpec, TypeToken, Urn, Value};
 
-use super::super::tags;
+use super::super::{tags, takeover};
 use super::component_urn;
 use crate::ports::{Blueprint, BlueprintRequest, OutputDeclaration};
 
@@ -53,10 +53,23 @@ impl<'a> Scope<'a> {
         self.add_spec(token, role, inputs.into(), true)
     }
 
-    fn add_spec(&mut self, token: &str, role: &str, mut inputs: PropertyMap, tagged: bool) -> Handle {
+    /// The physical name that a resource of the component has already.
+    pub(super) fn kept_name(&self, token: &str, role: &str) -> Option<&'a str> {
+        self.request.names.get(&self.urn(token, role))
+    }
+
+    fn urn(&self, token: &str, role: &str) -> Urn {
         let BlueprintRequest { project, stack, .. } = self.request;
         let name = format!("{}-{role}", self.component);
-        let urn = Urn::new(stack, project, Some(self.group.qualified_type()), &TypeToken::new(token), &name);
+        Urn::new(stack, project, Some(self.group.qualified_type()), &TypeToken::new(token), &name)
+    }
+
+    fn add_spec(&mut self, token: &str, role: &str, mut inputs: PropertyMap, tagged: bool) -> Handle {
+        let BlueprintRequest { project, stack, .. } = self.request;
+        let urn = self.urn(token, role);
+        if let (Some(input), Some(name)) = (takeover::name_input(token), self.request.names.get(&urn)) {
+            inputs.insert(input, name);
+        }
         // IAM knows no regions.
         if !token.starts_with("aws:iam/") {
             inputs.insert("region", self.region);
