@@ -12,7 +12,7 @@ use crate::support::Project;
 
 /// The state's records, with secrets hidden: what they hold is of the types that the others are.
 async fn records(project: &Project) -> Vec<ResourceRecord> {
-    let store = StackStore::open_folder(&project.path(".semantest"), StoreOptions::default()).unwrap();
+    let store = StackStore::open_folder(project.path(".semantest"), StoreOptions::default()).unwrap();
     let id = StackId::new("semantest", "aws-test").unwrap();
     let loaded = store.load(&id).await.unwrap().expect("a checkpoint");
     let decoder = ValueDecoder::hiding();

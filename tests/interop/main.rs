@@ -13,6 +13,9 @@ mod locks;
 #[allow(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../end_to_end/support.rs"]
 mod project;
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "../end_to_end/pulumi_made.rs"]
+mod pulumi_made;
 mod round_trips;
 mod samples;
 mod sealed;
@@ -22,3 +25,4 @@ mod shop;
 mod stash;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod support;
+mod takeover;

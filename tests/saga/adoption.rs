@@ -125,7 +125,7 @@ fn what_was_being_taken_over_can_be_destroyed_after_a_death_anywhere_that_left_i
         lab.points()
     };
     let apply = points.iter().position(|point| point.kind == crate::faults::Kind::Write).expect("a call");
-    for at in apply..points.len() {
+    for (at, point) in points.iter().enumerate().skip(apply) {
         let lab = foreign_lab();
         let fault = crate::faults::Fault { at, moment: crate::faults::Moment::After, act: crate::faults::Act::Die };
         assert!(lab.kill(&Command::Deploy(wanted()), &[fault], crate::store::Tail::Lost).is_none());
@@ -134,10 +134,10 @@ fn what_was_being_taken_over_can_be_destroyed_after_a_death_anywhere_that_left_i
             report.result,
             DeploymentResult::Succeeded,
             "killed after {at} ({}): {:?}",
-            points[at].label,
+            point.label,
             report.errors
         );
-        lab.assert_nothing_left(&format!("killed after {at} ({})", points[at].label));
+        lab.assert_nothing_left(&format!("killed after {at} ({})", point.label));
     }
 }
 

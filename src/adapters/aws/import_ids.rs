@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_providers_import_examples_and_are_read_again() {
-        let cases: [(&str, &str, &[(&str, &str)], &str); 9] = [
+        type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: [Case<'_>; 9] = [
             ("aws:lambda/function:Function", "example", &[("name", "example")], "example"),
             (
                 "aws:lambda/alias:Alias",
