@@ -1,20 +1,25 @@
 //! Exclusive use of a stack: Pulumi's lock file, so that `pulumi` and this program exclude each other (SPEC.md section
 //! 4.5), and a lease of ours beside it, so that a dead holder's lock is taken over safely.
 //!
-//! The lease is taken first. Taking it is one conditional write, so of several that start at once exactly one wins.
+//! The lease is taken first. Taking it is one conditional write, so of several that start at once exactly one wins. Whether
+//! a lease has run out is judged without comparing the clocks of two machines, see [`patience`].
 
 mod acquire;
+mod cancel;
 mod guard;
 pub mod lease;
+mod patience;
 pub mod process;
 mod pulumi;
+mod record;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+pub use cancel::HeldLock;
 pub(crate) use guard::LockWatch;
 pub use guard::StackLock;
 pub use lease::Owner;
@@ -59,6 +64,18 @@ pub struct Holder {
     pub since: DateTime<Utc>,
     /// The lock file.
     pub url: String,
+    /// Until when it holds, unless it is renewed before; `None` for locks of Pulumi's, which hold for ever.
+    pub lease_until: Option<DateTime<Utc>>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} (pid {})", self.user, self.host, self.pid)
+    }
+}
+
+fn seconds(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Somebody else holds the stack's lock.
@@ -69,11 +86,16 @@ pub struct Locked {
 }
 
 impl fmt::Display for Locked {
+    /// As Pulumi says it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the stack is currently locked by {} lock(s)", self.holders.len())?;
-        for Holder { user, host, pid, since, url } in &self.holders {
-            let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-            write!(f, "\n  {url}: created by {user}@{host} (pid {pid}) at {since}")?;
+        write!(
+            f,
+            "the stack is currently locked by {} lock(s). Either wait for the other process(es) to end or delete the lock file with \
+             `pulumi cancel`.",
+            self.holders.len()
+        )?;
+        for holder in &self.holders {
+            write!(f, "\n  {}: created by {holder} at {}", holder.url, seconds(holder.since))?;
         }
         Ok(())
     }
@@ -84,9 +106,25 @@ impl std::error::Error for Locked {}
 impl Locked {
     /// What to do about it.
     pub fn hint(&self) -> String {
-        "let this command wait for it with `--lock-timeout`. Only where a machine died with the lock, and nothing is under \
-         way any more, remove the lock with `pulumi cancel`"
-            .to_owned()
+        let mut hint = "let this command wait for it with `--lock-timeout`".to_owned();
+        for holder in &self.holders {
+            match holder.lease_until {
+                Some(until) => {
+                    let _ = write!(
+                        hint,
+                        "; the lock of {holder} holds until {} and is renewed while that runs, else taken over from then on",
+                        seconds(until)
+                    );
+                }
+                None => {
+                    let _ = write!(hint, "; the lock of {holder} is Pulumi's, which stays when its process dies");
+                }
+            }
+        }
+        hint.push_str(
+            ". Only where nothing is under way any more, remove it with `semantest-iac cancel` (or `pulumi cancel`)",
+        );
+        hint
     }
 }
 
@@ -140,24 +178,21 @@ pub struct Takeover {
 }
 
 /// Why a lock could be taken over.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TakeoverReason {
     /// The process doesn't run any more; it ran on this machine.
     ProcessGone,
-    /// The lease ran out at that time.
+    /// The lease ran out at that time, by the store's clock.
     LeaseRanOut(DateTime<Utc>),
 }
 
 impl fmt::Display for Takeover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Holder { user, host, pid, since, .. } = &self.from;
-        let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        write!(f, "took over the lock of {user}@{host} (pid {pid}), held since {since}: ")?;
+        write!(f, "took over the lock of {}, held since {}: ", self.from, seconds(self.from.since))?;
         match self.reason {
             TakeoverReason::ProcessGone => f.write_str("that process is not running any more"),
-            TakeoverReason::LeaseRanOut(at) => {
-                write!(f, "its lease ran out at {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
-            }
+            TakeoverReason::LeaseRanOut(at) => write!(f, "its lease ran out at {}", seconds(at)),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use state::{
     Error, LockLost, LockOptions, Owner, StackLock, StackStore, StoreOptions, SystemProcesses, TakeoverReason,
 };
-use support::{FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics};
+use support::{FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics};
 
 fn locked(result: state::Result<StackLock>) -> state::Locked {
     match result {
@@ -30,12 +30,17 @@ async fn who_comes_second_is_told_who_holds_the_lock() {
     let names: Vec<String> = files(&folder.path().join(".pulumi/locks/organization/shop/dev")).into_keys().collect();
     let [name] = names.as_slice() else { panic!("{names:?}") };
     let expected = format!(
-        "the stack is currently locked by 1 lock(s)\n  file://{}/.pulumi/locks/organization/shop/dev/{name}: created by ann@ci-1 (pid \
+        "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \
+         `pulumi cancel`.\n  file://{}/.pulumi/locks/organization/shop/dev/{name}: created by ann@ci-1 (pid \
          42) at 2027-01-15T08:00:00Z",
         folder.path().display()
     );
     assert_eq!(error.to_string(), expected);
-    assert_eq!(store.lock_holders(&id()).await.unwrap(), error.holders);
+    let today = StackStore::open_folder(folder.path(), StoreOptions::default()).unwrap();
+    assert_eq!(today.holders(&id(), &owner("ci-2", 7), &options).await.unwrap(), error.holders);
+    let until = error.holders[0].lease_until.unwrap();
+    assert!(error.hint().contains(&until.format("until %Y-%m-%dT%H:%M:%SZ").to_string()), "{}", error.hint());
+    assert!(error.hint().contains("`--lock-timeout`") && error.hint().contains("`semantest-iac cancel`"));
     lock.release().await.unwrap();
     assert_eq!(store.lock_holders(&id()).await.unwrap(), []);
     let again = store.lock(&id(), &owner("ci-2", 7), &options).await.unwrap();
@@ -55,7 +60,7 @@ async fn a_lock_of_pulumis_with_its_side_file_is_one_lock() {
     let error = locked(store.lock(&id(), &owner("ci-2", 7), &lock_options(&FakeProcesses::default())).await);
     let pids: Vec<u32> = error.holders.iter().map(|holder| holder.pid).collect();
     assert_eq!(pids, [4242]);
-    store.cancel(&id()).await.unwrap();
+    store.cancel(&id(), &owner("here", 9), &lock_options(&FakeProcesses::default())).await.unwrap();
     assert_eq!(files(&locks).into_keys().collect::<Vec<_>>(), Vec::<String>::new());
 }
 
@@ -175,19 +180,145 @@ async fn a_process_whose_id_is_used_again_is_dead() {
 #[tokio::test]
 async fn elsewhere_a_lock_is_taken_over_when_its_lease_has_run_out() {
     let folder = tempfile::tempdir().unwrap();
-    let time = FakeTime::new();
-    let store = StackStore::open_folder(folder.path(), time.options()).unwrap();
+    let store = store(folder.path());
     let options = lock_options(&FakeProcesses::default());
     let first = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
-    let until = time.now() + Duration::from_secs(30);
-    time.advance(Duration::from_secs(30));
+    written_before(folder.path(), Duration::from_secs(30));
     locked(store.lock(&id(), &owner("elsewhere", 2), &options).await);
-    time.advance(Duration::from_secs(1));
+    let written = written_before(folder.path(), Duration::from_secs(32));
     let second = store.lock(&id(), &owner("elsewhere", 2), &options).await.unwrap();
-    assert_eq!(second.takeover().unwrap().reason, TakeoverReason::LeaseRanOut(until));
+    let TakeoverReason::LeaseRanOut(at) = second.takeover().unwrap().reason else { panic!("{:?}", second.takeover()) };
+    assert_eq!(at, chrono::DateTime::<chrono::Utc>::from(written) + Duration::from_secs(30));
     let error = first.verify().await.unwrap_err();
-    assert!(matches!(error, Error::LockLost(LockLost::TakenOver { .. })), "{error}");
-    assert!(error.hint().is_some());
+    assert!(error.to_string().contains("was taken over by ann@elsewhere (pid 2)"), "{error}");
+    assert!(matches!(error, Error::LockLost(LockLost::TakenOver { .. })) && error.hint().is_some());
+}
+
+/// Makes the lease's file look as if it had been written before, and says when.
+fn written_before(folder: &std::path::Path, age: Duration) -> std::time::SystemTime {
+    let written = std::time::SystemTime::now() - age;
+    let lease = folder.join(".semantest/leases/shop/dev.json");
+    std::fs::File::options().write(true).open(lease).unwrap().set_modified(written).unwrap();
+    written
+}
+
+#[tokio::test]
+async fn clocks_that_differ_neither_break_a_lock_nor_keep_a_dead_ones() {
+    const YEAR: Duration = Duration::from_secs(366 * 86_400);
+    for (holder_ahead, other_ahead) in [(YEAR, Duration::ZERO), (Duration::ZERO, YEAR), (YEAR, 2 * YEAR)] {
+        let folder = tempfile::tempdir().unwrap();
+        let ahead = |by: Duration| {
+            let time = Arc::new(move || chrono::Utc::now() + by);
+            StackStore::open_folder(folder.path(), StoreOptions { time, ..StoreOptions::default() }).unwrap()
+        };
+        let (here, elsewhere) = (ahead(holder_ahead), ahead(other_ahead));
+        let options = lock_options(&FakeProcesses::default());
+        let lock = here.lock(&id(), &owner("here", 1), &options).await.unwrap();
+        locked(elsewhere.lock(&id(), &owner("elsewhere", 2), &options).await);
+        lock.verify().await.unwrap();
+        written_before(folder.path(), Duration::from_secs(32));
+        let taken = elsewhere.lock(&id(), &owner("elsewhere", 2), &options).await.unwrap();
+        assert!(matches!(taken.takeover().unwrap().reason, TakeoverReason::LeaseRanOut(_)));
+    }
+}
+
+#[tokio::test]
+async fn who_waits_takes_a_lease_over_that_stays_the_same_for_its_whole_duration() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let options = lock_options(&FakeProcesses::default());
+    let lock = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    // As a lease of 50 ms, whose holder doesn't renew it; the store's clock says that it was written in the future.
+    let lease = folder.path().join(".semantest/leases/shop/dev.json");
+    let mut content: serde_json::Value = serde_json::from_slice(&std::fs::read(&lease).unwrap()).unwrap();
+    let heartbeat: chrono::DateTime<chrono::Utc> = content["held"]["heartbeat"].as_str().unwrap().parse().unwrap();
+    content["held"]["expires"] = (heartbeat + Duration::from_millis(50)).to_rfc3339().into();
+    std::fs::write(&lease, serde_json::to_vec(&content).unwrap()).unwrap();
+    let waiting = LockOptions { timeout: Some(Duration::from_secs(60)), ..options };
+    let taken = store.lock(&id(), &owner("elsewhere", 2), &waiting).await.unwrap();
+    assert!(matches!(taken.takeover().unwrap().reason, TakeoverReason::LeaseRanOut(_)));
+    assert!(matches!(lock.verify().await, Err(Error::LockLost(LockLost::TakenOver { .. }))));
+}
+
+#[tokio::test]
+async fn a_takeover_that_dies_halfway_leaves_no_lock_file_that_nobody_removes() {
+    let folder = tempfile::tempdir().unwrap();
+    let processes = FakeProcesses::default();
+    let options = lock_options(&processes);
+    let _dead = store(folder.path()).lock(&id(), &owner("here", 1), &options).await.unwrap();
+    processes.kill(1);
+    // The second one dies after it has taken the lease, before it removes the lock file of the first.
+    let local = Arc::new(state::store::local::LocalStore::new(folder.path().to_owned()));
+    let failing = Arc::new(FailingStore::new(local, 1, std::io::ErrorKind::Other));
+    let prefix = object_store::path::Path::from_absolute_path(folder.path()).unwrap();
+    let dying = StackStore::over_object_store(failing, prefix, "file:///x", StoreOptions::default());
+    dying.lock(&id(), &owner("here", 2), &options).await.unwrap_err();
+    processes.kill(2);
+    let third = store(folder.path()).lock(&id(), &owner("here", 3), &options).await.unwrap();
+    assert_eq!(third.fencing_token(), 3);
+    third.verify().await.unwrap();
+    assert_eq!(files(&folder.path().join(".pulumi/locks/organization/shop/dev")).len(), 1);
+}
+
+#[tokio::test]
+async fn a_lock_that_cannot_be_renewed_in_time_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = Arc::new(state::store::local::LocalStore::new(folder.path().to_owned()));
+    // The store's version file, the lease and the lock file; then no heartbeat gets through.
+    let failing = Arc::new(FailingStore::new(local, 3, std::io::ErrorKind::TimedOut));
+    let prefix = object_store::path::Path::from_absolute_path(folder.path()).unwrap();
+    let store = StackStore::over_object_store(failing.clone(), prefix, "file:///x", StoreOptions::default());
+    let options = LockOptions { lease: Duration::from_millis(60), ..lock_options(&FakeProcesses::default()) };
+    let lock = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    lock.verify().await.unwrap();
+    assert!(matches!(lock.lost().await, LockLost::RanOut { .. }));
+    assert!(failing.has_failed());
+    assert!(matches!(lock.verify().await, Err(Error::LockLost(LockLost::RanOut { .. }))));
+}
+
+#[tokio::test]
+async fn takeovers_and_cancellations_are_written_down_beside_the_audit_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let processes = FakeProcesses::default();
+    let options = lock_options(&processes);
+    let _dead = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    processes.kill(1);
+    let _lock = store.lock(&id(), &owner("here", 2), &options).await.unwrap();
+    store.cancel(&id(), &owner("here", 3), &options).await.unwrap();
+    let audit = files(&folder.path().join(".semantest/audit/shop/dev"));
+    let lines: Vec<serde_json::Value> =
+        audit.values().map(|content| serde_json::from_slice(content.trim_ascii_end()).unwrap()).collect();
+    let told =
+        |line: &serde_json::Value| format!("{} {}", line["action"].as_str().unwrap(), line["detail"].as_str().unwrap());
+    assert_eq!(lines.len(), 2);
+    let taken = told(&lines[0]);
+    assert!(
+        taken.starts_with("take-over-lock ann@here (pid 2): took over the lock of ann@here (pid 1), held since"),
+        "{taken}"
+    );
+    let cancelled = told(&lines[1]);
+    assert!(
+        cancelled.starts_with("cancel-lock ann@here (pid 3): removed the lock of ann@here (pid 2) (file://"),
+        "{cancelled}"
+    );
+}
+
+#[tokio::test]
+async fn a_lease_without_a_lock_file_is_cancelled_too_and_a_newcomers_lock_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let options = lock_options(&FakeProcesses::default());
+    assert_eq!(store.cancel(&id(), &owner("here", 9), &options).await.unwrap(), []);
+    let lock = store.lock(&id(), &owner("elsewhere", 1), &options).await.unwrap();
+    let locks = folder.path().join(".pulumi/locks/organization/shop/dev");
+    files(&locks).keys().for_each(|name| std::fs::remove_file(locks.join(name)).unwrap());
+    locked(store.lock(&id(), &owner("here", 2), &options).await);
+    let cancelled = store.cancel(&id(), &owner("here", 9), &options).await.unwrap();
+    assert_eq!((cancelled.len(), cancelled[0].holder.pid, cancelled[0].is_dead), (1, 1, false));
+    let next = store.lock(&id(), &owner("here", 2), &options).await.unwrap();
+    assert!(matches!(lock.verify().await, Err(Error::LockLost(LockLost::TakenOver { .. }))));
+    next.verify().await.unwrap();
 }
 
 #[tokio::test]
@@ -219,8 +350,8 @@ async fn a_cancelled_lock_stops_the_next_write() {
     let options = lock_options(&FakeProcesses::default());
     let lock = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
     let base = store.save(&lock, &checkpoint(1), None).await.unwrap();
-    let holders = store.cancel(&id()).await.unwrap();
-    assert_eq!(holders[0].pid, 1);
+    let cancelled = store.cancel(&id(), &owner("here", 9), &options).await.unwrap();
+    assert_eq!((cancelled[0].holder.pid, cancelled[0].is_dead), (1, false));
     let stacks = folder.path().join(".pulumi/stacks");
     let before = files(&stacks);
     let error = store.save(&lock, &checkpoint(2), Some(&base)).await.unwrap_err();
@@ -377,22 +508,4 @@ async fn a_journal_that_was_taken_over_says_so_and_not_that_a_disk_is_full() {
         assert!(error.to_string().ends_with("nothing more was recorded"), "{error}");
         assert!(!error.hint().unwrap().contains("space"));
     }
-}
-
-#[tokio::test]
-async fn a_lease_from_a_clock_that_is_ahead_runs_out_when_nobody_renews_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path());
-    let options = LockOptions { lease: Duration::from_millis(1500), ..lock_options(&FakeProcesses::default()) };
-    let held = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
-    let lease = folder.path().join(".semantest/leases/shop/dev.json");
-    let mut content: serde_json::Value = serde_json::from_slice(&std::fs::read(&lease).unwrap()).unwrap();
-    content["held"]["expires"] = "2126-01-01T00:00:00Z".into();
-    std::mem::forget(held);
-    std::fs::write(&lease, serde_json::to_vec(&content).unwrap()).unwrap();
-    locked(store.lock(&id(), &owner("elsewhere", 2), &options).await);
-    let written = std::time::SystemTime::now() - Duration::from_secs(3);
-    std::fs::File::options().write(true).open(&lease).unwrap().set_modified(written).unwrap();
-    let lock = store.lock(&id(), &owner("elsewhere", 2), &options).await.unwrap();
-    assert!(matches!(lock.takeover().unwrap().reason, TakeoverReason::LeaseRanOut(_)));
 }

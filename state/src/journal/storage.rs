@@ -146,9 +146,12 @@ impl JournalStorage for FileStorage {
     }
 
     async fn finish(&mut self, event_log: &str) -> Result<()> {
-        self.file = None;
+        let file = self.file.take();
         let Some(target) = self.objects.file(event_log) else { return Ok(()) };
         let path = self.path.clone();
+        if file.is_some_and(|file| !is_at(&file, &path)) {
+            return Err(JournalError::Fenced { file: self.place() }.into());
+        }
         let shown = target.display().to_string();
         let moved = blocking(move || {
             if let Some(folder) = target.parent() {
@@ -256,7 +259,11 @@ impl JournalStorage for SegmentStorage {
     }
 
     async fn finish(&mut self, event_log: &str) -> Result<()> {
-        self.next = None;
+        if let Some((generation, _)) = self.next.take()
+            && self.segments().await?.1 != generation
+        {
+            return Err(JournalError::Fenced { file: self.place() }.into());
+        }
         if let Some(content) = self.read().await? {
             let _ = self.objects.put(event_log, content, &crate::store::Condition::Always).await?;
         }

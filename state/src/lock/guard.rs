@@ -3,15 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::acquire::read_lease;
-use super::lease::Lease;
+use super::lease::{Lease, read_lease};
 use super::{LockLost, LockOptions, Takeover, pulumi};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Condition, Revision, StackId, StackStore};
+
+/// How often a renewal is tried when others write the lease at the same time.
+const MOST_RENEWALS: u32 = 3;
 
 /// The lock of a stack, held by this process. Dropping it gives it back as well as that can be done without waiting;
 /// [`StackLock::release`] waits and says how it went.
@@ -84,7 +87,8 @@ impl StackLock {
         self.takeover.as_ref()
     }
 
-    /// Looks whether the lock is still ours: lock file and lease. To be asked before every write.
+    /// Looks whether the lock is still ours: lock file and lease. To be asked before every write. A lease that is about
+    /// to run out, or has, is renewed first: whoever stood still for so long may have lost it.
     ///
     /// # Errors
     /// [`LockLost`] when it is gone, or when the store can't be read.
@@ -92,7 +96,10 @@ impl StackLock {
         if let Some(lost) = self.shared.lost.borrow().clone() {
             return Err(lost.into());
         }
-        self.shared.look().await
+        match self.shared.is_overdue() {
+            true => self.shared.renew().await,
+            false => self.shared.look().await,
+        }
     }
 
     /// Looks after the lock file for those who write much.
@@ -141,6 +148,10 @@ impl LockWatch {
         if let Some(lost) = shared.lost.borrow().clone() {
             return Err(lost);
         }
+        // The process may have stood still, and somebody may have taken over meanwhile.
+        if shared.is_overdue() {
+            return shared.renew().await.or_else(not_lost);
+        }
         let key = shared.lock_key();
         let objects = &shared.store.objects;
         let is_cheap = objects.file(&key).is_some();
@@ -149,14 +160,18 @@ impl LockWatch {
         }
         self.looked = Some(Instant::now());
         match objects.exists(&key).await {
-            Ok(false) => {
-                let lost = LockLost::Cancelled { stack: shared.id.to_string(), file: objects.show(&key) };
-                shared.lose(lost.clone());
-                Err(lost)
-            }
-            // Where the store doesn't answer, writing to it says so.
+            // Looks who it was.
+            Ok(false) => shared.look().await.or_else(not_lost),
             _ => Ok(()),
         }
+    }
+}
+
+/// Where the store doesn't answer, writing to it says so.
+fn not_lost(error: Error) -> std::result::Result<(), LockLost> {
+    match error {
+        Error::LockLost(lost) => Err(lost),
+        _ => Ok(()),
     }
 }
 
@@ -202,19 +217,27 @@ impl Shared {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether so much of the lease has gone by that a heartbeat must have failed or been missed.
+    fn is_overdue(&self) -> bool {
+        let now = self.store.now();
+        // A clock that was turned back is no reason to trust the lease.
+        self.current().0.held.is_none_or(|held| now - held.heartbeat > held.duration() * 2 / 3 || now < held.heartbeat)
+    }
+
     /// Looks at lock file and lease.
     async fn look(&self) -> Result<()> {
         let stack = self.id.to_string();
         let key = self.lock_key();
         let objects = &self.store.objects;
-        let lease = read_lease(objects, &self.id).await?;
+        let (lease, is_there) = futures::try_join!(read_lease(objects, &self.id), objects.exists(&key))?;
         let lost = match lease.map(|(lease, ..)| lease) {
-            Some(Lease { held: Some(held), token, .. }) if token != self.token => {
-                let owner = held.owner;
-                Some(LockLost::TakenOver { stack, by: format!("{}@{} (pid {})", owner.user, owner.host, owner.pid) })
+            Some(Lease { held: Some(held), .. }) if held.lock == self.name => {
+                (!is_there).then(|| LockLost::Cancelled { stack, file: objects.show(&key) })
             }
-            Some(Lease { held: Some(_), .. }) if objects.exists(&key).await? => None,
-            // Given back by another hand, or taken over and given back since.
+            Some(Lease { held: Some(held), .. }) => Some(LockLost::TakenOver { stack, by: held.owner.to_string() }),
+            Some(Lease { held: None, token, .. }) if token > self.token => {
+                Some(LockLost::TakenOver { stack, by: "somebody who has given it back since".to_owned() })
+            }
             _ => Some(LockLost::Cancelled { stack, file: objects.show(&key) }),
         };
         match lost {
@@ -226,48 +249,54 @@ impl Shared {
         }
     }
 
-    /// Renews the lease three times in each of its durations, until it is lost.
+    /// Renews the lease three times in each of its durations, until it is lost. Where the store doesn't answer, it is asked
+    /// more often; others may take over once the lease has run out.
     async fn beat(&self) {
+        let (regular, sooner) = (self.duration / 3, self.duration / 10);
+        let mut pause = regular;
         loop {
-            tokio::time::sleep(self.duration / 3).await;
-            match self.renew().await {
-                Ok(()) => {}
-                Err(crate::Error::LockLost(lost)) => return self.lose(lost),
-                // The store doesn't answer: others may take over once the lease has run out.
-                Err(error) => {
+            tokio::time::sleep(pause).await;
+            pause = match tokio::time::timeout(regular, self.renew()).await {
+                Ok(Ok(())) => regular,
+                Ok(Err(Error::LockLost(lost))) => return self.lose(lost),
+                Ok(Err(error)) => {
                     tracing::warn!(%error, stack = %self.id, "the stack's lock could not be renewed");
-                    let expires = self.current().0.held.map(|held| held.expires);
-                    if expires.is_none_or(|expires| expires < self.store.now()) {
-                        return self.lose(LockLost::RanOut { stack: self.id.to_string() });
-                    }
+                    sooner
                 }
+                Err(_) => {
+                    tracing::warn!(stack = %self.id, "the stack's lock could not be renewed: the store doesn't answer");
+                    sooner
+                }
+            };
+            if pause == sooner && self.current().0.held.is_none_or(|held| held.expires < self.store.now()) {
+                return self.lose(LockLost::RanOut { stack: self.id.to_string() });
             }
         }
     }
 
     async fn renew(&self) -> Result<()> {
-        self.look().await?;
-        let (mut lease, revision) = self.current();
-        let now = self.store.now();
-        if let Some(held) = &mut lease.held {
-            held.heartbeat = now;
-            held.expires = now + self.duration;
-        }
-        let condition = Condition::Unchanged(revision);
-        match self.store.objects.put(&self.id.lease(), lease.to_bytes(), &condition).await? {
-            Ok(revision) => {
+        for _ in 0..MOST_RENEWALS {
+            self.look().await?;
+            let (mut lease, revision) = self.current();
+            let now = self.store.now();
+            let duration = TimeDelta::from_std(self.duration).unwrap_or(TimeDelta::MAX);
+            if let Some(held) = &mut lease.held {
+                held.heartbeat = now;
+                held.expires = now + duration;
+                held.left_behind.clear();
+            }
+            let condition = Condition::Unchanged(revision);
+            if let Ok(revision) = self.store.objects.put(&self.id.lease(), lease.to_bytes(), &condition).await? {
                 *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = (lease, revision);
-                Ok(())
+                return Ok(());
             }
-            // Looks who was faster. Our own write of which we only missed the answer also ends here.
-            Err(_) => {
-                self.look().await?;
-                if let Some((lease, revision, _)) = read_lease(&self.store.objects, &self.id).await? {
-                    *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = (lease, revision);
-                }
-                Ok(())
+            // Somebody was faster: another hand, another task of this process, or ourselves in a write of which we only
+            // missed the answer.
+            if let Some((lease, revision, _)) = read_lease(&self.store.objects, &self.id).await? {
+                *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = (lease, revision);
             }
         }
+        self.look().await
     }
 
     /// Removes the lock file first, so that whoever gets the lease doesn't find it.
@@ -276,7 +305,7 @@ impl Shared {
         self.store.objects.delete(&self.lock_key()).await?;
         loop {
             match read_lease(&self.store.objects, &self.id).await? {
-                Some((lease, revision, _)) if lease.token == self.token && lease.held.is_some() => {
+                Some((lease, revision, _)) if lease.held.as_ref().is_some_and(|held| held.lock == self.name) => {
                     let free = Lease { held: None, ..lease };
                     let condition = Condition::Unchanged(revision);
                     // A conflict means that somebody has taken it over, or that a last heartbeat was under way.

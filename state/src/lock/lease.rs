@@ -2,12 +2,16 @@
 //!
 //! The file stays when the lease is given back, so that the number goes on.
 
+use std::fmt;
+
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Holder;
 use super::process::ProcessProbe;
-use super::{Holder, LockOptions, TakeoverReason};
+use crate::error::{Error, Result};
+use crate::store::{Objects, Revision, StackId};
 
 /// The facts that tell a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,12 @@ pub struct Owner {
     pub process_start: String,
 }
 
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{} (pid {})", self.user, self.host, self.pid)
+    }
+}
+
 impl Owner {
     /// This process, run by a user on a machine.
     pub fn this_process(user: impl Into<String>, host: impl Into<String>, processes: &dyn ProcessProbe) -> Self {
@@ -40,7 +50,7 @@ impl Owner {
 
     /// Whether a process is known not to run any more, as seen by `observer`. Not known where the machine is another or
     /// its facts are missing.
-    fn is_gone(&self, observer: &Owner, processes: &dyn ProcessProbe) -> bool {
+    pub(super) fn is_gone(&self, observer: &Owner, processes: &dyn ProcessProbe) -> bool {
         // Another boot might be another machine of the same name; its lease has to run out.
         let same_machine = self.host == observer.host && self.boot == observer.boot && !self.boot.is_empty();
         same_machine
@@ -71,6 +81,10 @@ pub(super) struct Held {
     pub since: DateTime<Utc>,
     pub heartbeat: DateTime<Utc>,
     pub expires: DateTime<Utc>,
+    /// Lock files of dead holders before, as far as it isn't known that they are removed: nobody else would know that
+    /// these are no locks of Pulumi's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 impl Lease {
@@ -80,32 +94,31 @@ impl Lease {
 }
 
 impl Held {
-    /// Why the lease may be taken over, if it may.
-    ///
-    /// `written` is when the store says that the lease was last written.
-    pub fn dead(
-        &self,
-        observer: &Owner,
-        options: &LockOptions,
-        now: DateTime<Utc>,
-        written: DateTime<Utc>,
-    ) -> Option<TakeoverReason> {
-        let processes = &*options.processes;
-        if self.owner.is_gone(observer, processes) {
-            Some(TakeoverReason::ProcessGone)
-        } else if self.expires < now {
-            Some(TakeoverReason::LeaseRanOut(self.expires))
-        } else if self.expires > now + options.lease && written + options.lease < now {
-            // The holder's clock is ahead of ours: its lease would run for too long. A living one would have written it
-            // meanwhile, by the store's clock.
-            Some(TakeoverReason::LeaseRanOut(written + options.lease))
-        } else {
-            None
-        }
+    /// How long the lease runs without a heartbeat. What a file says beyond all sense counts for no more than an hour.
+    pub fn duration(&self) -> TimeDelta {
+        (self.expires - self.heartbeat).clamp(TimeDelta::zero(), TimeDelta::hours(1))
     }
 
-    pub fn holder(&self, url: String) -> Holder {
-        let Owner { user, host, pid, .. } = self.owner.clone();
-        Holder { user, host, pid, since: self.since, url }
+    /// When it runs out by the store's clock, by which it was `written`.
+    pub fn runs_until(&self, written: DateTime<Utc>) -> DateTime<Utc> {
+        written.checked_add_signed(self.duration()).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
+
+    pub fn holder(&self, url: String, written: DateTime<Utc>) -> Holder {
+        let Owner { user, host, pid, .. } = self.owner.clone();
+        Holder { user, host, pid, since: self.since, url, lease_until: Some(self.runs_until(written)) }
+    }
+}
+
+/// The lease, its version, and when it was written by the store's clock.
+pub(super) async fn read_lease(objects: &Objects, id: &StackId) -> Result<Option<(Lease, Revision, DateTime<Utc>)>> {
+    let key = id.lease();
+    let Some(object) = objects.get(&key).await? else { return Ok(None) };
+    let file = objects.show(&key);
+    let lease: Lease =
+        serde_json::from_slice(&object.content).map_err(|error| Error::json(&file, object.content.len(), &error))?;
+    if lease.version != FORMAT {
+        return Err(Error::UnsupportedStore { file, version: lease.version.to_string() });
+    }
+    Ok(Some((lease, object.revision, object.modified)))
 }

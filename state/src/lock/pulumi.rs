@@ -3,20 +3,29 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Holder;
 use super::lease::Owner;
 use crate::error::{Error, Result};
 use crate::store::{Condition, Objects, StackId};
 
-/// The content of a lock file: exactly these four members, or Pulumi fails on it.
-#[derive(Serialize, Deserialize)]
+/// The content of a lock file. We write exactly these four members, or Pulumi fails on it; it reads files that lack some.
+#[derive(Deserialize)]
+#[serde(default)]
 struct LockFile {
     pid: u32,
     username: String,
     hostname: String,
     timestamp: DateTime<Utc>,
+}
+
+impl Default for LockFile {
+    fn default() -> Self {
+        // Go's zero time, as Pulumi shows it.
+        let never = DateTime::from_timestamp(-62_135_596_800, 0).unwrap_or_default();
+        Self { pid: 0, username: String::new(), hostname: String::new(), timestamp: never }
+    }
 }
 
 pub(super) fn key(id: &StackId, name: &str) -> String {
@@ -47,6 +56,7 @@ pub(super) async fn holders(objects: &Objects, id: &StackId, names: &[String]) -
             pid: file.pid,
             since: file.timestamp,
             url: objects.show_url(&key),
+            lease_until: None,
         });
     }
     Ok(holders)

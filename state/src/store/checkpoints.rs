@@ -278,10 +278,10 @@ impl StackStore {
         let key = id.packed(packing);
         let file = self.objects.show(&key);
         let mut content = self.packed_checkpoint(checkpoint, compression, &file)?;
+        lock.verify().await?;
         if current.as_ref().map(|form| &form.entry.revision) != base {
             return Err(Error::Changed { file });
         }
-        lock.verify().await?;
         if let Some(journal) = journal {
             journal.name_checkpoint(&CheckpointDigest::of(&content)).await?;
         }
@@ -298,13 +298,15 @@ impl StackStore {
         if let Some(form) = &current {
             let before = id.packed(form.packing);
             self.objects.copy(&before, &format!("{before}.bak")).await?;
+            // Copying takes its time, and so does whoever cancels the lock.
+            lock.verify().await?;
         }
-        let condition = match &current {
-            Some(form) if form.packing == packing => Condition::Unchanged(form.entry.revision.clone()),
-            Some(_) if forms.iter().any(|form| form.packing == packing) => Condition::Always,
-            _ => Condition::Absent,
-        };
+        let written_over = forms.iter().chain(&current).find(|form| form.packing == packing);
+        let condition =
+            written_over.map_or(Condition::Absent, |form| Condition::Unchanged(form.entry.revision.clone()));
         let Ok(revision) = self.objects.put(&key, content.clone(), &condition).await? else {
+            // Whoever has taken the lock over is more to say than that something was written.
+            lock.verify().await?;
             return Err(Error::Changed { file });
         };
         // An older form would be taken for the state if its time stamp were changed.

@@ -4,9 +4,11 @@
 //! lacks is added here: conditional updates (compared and written under a file lock), file systems without hard links,
 //! and Pulumi's `.attrs` side files, which must go when their object is overwritten (SPEC.md section 4.8).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::future::ready;
+use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -14,10 +16,31 @@ use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-    UpdateVersion,
+    CopyMode, CopyOptions, Error, Extensions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result, UpdateVersion,
 };
+use uuid::Uuid;
+
+/// How long another process may be in the middle of a conditional write: that is a comparison and a rename.
+const GUARD_WITHIN: Duration = Duration::from_secs(10);
+const GUARD_AGAIN: Duration = Duration::from_millis(2);
+
+/// Moves or links a file into a folder, which is made where it isn't there, and makes that durable.
+async fn moved(
+    from: &std::path::Path,
+    to: &std::path::Path,
+    operation: fn(&std::path::Path, &std::path::Path) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    let work = move || {
+        let folder = to.parent().unwrap_or(&to);
+        std::fs::create_dir_all(folder)?;
+        operation(&from, &to)?;
+        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
 
 /// A file system below a folder.
 #[derive(Debug)]
@@ -41,22 +64,43 @@ impl LocalStore {
     }
 
     fn files(&self, location: &Path) -> &LocalFileSystem {
-        let mut parts = location.parts();
-        let is_lock = parts.any(|part| matches!(part.as_ref(), ".pulumi" | ".semantest"))
-            && parts.next().is_some_and(|part| matches!(part.as_ref(), "locks" | "leases"));
-        if is_lock { &self.volatile } else { &self.durable }
+        let passing = [".pulumi/locks/", ".semantest/leases/", ".semantest/clock/"];
+        match self.below(location).is_some_and(|key| passing.iter().any(|folder| key.starts_with(folder))) {
+            true => &self.volatile,
+            false => &self.durable,
+        }
+    }
+
+    /// The key of an object: its path below the folder.
+    fn below(&self, location: &Path) -> Option<String> {
+        let file = self.durable.path_to_filesystem(location).ok()?;
+        Some(file.strip_prefix(&self.folder).ok()?.to_str()?.replace(std::path::MAIN_SEPARATOR, "/"))
     }
 
     /// Keeps other processes from comparing and writing at the same time. Nothing where the file system has no locks.
-    async fn guard(&self) -> Option<File> {
+    ///
+    /// # Errors
+    /// When another process stands still while it has it.
+    async fn guard(&self) -> Result<Option<File>> {
         let path = self.folder.join(".semantest").join("guard");
-        let locked = tokio::task::spawn_blocking(move || {
+        let place = path.display().to_string();
+        let open = move || {
             std::fs::create_dir_all(path.parent()?).ok()?;
-            let file = OpenOptions::new().create(true).append(true).open(path).ok()?;
-            file.lock().ok()?;
-            Some(file)
-        });
-        locked.await.ok().flatten()
+            OpenOptions::new().create(true).append(true).open(path).ok()
+        };
+        let Some(file) = tokio::task::spawn_blocking(open).await.ok().flatten() else { return Ok(None) };
+        let deadline = Instant::now() + GUARD_WITHIN;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::Error(_)) => return Ok(None),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(GUARD_AGAIN).await,
+                Err(TryLockError::WouldBlock) => {
+                    let message = format!("another process stands still in the middle of a write: it holds {place}");
+                    return Err(Error::Generic { store: "file", source: message.into() });
+                }
+            }
+        }
     }
 
     async fn put_if_unchanged(
@@ -65,15 +109,45 @@ impl LocalStore {
         payload: PutPayload,
         expected: &UpdateVersion,
     ) -> Result<PutResult> {
-        let _guard = self.guard().await;
-        let found = self.durable.head(location).await?;
-        if found.e_tag != expected.e_tag {
-            return Err(Error::Precondition {
-                path: location.to_string(),
-                source: "it was changed since it was read".into(),
-            });
+        self.check_unchanged(location, expected).await?;
+        let staged = self.stage(location, payload.clone()).await?;
+        // Whoever has the guard keeps all others waiting: what takes its time is done by now.
+        let replace = async {
+            let _guard = self.guard().await?;
+            self.check_unchanged(location, expected).await?;
+            let target = self.durable.path_to_filesystem(location)?;
+            match moved(&staged, &target, |from, to| std::fs::rename(from, to)).await {
+                Ok(()) => self.written(location).await,
+                // The two places are on different file systems.
+                Err(_) => self.files(location).put_opts(location, payload, PutMode::Overwrite.into()).await,
+            }
+        };
+        let result = replace.await;
+        if result.is_err() {
+            let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(staged)).await;
         }
-        self.files(location).put_opts(location, payload, PutMode::Overwrite.into()).await
+        result
+    }
+
+    async fn check_unchanged(&self, location: &Path, expected: &UpdateVersion) -> Result<()> {
+        if self.durable.head(location).await?.e_tag == expected.e_tag {
+            return Ok(());
+        }
+        Err(Error::Precondition { path: location.to_string(), source: "it was changed since it was read".into() })
+    }
+
+    /// Writes what is to stand at a place later, whole and as durably.
+    async fn stage(&self, location: &Path, payload: PutPayload) -> Result<PathBuf> {
+        let file = self.folder.join(".semantest/staging").join(Uuid::new_v4().to_string());
+        let staging = Path::from_absolute_path(&file)?;
+        self.files(location).put_opts(&staging, payload, PutMode::Overwrite.into()).await?;
+        Ok(file)
+    }
+
+    /// The version of an object that was just written here.
+    async fn written(&self, location: &Path) -> Result<PutResult> {
+        let found = self.durable.head(location).await?;
+        Ok(PutResult { e_tag: found.e_tag, version: found.version, extensions: Extensions::default() })
     }
 
     async fn create(&self, location: &Path, payload: PutPayload) -> Result<PutResult> {
@@ -81,13 +155,30 @@ impl LocalStore {
             Ok(result) => Ok(result),
             Err(error @ Error::AlreadyExists { .. }) => Err(error),
             // Some file systems have no hard links; there the guard makes the difference.
-            Err(error) => match self.guard().await {
+            Err(error) => match self.guard().await? {
                 None => Err(error),
                 Some(_guard) => match self.durable.head(location).await {
                     Ok(_) => Err(Error::AlreadyExists { path: location.to_string(), source: Box::new(error) }),
                     Err(_) => self.files(location).put_opts(location, payload, PutMode::Overwrite.into()).await,
                 },
             },
+        }
+    }
+
+    /// Creates one of Pulumi's lock files. Everything in that folder is a lock to Pulumi, so what is half written stands
+    /// elsewhere.
+    async fn create_lock(&self, location: &Path, payload: PutPayload) -> Result<PutResult> {
+        let staged = self.stage(location, payload.clone()).await?;
+        let target = self.durable.path_to_filesystem(location)?;
+        let linked = moved(&staged, &target, |from, to| std::fs::hard_link(from, to)).await;
+        let _ = tokio::task::spawn_blocking(move || std::fs::remove_file(staged)).await;
+        match linked {
+            Ok(()) => self.written(location).await,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Error::AlreadyExists { path: location.to_string(), source: error.into() })
+            }
+            // Some file systems have no hard links.
+            Err(_) => self.create(location, payload).await,
         }
     }
 
@@ -112,6 +203,9 @@ impl ObjectStore for LocalStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let result = match &options.mode {
             PutMode::Update(expected) => self.put_if_unchanged(location, payload, expected).await,
+            PutMode::Create if self.below(location).is_some_and(|key| key.starts_with(".pulumi/locks/")) => {
+                self.create_lock(location, payload).await
+            }
             PutMode::Create => self.create(location, payload).await,
             PutMode::Overwrite => self.files(location).put_opts(location, payload, options).await,
         }?;

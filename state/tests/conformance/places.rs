@@ -1,4 +1,5 @@
 //! The three kinds of stores, each test with a place of its own, and a way past the program to what is in it.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +22,13 @@ const PREFIX: &str = "team/state";
 /// A place for a store that nobody else uses.
 pub struct Place {
     pub url: StoreUrl,
+    /// The URL as it was written, with its parameters.
+    pub written_url: String,
     pub access: StoreAccess,
     /// What stands between the program and the server; a folder has none.
     pub proxy: Option<Proxy>,
+    /// The account of the local cloud that a bucket is in.
+    pub account: Option<String>,
     raw: Arc<dyn ObjectStore>,
     root: Path,
     _folder: Option<TempDir>,
@@ -46,10 +51,13 @@ impl Place {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(PREFIX);
         std::fs::create_dir_all(&path).unwrap();
+        let written_url = format!("file://{}", path.display());
         Self {
-            url: url(&format!("file://{}", path.display())),
+            url: url(&written_url),
+            written_url,
             access: StoreAccess::default(),
             proxy: None,
+            account: None,
             raw: Arc::new(LocalFileSystem::new()),
             root: Path::from_absolute_path(&path).unwrap(),
             _folder: Some(folder),
@@ -65,6 +73,7 @@ impl Place {
             S3Keys { access_key_id: account.clone(), secret_access_key: "test".to_owned().into(), session_token: None };
         let access = S3Access { credentials: Arc::new(keys), region: Some("us-east-1".to_owned()), endpoint: None };
         create_bucket(&cloud.endpoint(), &account, &bucket).await;
+        let owner = Some(account.clone());
         let raw = AmazonS3Builder::new()
             .with_bucket_name(&bucket)
             .with_endpoint(cloud.endpoint())
@@ -74,10 +83,13 @@ impl Place {
             .with_allow_http(true)
             .build()
             .unwrap();
+        let written_url = format!("s3://{bucket}/{PREFIX}?endpoint={}", proxy.endpoint());
         Self {
-            url: url(&format!("s3://{bucket}/{PREFIX}?endpoint={}", proxy.endpoint())),
+            url: url(&written_url),
+            written_url,
             access: StoreAccess { s3: Some(access), ..StoreAccess::default() },
             proxy: Some(proxy),
+            account: owner,
             raw: Arc::new(raw),
             root: Path::from(PREFIX),
             _folder: None,
@@ -99,15 +111,18 @@ impl Place {
             .build()
             .unwrap();
         let host = proxy.endpoint().replace("http://", "");
+        let written_url = format!(
+            "azblob://{container}/{PREFIX}?storage_account={account}&domain={host}&protocol=http&localemu=true"
+        );
         Self {
-            url: url(&format!(
-                "azblob://{container}/{PREFIX}?storage_account={account}&domain={host}&protocol=http&localemu=true"
-            )),
+            url: url(&written_url),
+            written_url,
             access: StoreAccess {
                 azure: AzureAccess { key: Some(Secret::new(key)), ..AzureAccess::default() },
                 ..StoreAccess::default()
             },
             proxy: Some(proxy),
+            account: None,
             raw: Arc::new(raw),
             root: Path::from(PREFIX),
             _folder: None,
@@ -166,6 +181,12 @@ impl Place {
     pub async fn names(&self, folder: &str) -> Vec<String> {
         let files = self.files().await;
         files.keys().filter_map(|key| key.strip_prefix(folder)?.strip_prefix('/')).map(str::to_owned).collect()
+    }
+
+    /// The names of the objects directly in a folder.
+    pub async fn list(&self, folder: &str) -> Vec<String> {
+        let found = self.raw.list_with_delimiter(Some(&self.path(folder))).await.unwrap();
+        found.objects.iter().filter_map(|meta| Some(meta.location.filename()?.to_owned())).collect()
     }
 
     /// Waits until what is written next has a later time than what was written before.

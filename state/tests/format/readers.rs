@@ -205,7 +205,7 @@ async fn use_store(folder: &Path) {
     }
     let owner = Owner::this_process("bob", "elsewhere", &SystemProcesses);
     let _ = store.lock(&id, &owner, &LockOptions::default()).await.map_err(|error| (error.to_string(), error.hint()));
-    let _ = store.cancel(&id).await;
+    let _ = store.cancel(&id, &owner, &LockOptions::default()).await;
     if let Ok(lock) = store.lock(&id, &owner, &LockOptions::default()).await {
         let _ = store.resume_journal(&lock).await;
         let _ = lock.release().await;

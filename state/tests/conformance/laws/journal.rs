@@ -1,13 +1,11 @@
 //! Journals: what was recorded is there after a crash, in order, and only that.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use state::{Error, JournalContents, JournalError, StoreOptions, TakeoverReason};
 
-use super::lock;
+use super::{lock, shorten_lease, waiting};
 use crate::places::Place;
-use crate::support::{FakeProcesses, FakeTime, checkpoint, id, lock_options, owner};
+use crate::support::{FakeProcesses, checkpoint, id, lock_options, owner};
 
 fn numbers(contents: &JournalContents) -> Vec<u64> {
     contents.records.iter().map(|record| record.parse::<Value>().unwrap()["number"].as_u64().unwrap()).collect()
@@ -49,9 +47,8 @@ pub async fn records_are_there_in_order_and_finishing_archives_them(place: &Plac
 /// A machine of which nothing more is known dies; another one takes over once the lease has run out, goes on with the
 /// journal, and what the first one still writes, should it live, gets nowhere.
 pub async fn another_machine_goes_on_where_one_died(place: &Place) {
-    let time = FakeTime::new();
     let options = lock_options(&FakeProcesses::default());
-    let (here, there) = (place.open_with(time.options()), place.open_with(time.options()));
+    let (here, there) = (place.open(), place.open());
     let dead = here.lock(&id(), &owner("here", 1), &options).await.unwrap();
     let base = here.save(&dead, &checkpoint(1), None).await.unwrap();
     let zombie = here.create_journal(&dead, "d-1", json!({ "user": "ann" }), None).await.unwrap();
@@ -59,8 +56,8 @@ pub async fn another_machine_goes_on_where_one_died(place: &Place) {
     zombie.append_durable(&json!({ "number": 2 })).await.unwrap();
 
     assert!(matches!(there.lock(&id(), &owner("there", 1), &options).await, Err(Error::Locked(_))));
-    time.advance(options.lease + Duration::from_secs(1));
-    let lock = there.lock(&id(), &owner("there", 1), &options).await.unwrap();
+    shorten_lease(place).await;
+    let lock = there.lock(&id(), &owner("there", 1), &waiting()).await.unwrap();
     let takeover = lock.takeover().unwrap();
     assert!(matches!(takeover.reason, TakeoverReason::LeaseRanOut(_)), "{takeover}");
     assert!(lock.fencing_token() > dead.fencing_token());

@@ -9,7 +9,7 @@ use localstack::proxy::{Action, Answer, Moment, Proxy};
 use serde_json::{Value, json};
 use state::{Error, RefusalKind, StackStore, StoreOptions, StoreUrl, UpdateInfo};
 
-use super::lock;
+use super::{lock, shorten_lease, waiting};
 use crate::places::Place;
 use crate::support::{FakeProcesses, FakeTime, checkpoint, id, lock_options, owner, topics};
 
@@ -34,10 +34,10 @@ async fn deploy(store: &StackStore, durable: &AtomicUsize) -> state::Result<()> 
 }
 
 /// What another machine finds, once the lease of the first has run out: all that was durable, once; it ends what was begun.
-async fn go_on(place: &Place, time: &FakeTime, durable: usize) {
-    time.advance(Duration::from_secs(60));
-    let store = place.open_with(time.options());
-    let lock = store.lock(&id(), &owner("there", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+async fn go_on(place: &Place, durable: usize) {
+    shorten_lease(place).await;
+    let store = place.open();
+    let lock = store.lock(&id(), &owner("there", 1), &waiting()).await.unwrap();
     let found = store.load(&id()).await.unwrap().expect("the state is never gone");
     assert!(matches!(topics(&found.checkpoint), 1 | 2));
     if let Some((journal, writer)) = store.resume_journal(&lock).await.unwrap() {
@@ -88,7 +88,7 @@ pub async fn a_lost_answer_loses_nothing(place: &Place) {
             Err(error) => assert!(error.to_string().contains("127.0.0.1"), "request {lost}: {error}"),
             Ok(()) => {}
         }
-        go_on(place, &time, durable.into_inner()).await;
+        go_on(place, durable.into_inner()).await;
         if lost >= requests {
             assert!(lost > 20, "only {lost} requests");
             break;
@@ -112,7 +112,7 @@ pub async fn a_store_that_vanishes_loses_nothing(place: &Place) {
         proxy.remove_hook();
         assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
         assert!(error.to_string().contains("127.0.0.1") && error.hint().is_some(), "{error}");
-        go_on(place, &time, durable.into_inner()).await;
+        go_on(place, durable.into_inner()).await;
     }
 }
 
