@@ -1,7 +1,7 @@
 //! Names of resources that have lost their parents, and of all below them: the types of parents are a part of a name.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use resource_graph::Urn;
 
@@ -82,34 +82,17 @@ impl NewNames {
     fn apply(&self, resource: &mut Resource) -> Option<ChangedResource> {
         let mut fields = ResourceFields::clone(resource);
         let leftover = fields.delete;
-        let mut redirected: Vec<(Urn, Urn)> = Vec::new();
-        let mut follow = |urn: &mut Urn| {
-            if let Some(new) = self.of(urn, leftover) {
-                let old = std::mem::replace(urn, new.clone());
-                let pair = (old, new.clone());
-                if !redirected.contains(&pair) {
-                    redirected.push(pair);
-                }
+        let redirected: RefCell<Vec<(Urn, Urn)>> = RefCell::default();
+        fields.map_references(|urn| {
+            let Some(new) = self.of(urn, leftover) else { return urn.clone() };
+            let pair = (urn.clone(), new.clone());
+            let mut redirected = redirected.borrow_mut();
+            if !redirected.contains(&pair) {
+                redirected.push(pair);
             }
-        };
-        fields.parent.iter_mut().chain(&mut fields.dependencies).for_each(&mut follow);
-        let mut dependencies = fields.property_dependencies();
-        dependencies.iter_mut().flat_map(|(_, urns)| urns).for_each(&mut follow);
-        if dependencies != fields.property_dependencies() {
-            fields.set_property_dependencies(&dependencies);
-        }
-        if fields.has_rare() {
-            let rare = fields.rare_mut();
-            let urns = rare.deleted_with.iter_mut().chain(&mut rare.view_of).chain(&mut rare.replace_with);
-            urns.for_each(&mut follow);
-        }
-        if let Some((urn, id)) = fields.provider.as_deref().and_then(|provider| provider.rsplit_once("::"))
-            && let Ok(mut urn) = Urn::parse(urn)
-        {
-            let id = id.to_owned();
-            follow(&mut urn);
-            fields.provider = Some(Arc::from(format!("{urn}::{id}")));
-        }
+            new.clone()
+        });
+        let redirected = redirected.into_inner();
         let urn = fields.urn.clone();
         let renamed = self.names.get(&(urn.clone(), leftover)).cloned();
         if renamed.is_none() && redirected.is_empty() {
