@@ -22,7 +22,7 @@ pub struct AuditEntry {
     pub deployment_id: String,
     /// Joins everything that one request set off.
     pub correlation_id: String,
-    /// What: `deploy`, `destroy`, an operation such as `create`, `drift`, `recover`, `health-check`, `end`.
+    /// What: `deploy`, `destroy`, an operation such as `create`, `drift`, `recover`, `take-over-lock`, `health-check`, `end`.
     pub action: String,
     /// How it ended: `requested`, `succeeded`, `failed`, `unknown`, `interrupted`, `found`.
     pub outcome: String,
@@ -36,9 +36,18 @@ pub struct AuditEntry {
 
 /// The audit log of one deployment, as far as its events go.
 #[derive(Debug, Default)]
-pub struct AuditLog(Mutex<Vec<AuditEntry>>);
+pub struct AuditLog {
+    entries: Mutex<Vec<AuditEntry>>,
+    /// Whose lock was taken over for it; becomes an entry behind the request's.
+    takeover: Option<String>,
+}
 
 impl AuditLog {
+    /// The log of a deployment that may have begun by taking a dead one's lock over.
+    pub fn beginning_with(takeover: Option<String>) -> Self {
+        Self { takeover, ..Self::default() }
+    }
+
     /// The log of events that are read again.
     pub fn of(events: &[DomainEvent]) -> Self {
         let log = Self::default();
@@ -48,7 +57,7 @@ impl AuditLog {
 
     /// The entries as JSON, one a line.
     pub fn lines(&self) -> String {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // Strings alone always become JSON.
         entries.iter().filter_map(|entry| Some(serde_json::to_string(entry).ok()? + "\n")).collect()
     }
@@ -56,22 +65,30 @@ impl AuditLog {
 
 impl EventHandler for AuditLog {
     fn handle(&self, event: &DomainEvent) {
-        if let Some((action, outcome, subject, detail)) = told(&event.event) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(AuditEntry {
-                time: event.metadata.timestamp.clone(),
-                user: event.metadata.user_id.clone(),
-                deployment_id: event.aggregate_id.clone(),
-                correlation_id: event.metadata.correlation_id.clone(),
-                action: action.to_owned(),
-                outcome: outcome.to_owned(),
-                subject,
-                detail,
-            });
+        let Some(told) = told(&event.event) else { return };
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push(entry(event, told));
+        if let (DeploymentEvent::DeploymentRequested { stack, .. }, Some(takeover)) = (&event.event, &self.takeover) {
+            let told = ("take-over-lock", "succeeded", Some(stack.clone()), Some(takeover.clone()));
+            entries.push(entry(event, told));
         }
     }
 }
 
 type Told = (&'static str, &'static str, Option<String>, Option<String>);
+
+fn entry(event: &DomainEvent, (action, outcome, subject, detail): Told) -> AuditEntry {
+    AuditEntry {
+        time: event.metadata.timestamp.clone(),
+        user: event.metadata.user_id.clone(),
+        deployment_id: event.aggregate_id.clone(),
+        correlation_id: event.metadata.correlation_id.clone(),
+        action: action.to_owned(),
+        outcome: outcome.to_owned(),
+        subject,
+        detail,
+    }
+}
 
 fn told(event: &DeploymentEvent) -> Option<Told> {
     use DeploymentEvent as E;

@@ -162,7 +162,7 @@ impl Saga<'_> {
         let mut handlers = self.ports.handlers.clone();
         let measured = Arc::new(Measured::default());
         handlers.push(Arc::clone(&measured) as _);
-        let audit = Arc::new(AuditLog::default());
+        let audit = Arc::new(AuditLog::beginning_with(stack.takeover()));
         handlers.push(Arc::clone(&audit) as _);
         let dispatcher = Dispatcher::begin(
             Deployment::new(&id, correlation, &self.options.user),

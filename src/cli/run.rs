@@ -121,6 +121,7 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Graph(arguments) => commands::graph(session, &arguments),
         Command::Stack(arguments) => commands::stack(session, &arguments.command),
         Command::State(arguments) => commands::state(session, &arguments.command),
+        Command::Cancel(arguments) => commands::cancel(session, &arguments),
     }
 }
 

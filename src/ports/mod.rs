@@ -10,6 +10,7 @@ pub mod packager;
 pub mod resource_provider;
 pub mod source_code;
 pub mod stack_administration;
+pub mod stack_locks;
 pub mod stack_store;
 
 pub use clock::WallClock;
@@ -27,6 +28,7 @@ pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
     ConvertedFiles, ExportRequest, ExportedState, StackAddress, StackAdministration, StackEncryption, StackEntry,
 };
+pub use stack_locks::{HeldLock, StackLocks};
 pub use stack_store::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,

@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 
-use super::{RecordedResource, StoreError};
+use super::{RecordedResource, StackLocks, StoreError};
 
 /// Which stack of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,7 +101,7 @@ pub struct ConvertedFiles {
 
 /// A store of stacks. What only reads takes no lock.
 #[async_trait]
-pub trait StackAdministration: Send + Sync {
+pub trait StackAdministration: StackLocks {
     /// Where the store is, for people.
     fn location(&self) -> String;
 

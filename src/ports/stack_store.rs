@@ -224,6 +224,11 @@ pub trait StackStore: Send + Sync {
 /// A stack whose lock is ours.
 #[async_trait]
 pub trait LockedStack: Send + Sync {
+    /// Whose lock was taken over, and why that could be done; nothing where it was free.
+    fn takeover(&self) -> Option<String> {
+        None
+    }
+
     /// Reads the state under the lock.
     ///
     /// # Errors

@@ -40,6 +40,7 @@ struct Base {
 pub struct OpenStack {
     store: StateStore,
     lock: tokio::sync::Mutex<Option<StackLock>>,
+    takeover: Option<String>,
     base: Mutex<Option<Base>>,
     journal: Mutex<Option<Arc<JournalWriter>>>,
     /// The first event that couldn't be put into words; told at the next flush.
@@ -51,6 +52,7 @@ impl OpenStack {
     pub fn new(store: StateStore, lock: StackLock) -> Self {
         Self {
             store,
+            takeover: lock.takeover().map(ToString::to_string),
             lock: tokio::sync::Mutex::new(Some(lock)),
             base: Mutex::default(),
             journal: Mutex::default(),
@@ -103,6 +105,10 @@ fn released() -> StoreError {
 
 #[async_trait]
 impl LockedStack for OpenStack {
+    fn takeover(&self) -> Option<String> {
+        self.takeover.clone()
+    }
+
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
         let loaded = self.store.load().await?;
         self.keep(&loaded);

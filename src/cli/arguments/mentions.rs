@@ -69,7 +69,7 @@ fn every_command_that_is_named_exists() {
 
 #[test]
 fn a_command_that_is_not_there_is_found() {
-    for text in ["`semantest-iac adopt a b`", "use `semantest-iac local restart`", "the command `cancel` does"] {
+    for text in ["`semantest-iac adopt a b`", "use `semantest-iac local restart`", "the command `undo` does"] {
         let named = mentions(text);
         assert!(named.iter().any(|mention| unknown_command(mention).is_some()), "{text}");
     }

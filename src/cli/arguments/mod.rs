@@ -2,6 +2,7 @@
 //!
 //! What an option means beyond its own value (which stack, which components) is settled in `composition`.
 
+mod cancel;
 mod commands;
 mod import;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod options;
 pub mod stack;
 pub mod state;
 
+pub use cancel::CancelArguments;
 pub use commands::{
     CompletionsArguments, DeployArguments, DestroyArguments, EventsArguments, GraphArguments, GraphFormat,
     HistoryArguments, InitArguments, LocalArguments, LocalCommand, LocalUpArguments, OutputsArguments,
@@ -70,6 +72,8 @@ pub enum Command {
     Stack(stack::StackArguments),
     /// Look into a stack's state, and put it right by hand
     State(state::StateArguments),
+    /// Remove a stack's locks; a deployment that still runs stops before its next write
+    Cancel(CancelArguments),
     /// Check the configuration, without any call to a cloud
     Validate(ValidateArguments),
     /// Run the embedded local cloud
@@ -97,6 +101,7 @@ impl Command {
             Self::Graph(_) => "graph",
             Self::Stack(_) => "stack",
             Self::State(_) => "state",
+            Self::Cancel(_) => "cancel",
             Self::Validate(_) => "validate",
             Self::Local(_) => "local",
             Self::Completions(_) => "completions",

@@ -1,5 +1,6 @@
 //! The commands: each turns its arguments into a call of the application, and the answer into output.
 
+mod cancel;
 mod completions;
 mod deployment;
 mod export;
@@ -13,6 +14,7 @@ mod state;
 mod validate;
 mod version;
 
+pub use cancel::{CancelDocument, cancel};
 pub use completions::completions;
 pub use deployment::{deploy, destroy, preview};
 pub use export::export;

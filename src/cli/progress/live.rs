@@ -148,7 +148,7 @@ impl NoticeHandler for LiveProgress {
         let told_by_tree = matches!(notice, Notice::Packaging { .. } | Notice::WaitingForLock { .. });
         let palette = self.shared.output.message_palette();
         if !told_by_tree && let Some(line) = notice_line(&notice, palette, self.verbose) {
-            if matches!(notice, Notice::Warning { .. }) {
+            if matches!(notice, Notice::Warning { .. } | Notice::LockTakenOver { .. }) {
                 self.shared.output.message(&line);
             } else {
                 self.shared.output.note(&line);

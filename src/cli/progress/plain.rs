@@ -38,7 +38,9 @@ impl NoticeHandler for PlainProgress {
         let palette = self.output.message_palette();
         match notice_line(&notice, palette, self.verbose) {
             // Warnings are told even to those who want it quiet.
-            Some(line) if matches!(notice, Notice::Warning { .. }) => self.output.message(&line),
+            Some(line) if matches!(notice, Notice::Warning { .. } | Notice::LockTakenOver { .. }) => {
+                self.output.message(&line)
+            }
             Some(line) => self.output.note(&line),
             None => {}
         }

@@ -8,8 +8,8 @@ use crate::application::queries::StackStatus;
 use crate::application::stacks::{EncryptionChange, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
-    EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, StateDocument, ValidationDocument,
-    VersionDocument,
+    CancelDocument, EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, StateDocument,
+    ValidationDocument, VersionDocument,
 };
 use crate::domain::event::DomainEvent;
 
@@ -20,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
             "deployment-report",
             "What `deploy`, `destroy` and `preview` print with --json; the document of every command's failure",
         ),
+        document::<CancelDocument>("cancel", "What `cancel --json` prints: the locks that were removed"),
         document::<DomainEvent>("event", "A line of `--json=events`"),
         document::<EventsDocument>("events", "What `events --json` prints"),
         document::<GraphDocument>(

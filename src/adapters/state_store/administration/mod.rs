@@ -3,6 +3,7 @@
 mod encryption;
 mod export;
 mod list;
+mod locks;
 
 use async_trait::async_trait;
 use state::{LockOptions, Owner, SecretsAccess, StackId};
