@@ -8,6 +8,7 @@ mod bad_input;
 mod concurrency;
 mod interruption;
 mod lifecycle;
+mod locks;
 mod names;
 mod obstacles;
 mod ownership;
