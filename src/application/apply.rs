@@ -17,7 +17,7 @@ use super::ownership::{Owner, Owners, ThingKey};
 use super::records::{like_before, record_of, same_but_for_times};
 use super::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
-use crate::ports::clock::rfc3339;
+use crate::ports::clock::recorded_time;
 use crate::ports::{
     CallGate, Cloud, OperationContext, ProviderError, ProviderErrorKind, RecordedResource, ResourceProvider,
     ResourceState, ResourceTags, WallClock,
@@ -336,7 +336,7 @@ impl Applier {
         made_new: bool,
     ) -> ResourceRecord {
         let provider = spec.custom.then_some(self.provider_reference.as_str());
-        record_of(spec, inputs, state, old, made_new, provider, &rfc3339(self.clock.now_ms()))
+        record_of(spec, inputs, state, old, made_new, provider, &recorded_time(self.clock.now_ms()))
     }
 
     /// The record of a resource whose inputs turned out to be the same, when its dependencies or options aren't.

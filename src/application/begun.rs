@@ -24,7 +24,7 @@ use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use super::saga::{Saga, counts_of, milliseconds};
 use super::{intent, interim, outputs, records};
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
-use crate::ports::clock::rfc3339;
+use crate::ports::clock::recorded_time;
 use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
 
 /// The name of the deployment's saga.
@@ -386,7 +386,7 @@ impl Begun<'_> {
             record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
             record.inputs = inputs;
             record.id = Some(id);
-            let now = rfc3339(ports.clock.now_ms());
+            let now = recorded_time(ports.clock.now_ms());
             (record.created, record.modified) = (Some(now.clone()), Some(now));
             self.record(&record)?;
         }
@@ -403,7 +403,7 @@ impl Begun<'_> {
         if goes || is_destroy && old.is_none() {
             return Ok(());
         }
-        let now = rfc3339(self.saga.ports.clock.now_ms());
+        let now = recorded_time(self.saga.ports.clock.now_ms());
         let mut record = old.as_deref().cloned().unwrap_or_else(|| ResourceRecord {
             created: Some(now.clone()),
             modified: Some(now.clone()),

@@ -21,7 +21,7 @@ use super::refresh::tags;
 use super::report::SCHEMA_VERSION;
 use super::request::{Options, Ports};
 use crate::domain::deployment::{ChangeCounts, ErrorDetail};
-use crate::ports::clock::rfc3339;
+use crate::ports::clock::recorded_time;
 use crate::ports::{
     CallGate, CallKind, CheckpointChange, CloudIdentity, HistoryEntry, ImportedId, LockRequest, LockedStack,
     OperationContext, ProviderError, RecordedResource, ResourceState, StackSnapshot,
@@ -256,7 +256,7 @@ impl Planned {
             ports,
             request,
             known: super::planning::live(&snapshot.resources),
-            now: rfc3339(ports.clock.now_ms()),
+            now: recorded_time(ports.clock.now_ms()),
             planned: Self { before: Vec::new(), records: Vec::new() },
         };
         let parent = planner.default_parent();

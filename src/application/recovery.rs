@@ -24,7 +24,7 @@ use crate::domain::deployment::{
     Deployment, DeploymentEvent, DeploymentPhase, Operation, PlannedStep, SettledOutcome, StepPhase,
 };
 use crate::domain::event::DomainEvent;
-use crate::ports::clock::rfc3339;
+use crate::ports::clock::recorded_time;
 use crate::ports::{
     CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, Notice, OperationContext,
     ProviderError, RecordedResource, ResourceProvider, ResourceState, StackSnapshot,
@@ -474,7 +474,7 @@ impl Settlement<'_> {
         if let Some(parent) = &step.parent {
             self.record_group(parent)?;
         }
-        let now = rfc3339(self.ports.clock.now_ms());
+        let now = recorded_time(self.ports.clock.now_ms());
         let mut record = ResourceRecord::new(step.urn.clone(), true);
         record.id = Some(state.id);
         record.inputs = hide_named(&step.secret_inputs, state.inputs);
@@ -546,7 +546,7 @@ impl Settlement<'_> {
         }
         let mut record = ResourceRecord::new(urn.clone(), false);
         record.parent = parent;
-        let now = rfc3339(self.ports.clock.now_ms());
+        let now = recorded_time(self.ports.clock.now_ms());
         (record.created, record.modified) = (Some(now.clone()), Some(now));
         self.put(record)
     }

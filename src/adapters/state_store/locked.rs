@@ -14,6 +14,7 @@ use super::secrets::StackSecrets;
 use super::{CREATING, DEPLOYMENT_KEY, Loaded, StateStore, changes, events, ownership, store_error};
 use crate::domain::deployment::ResourceImage;
 use crate::domain::event::DomainEvent;
+use crate::ports::clock::state_time;
 use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, StoreError, StoreErrorKind};
 
 /// What wrote a state, as its manifest says.
@@ -194,7 +195,7 @@ impl LockedStack for OpenStack {
             (deployment, Arc::clone(&base.secrets), base.revision.clone(), base.pending.clone(), read)
         })?;
         changes::apply(&mut deployment, changes)?;
-        let now = self.store.store.now().to_rfc3339_opts(chrono::SecondsFormat::Nanos, true);
+        let now = state_time(self.store.store.now());
         deployment.manifest = Manifest { unknown: deployment.manifest.unknown, ..Manifest::new(now, WRITER) };
         deployment.secrets_provider = secrets.provider();
         deployment.metadata.get_or_insert_with(state::Json::empty_object);

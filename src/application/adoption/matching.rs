@@ -14,7 +14,7 @@ use super::{Adoption, Adoptions, Mapping};
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::planning::recorded_output;
 use crate::domain::deployment::ErrorDetail;
-use crate::ports::clock::rfc3339;
+use crate::ports::clock::recorded_time;
 use crate::ports::{Cloud, CloudIdentity, RecordedResource, ResourceProvider, WallClock};
 
 /// A wanted resource and the record that a person says it is.
@@ -68,7 +68,7 @@ pub fn find(
         return Err(ApplicationError { kind: ErrorKind::Usage, details: search.problems });
     }
     let Search { live, found, .. } = search;
-    Ok(finished(found, &all, &live, &rfc3339(clock.now_ms())))
+    Ok(finished(found, &all, &live, &recorded_time(clock.now_ms())))
 }
 
 /// With the credentials of another account what is taken over would seem to be gone.
