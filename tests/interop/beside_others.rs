@@ -85,3 +85,28 @@ async fn operations_of_unknown_outcome_that_the_cli_left_are_kept_and_told() {
     let state = pulumi.export(STACK).await;
     assert_eq!(state["deployment"]["pending_operations"], json!([operation]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_nobody_knows_stay_through_our_deployments() {
+    let shop = Shop::new().await;
+    shop.deploy().await;
+    let file = shop.in_backend("stacks/shop/aws-test.json");
+    let mut checkpoint = crate::support::read_json(&file);
+    let latest = &mut checkpoint["checkpoint"]["latest"];
+    latest["ofTheFuture"] = json!({ "deployment": true });
+    for resource in latest["resources"].as_array_mut().unwrap() {
+        resource["ofTheFuture"] = json!([1, "two"]);
+    }
+    std::fs::write(&file, checkpoint.to_string()).unwrap();
+    assert_eq!(shop.changes().await, NOTHING);
+    shop.change("2");
+    assert_ne!(shop.changes().await, NOTHING);
+    let latest = &crate::support::read_json(&file)["checkpoint"]["latest"];
+    assert_eq!(latest["ofTheFuture"], json!({ "deployment": true }));
+    for resource in latest["resources"].as_array().unwrap() {
+        assert_eq!(resource["ofTheFuture"], json!([1, "two"]), "{resource}");
+    }
+    // The CLI reads such a state, and drops them.
+    let state = shop.pulumi().await.export(STACK).await;
+    assert!(!state.to_string().contains("ofTheFuture"), "{state}");
+}

@@ -13,6 +13,16 @@ async fn a_deployed_stack_goes_to_a_fresh_backend_as_it_is() {
     let resources = ours["deployment"]["resources"].as_array().unwrap().len();
     assert!(resources >= 8, "{resources} resources: {ours}");
     assert!(!ours.to_string().contains(SECRET));
+    // Both programs print the same of it.
+    let pulumi = shop.pulumi().await;
+    for more in [&[][..], &["--show-secrets"]] {
+        let printed = shop.run(&[&["stack", "export", "--env", "test"], more].concat()).await;
+        assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+        let by_the_cli = pulumi.succeeds(&[&["stack", "export", "--stack", STACK], more].concat()).await;
+        let lines = printed.stdout.lines().zip(by_the_cli.lines());
+        let differing: Vec<_> = lines.filter(|(ours, theirs)| ours != theirs).take(3).collect();
+        assert!(printed.stdout == by_the_cli, "{more:?}: {differing:#?}");
+    }
 
     let elsewhere = shop.pulumi_elsewhere().await;
     elsewhere.succeeds(&["stack", "init", STACK]).await;
