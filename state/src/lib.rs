@@ -61,6 +61,7 @@
 pub mod codec;
 pub mod deployment;
 pub mod editor;
+pub mod edits;
 pub mod error;
 pub mod integrity;
 pub mod journal;
@@ -82,6 +83,7 @@ pub use codec::Compression;
 pub use codec::read::Origin;
 pub use deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
 pub use editor::Editor;
+pub use edits::{BrokenReference, DeletedResource, EditError, Move, Moved};
 pub use error::{Error, Result, WriteFailure};
 pub use integrity::{IntegrityError, IntegrityProblem};
 pub use journal::{EventLog, JournalContents, JournalError, JournalHeader, JournalRecord, JournalWriter};

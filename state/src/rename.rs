@@ -1,4 +1,5 @@
-//! Renaming a stack or project inside a state (SPEC.md section 1.12): every URN that belongs to it, wherever it stands.
+//! Renaming inside a state (SPEC.md section 1.12): of a stack or project, or of some resources; every URN, wherever it
+//! stands.
 
 use resource_graph::{PropertyMap, Urn, Value};
 
@@ -7,10 +8,10 @@ use crate::resource::{Resource, ResourceFields};
 use crate::secrets::Crypter;
 use crate::value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};
 
-/// From one stack's name to another's.
+/// From old names to new ones.
 struct Renaming<'n> {
-    from: (&'n str, &'n str),
-    to: (&'n str, &'n str),
+    /// The new name of one that changes.
+    names: &'n dyn Fn(&Urn) -> Option<Urn>,
     crypter: &'n dyn Crypter,
 }
 
@@ -21,7 +22,19 @@ impl Deployment {
     /// # Errors
     /// When a value that holds references to resources can't be read or written.
     pub fn rename(&mut self, from: (&str, &str), to: (&str, &str), crypter: &dyn Crypter) -> Result<(), ValueError> {
-        let renaming = Renaming { from, to, crypter };
+        self.rename_urns(&|urn| in_other_stack(urn, from, to), crypter)
+    }
+
+    /// Gives every URN the name that `names` has for it, wherever it stands; nothing leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`Self::rename`].
+    pub fn rename_urns(
+        &mut self,
+        names: &dyn Fn(&Urn) -> Option<Urn>,
+        crypter: &dyn Crypter,
+    ) -> Result<(), ValueError> {
+        let renaming = Renaming { names, crypter };
         for resource in &mut self.resources {
             renaming.resource(resource)?;
         }
@@ -30,6 +43,21 @@ impl Deployment {
         }
         Ok(())
     }
+}
+
+/// The name of a resource of the stack `from` (project and name) in the stack `to`; nothing for those of others.
+pub(crate) fn in_other_stack(urn: &Urn, from: (&str, &str), to: (&str, &str)) -> Option<Urn> {
+    let (project, stack) = from;
+    if urn.stack() != stack || urn.project() != project {
+        return None;
+    }
+    let is_root = urn.type_token().is_stack() && urn.name() == format!("{project}-{stack}");
+    let (project, stack) = to;
+    if is_root {
+        return Some(Urn::root(stack, project));
+    }
+    let text = format!("urn:pulumi:{stack}::{project}::{}::{}", urn.qualified_type(), urn.name());
+    Urn::parse(&text).ok()
 }
 
 impl Renaming<'_> {
@@ -54,16 +82,7 @@ impl Renaming<'_> {
     }
 
     fn urn(&self, urn: &Urn) -> Urn {
-        let (project, stack) = self.from;
-        if urn.stack() != stack || urn.project() != project {
-            return urn.clone();
-        }
-        let (project, stack) = self.to;
-        if urn.type_token().is_stack() && urn.name() == format!("{}-{}", self.from.0, self.from.1) {
-            return Urn::root(stack, project);
-        }
-        let text = format!("urn:pulumi:{stack}::{project}::{}::{}", urn.qualified_type(), urn.name());
-        Urn::parse(&text).unwrap_or_else(|_| urn.clone())
+        (self.names)(urn).unwrap_or_else(|| urn.clone())
     }
 
     fn text(&self, text: &str) -> Option<String> {

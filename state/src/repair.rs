@@ -11,6 +11,7 @@ use resource_graph::Urn;
 use crate::deployment::Deployment;
 use crate::integrity::IntegrityProblem;
 use crate::order::order;
+pub(crate) use dropping::drop_references;
 pub use dropping::{DroppedReference, ReferenceKind};
 
 /// What a repair of a state would do, and the state that it would leave. Nothing is changed by making one.

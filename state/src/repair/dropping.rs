@@ -85,7 +85,7 @@ pub(super) fn drop_missing(deployment: &mut Deployment, changed: &mut Vec<Change
 }
 
 /// Drops references to what isn't there from a resource, and says which.
-fn drop_references(fields: &mut ResourceFields, is_there: &dyn Fn(&Urn) -> bool) -> Vec<DroppedReference> {
+pub(crate) fn drop_references(fields: &mut ResourceFields, is_there: &dyn Fn(&Urn) -> bool) -> Vec<DroppedReference> {
     let mut dropped = Vec::new();
     let mut keep = |kind: ReferenceKind, urn: &Urn| {
         let is_there = is_there(urn);

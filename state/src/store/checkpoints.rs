@@ -87,6 +87,18 @@ fn refuse_other_stack(deployment: &Deployment, id: &StackId, file: &str) -> Resu
     }
 }
 
+/// A checkpoint's content, packed.
+fn packed(checkpoint: &Checkpoint, compression: Compression, file: &str) -> Result<Bytes> {
+    compression.pack(checkpoint.to_bytes()).map_err(|error| Error::write(file, error))
+}
+
+/// Whether a state's rules are checked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rules {
+    Checked,
+    Unchecked,
+}
+
 /// A stack's checkpoint in one of its forms.
 pub(crate) struct Form {
     pub packing: Packing,
@@ -145,9 +157,31 @@ impl StackStore {
         if let Some((checkpoint, journal)) = self.guess_with_journal(id).await? {
             return Ok((Some(checkpoint), journal));
         }
+        self.load_both(id, Rules::Checked).await
+    }
+
+    /// As [`Self::load_with_journal`], without checking the rules: for whoever wants to repair or export them.
+    ///
+    /// # Errors
+    /// As [`Self::load_unverified`] and [`Self::read_journal`].
+    pub async fn load_unverified_with_journal(
+        &self,
+        id: &StackId,
+    ) -> Result<(Option<LoadedCheckpoint>, Option<JournalContents>)> {
+        self.load_both(id, Rules::Unchecked).await
+    }
+
+    async fn load_both(
+        &self,
+        id: &StackId,
+        rules: Rules,
+    ) -> Result<(Option<LoadedCheckpoint>, Option<JournalContents>)> {
         let mut tries = 0;
         loop {
-            let checkpoint = self.load(id).await?;
+            let checkpoint = match rules {
+                Rules::Checked => self.load(id).await?,
+                Rules::Unchecked => self.load_unverified(id).await?,
+            };
             let journal = self.read_journal(id).await?;
             let now = self.forms(id).await?.pop().map(|form| form.entry.revision);
             tries += 1;
@@ -239,7 +273,7 @@ impl StackStore {
         if let Some(latest) = &checkpoint.latest {
             latest.verify().map_err(|error| error.noticed(CheckedWhen::BeforeWrite { file: file.to_owned() }))?;
         }
-        compression.pack(checkpoint.to_bytes()).map_err(|error| Error::write(file, error))
+        packed(checkpoint, compression, file)
     }
 
     /// Writes a stack's checkpoint over the version that was read (`None`: there is none yet). The one before is kept as
@@ -250,6 +284,19 @@ impl StackStore {
     /// in place.
     pub async fn save(&self, lock: &StackLock, checkpoint: &Checkpoint, base: Option<&Revision>) -> Result<Revision> {
         self.save_during(lock, checkpoint, base, None).await
+    }
+
+    /// As [`Self::save`], without checking the rules: where somebody insists on a state that breaks them.
+    ///
+    /// # Errors
+    /// As [`Self::save`].
+    pub async fn save_unverified(
+        &self,
+        lock: &StackLock,
+        checkpoint: &Checkpoint,
+        base: Option<&Revision>,
+    ) -> Result<Revision> {
+        self.write_checkpoint(lock, checkpoint, base, None, Rules::Unchecked).await
     }
 
     /// As [`Self::save`], while a deployment's journal is open: that names the checkpoint first, so that whoever finds
@@ -264,6 +311,17 @@ impl StackStore {
         base: Option<&Revision>,
         journal: Option<&JournalWriter>,
     ) -> Result<Revision> {
+        self.write_checkpoint(lock, checkpoint, base, journal, Rules::Checked).await
+    }
+
+    async fn write_checkpoint(
+        &self,
+        lock: &StackLock,
+        checkpoint: &Checkpoint,
+        base: Option<&Revision>,
+        journal: Option<&JournalWriter>,
+        rules: Rules,
+    ) -> Result<Revision> {
         let id = lock.stack();
         self.initialise().await?;
         let mut forms = self.forms(id).await?;
@@ -277,7 +335,10 @@ impl StackStore {
         let (packing, compression) = self.next_packing(id, current.as_ref()).await?;
         let key = id.packed(packing);
         let file = self.objects.show(&key);
-        let mut content = self.packed_checkpoint(checkpoint, compression, &file)?;
+        let mut content = match rules {
+            Rules::Checked => self.packed_checkpoint(checkpoint, compression, &file)?,
+            Rules::Unchecked => packed(checkpoint, compression, &file)?,
+        };
         lock.verify().await?;
         if current.as_ref().map(|form| &form.entry.revision) != base {
             return Err(Error::Changed { file });
