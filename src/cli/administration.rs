@@ -28,6 +28,7 @@ pub struct Workspace<'s> {
     /// The configuration; `None` outside of a project.
     pub configuration: Option<Configuration>,
     url: StoreUrl,
+    written: String,
 }
 
 /// A stack and the store that it is in.
@@ -50,15 +51,19 @@ impl<'s> Workspace<'s> {
             (Some(_), Some(_)) => session.configuration().ok(),
             (Some(_), None) => Some(session.configuration()?),
         };
-        let url = match (&selection.state_url, &configuration) {
-            (Some(url), _) => parse_url(session, url)?,
-            (None, Some(configuration)) => state_access::url(&session.process, configuration.state())?,
-            (None, None) => match session.process.text(BACKEND_VARIABLE) {
-                Some(url) => parse_url(session, url)?,
+        let process = &session.process;
+        let (url, written) = match (&selection.state_url, &configuration) {
+            (Some(url), _) => (parse_url(session, url)?, url.clone()),
+            (None, Some(configuration)) => {
+                let location = configuration.state();
+                (state_access::url(process, location)?, state_access::written_url(process, location))
+            }
+            (None, None) => match process.text(BACKEND_VARIABLE) {
+                Some(url) => (parse_url(session, url)?, url.to_owned()),
                 None => return Err(no_store(session)),
             },
         };
-        Ok(Self { session, configuration, url })
+        Ok(Self { session, configuration, url, written })
     }
 
     /// The project of the configuration.
@@ -69,6 +74,11 @@ impl<'s> Workspace<'s> {
     /// The folder of the configuration: where Pulumi's files of the project lie, too.
     pub fn folder(&self) -> Option<PathBuf> {
         self.configuration.as_ref().map(|configuration| configuration.folder().to_owned())
+    }
+
+    /// The store's URL as the configuration or the user writes it.
+    pub fn written_url(&self) -> String {
+        self.written.clone()
     }
 
     /// The stack that is meant, and its environment where it has one.
@@ -160,7 +170,11 @@ fn parse_url(session: &Session, url: &str) -> Result<StoreUrl, Failure> {
     state_access::parse(url, session.folder()?, state_access::home(&session.process).as_deref())
 }
 
-fn parse_reference(reference: &str, project: Option<&str>) -> Result<StackAddress, Failure> {
+/// Reads a stack's name, whole or of `project`.
+///
+/// # Errors
+/// When it can't be one.
+pub fn parse_reference(reference: &str, project: Option<&str>) -> Result<StackAddress, Failure> {
     // Without a project only a whole name gets through, whose project isn't this.
     let id = StackId::parse(reference, project.unwrap_or_default()).map_err(|error| usage(&error))?;
     Ok(StackAddress::new(id.project(), id.stack()))

@@ -101,14 +101,24 @@ impl Output {
         self.write_bytes(content);
     }
 
+    /// As [`Self::document`], secrets included: only for what was asked for in the clear.
+    pub fn document_in_clear(&self, document: &impl serde::Serialize) {
+        match self.text_of(document) {
+            Ok(text) => self.write(&format!("{text}\n")),
+            Err(error) => self.fail(error.into()),
+        }
+    }
+
+    fn text_of(&self, document: &impl serde::Serialize) -> serde_json::Result<String> {
+        match self.options.stdout_is_terminal {
+            true => serde_json::to_string_pretty(document),
+            false => serde_json::to_string(document),
+        }
+    }
+
     /// Writes one JSON document to stdout: on one line for machines, indented for a person.
     pub fn document(&self, document: &impl serde::Serialize) {
-        let text = if self.options.stdout_is_terminal {
-            serde_json::to_string_pretty(document)
-        } else {
-            serde_json::to_string(document)
-        };
-        match text {
+        match self.text_of(document) {
             Ok(text) => self.write(&format!("{}\n", self.redactor.json(&text))),
             Err(error) => self.fail(error.into()),
         }

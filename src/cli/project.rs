@@ -12,6 +12,7 @@ use super::arguments::StackSelection;
 use super::exit_code::ExitCode;
 use super::failure::Failure;
 use super::rules::all_problems;
+use super::selection;
 use super::session::Session;
 
 /// The stack that a command is about.
@@ -80,7 +81,9 @@ impl Session {
         selection: &StackSelection,
     ) -> Result<SelectedStack, Failure> {
         let preset = self.process.text("SEMANTEST_ENVIRONMENT");
-        let selected = select(configuration, selection, preset)?;
+        let is_left_out = *selection == StackSelection::default() && preset.is_none();
+        let chosen = is_left_out.then(|| selection::chosen(self, configuration.path())).flatten();
+        let selected = select(configuration, &selection.named(chosen.as_deref()), preset)?;
         self.set_stack(configuration.project_name().as_str(), selected.name.as_str());
         if let Some(environment) = &selected.environment {
             self.output.redactor().add_public(environment.as_str());

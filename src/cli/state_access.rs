@@ -64,6 +64,12 @@ pub fn url(process: &Process, location: &StateLocation) -> Result<StoreUrl, Fail
     }
 }
 
+/// The URL that [`url`] reads, as it is written.
+pub fn written_url(process: &Process, location: &StateLocation) -> String {
+    let preset = process.text("PULUMI_BACKEND_URL").filter(|_| !location.is_written());
+    preset.map_or_else(|| location.text().to_owned(), str::to_owned)
+}
+
 /// Reads a store's URL.
 ///
 /// # Errors

@@ -26,7 +26,9 @@ pub use resource_provider::{
 };
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
-    ConvertedFiles, ExportRequest, ExportedState, StackAddress, StackAdministration, StackEncryption, StackEntry,
+    BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord,
+    ImportRequest, MovePlan, MoveRequest, NewSecrets, RecordedSetting, Reference, RemoveRequest, SecretsSettings,
+    StackAddress, StackAdministration, StackEncryption, StackEntry, StateEdit, Targets,
 };
 pub use stack_locks::{HeldLock, StackLocks};
 pub use stack_store::{

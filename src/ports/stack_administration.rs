@@ -2,9 +2,14 @@
 //!
 //! One administration stands for one store, which may hold stacks of many projects. Names and texts are Pulumi's.
 
-use async_trait::async_trait;
+use std::collections::BTreeMap;
 
-use super::{RecordedResource, StackLocks, StoreError};
+use async_trait::async_trait;
+use resource_graph::Urn;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{LockRequest, NoticeHandler, RecordedResource, StackLocks, StoreError};
 
 /// Which stack of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +104,262 @@ pub struct ConvertedFiles {
     pub left: Vec<String>,
 }
 
+/// A state that is to take the place of a stack's own.
+#[derive(Clone)]
+pub struct ImportRequest {
+    /// The file's content, in Pulumi's export form.
+    pub content: Vec<u8>,
+    /// The file's name, for messages.
+    pub file: String,
+    /// Import it whatever is wrong with it.
+    pub force: bool,
+}
+
+impl std::fmt::Debug for ImportRequest {
+    /// Secrets may stand in the content in the clear.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportRequest").field("file", &self.file).field("force", &self.force).finish_non_exhaustive()
+    }
+}
+
+/// Which resources an edit is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// All of the stack.
+    All,
+    /// Those of these names.
+    Only(Vec<Urn>),
+}
+
+/// An edit of a state by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateEdit {
+    /// Forget resources; they stay in the cloud.
+    Delete {
+        /// Which.
+        targets: Targets,
+        /// Protected ones, too.
+        force: bool,
+        /// Those that depend on them, too.
+        dependents: bool,
+    },
+    /// Give a resource another name.
+    Rename {
+        /// Which.
+        urn: Urn,
+        /// Its new name.
+        name: String,
+    },
+    /// Protect resources from deletion, or take that back.
+    Protect {
+        /// Which.
+        targets: Targets,
+        /// Whether they are to be protected.
+        protect: bool,
+    },
+    /// Put the state in order, and drop references that lead nowhere.
+    Repair,
+}
+
+/// A reference from one resource to another, by its kind: `parent`, `dependency`, `property dependency: <name>`,
+/// `deleted with` or `replace with`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reference {
+    /// How the resource refers.
+    pub kind: String,
+    /// To what.
+    pub target: String,
+}
+
+/// A change that an edit makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(tag = "change", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum EditChange {
+    /// A resource is forgotten.
+    Delete {
+        /// Its name.
+        urn: String,
+        /// Its id in the cloud, where it lives on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Whether it was protected.
+        protected: bool,
+        /// Whether it goes because it depends on one that was named.
+        dependent: bool,
+    },
+    /// A resource gets another name.
+    Rename {
+        /// Its name before.
+        from: String,
+        /// Its name afterwards.
+        to: String,
+    },
+    /// A resource is protected.
+    Protect {
+        /// Its name.
+        urn: String,
+    },
+    /// A resource isn't protected any more.
+    Unprotect {
+        /// Its name.
+        urn: String,
+    },
+    /// A resource gets another place in the state.
+    Reorder {
+        /// Its name.
+        urn: String,
+        /// Whether it is an old copy that waits to be deleted.
+        pending_deletion: bool,
+    },
+    /// A second entry of a name that is equal to the first goes.
+    DropCopy {
+        /// The name.
+        urn: String,
+    },
+    /// References of a resource change.
+    Repoint {
+        /// Its name before.
+        urn: String,
+        /// Its name afterwards, where that is another.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        renamed: Option<String>,
+        /// Whether it is an old copy that waits to be deleted.
+        pending_deletion: bool,
+        /// References that led nowhere.
+        dropped: Vec<Reference>,
+    },
+}
+
+/// What an edit would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditPlan {
+    /// The changes, in the state's order; none when there is nothing to do.
+    pub changes: Vec<EditChange>,
+    /// What a repair can't put right. While there is anything, it isn't made.
+    pub remaining: Vec<String>,
+    /// Of what state it is.
+    pub version: String,
+}
+
+/// A reference that a move drops, since what it leads to is in the other stack then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct BrokenReference {
+    /// The resource that refers.
+    pub urn: String,
+    /// How, and to what.
+    #[serde(flatten)]
+    pub reference: Reference,
+}
+
+/// Resources that are to be moved to another stack of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MoveRequest {
+    /// Where they are.
+    pub source: StackAddress,
+    /// Where they go.
+    pub destination: StackAddress,
+    /// Their names; what belongs to them goes along.
+    pub urns: Vec<Urn>,
+    /// Also those that they belong to.
+    pub include_parents: bool,
+}
+
+/// What a move would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovePlan {
+    /// The resources that go: their names before and afterwards.
+    pub moved: Vec<(String, String)>,
+    /// Those that the other stack has already, since an earlier move was cut off. Names before.
+    pub already_there: Vec<String>,
+    /// Providers that are copied along: their names afterwards.
+    pub providers: Vec<String>,
+    /// Names that aren't in the stack.
+    pub missing: Vec<String>,
+    /// References of what stays that are dropped.
+    pub broken_in_source: Vec<BrokenReference>,
+    /// References of what goes that are dropped.
+    pub broken_in_destination: Vec<BrokenReference>,
+    /// Of what states it is.
+    pub version: String,
+}
+
+/// A resource in a drawing of what depends on what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphNode {
+    /// The resource.
+    pub urn: Urn,
+    /// What it belongs to.
+    pub parent: Option<Urn>,
+    /// What it depends on, each with the inputs for whose sake it does.
+    pub dependencies: Vec<(Urn, Vec<String>)>,
+}
+
+/// A finished operation of a stack, as Pulumi records it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryRecord {
+    /// Its number, 1 for the oldest that is kept.
+    pub number: usize,
+    /// The version that it was recorded with: 0 in stores of this kind.
+    pub version: i64,
+    /// `update`, `destroy`, `refresh`, …
+    pub kind: String,
+    /// `succeeded`, `failed` or `in-progress`.
+    pub result: String,
+    /// Seconds since 1970.
+    pub started: i64,
+    /// Seconds since 1970.
+    pub ended: i64,
+    /// A word from whoever asked.
+    pub message: String,
+    /// Facts about the run.
+    pub environment: BTreeMap<String, String>,
+    /// The stack's configuration then.
+    pub config: BTreeMap<String, RecordedSetting>,
+    /// How many resources each kind of step was for.
+    pub changes: BTreeMap<String, u64>,
+}
+
+/// A value of the configuration that an operation was recorded with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RecordedSetting {
+    /// Its text, or the JSON text of an object; nothing for a secret that isn't to be shown.
+    pub value: Option<String>,
+    /// Whether the text is that of an object or list.
+    pub is_object: bool,
+    /// Whether it is a secret, or holds one.
+    pub secret: bool,
+}
+
+impl std::fmt::Debug for RecordedSetting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RecordedSetting").field("secret", &self.secret).finish_non_exhaustive()
+    }
+}
+
+/// Who encrypts a new stack's secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewSecrets {
+    /// A passphrase; with the salt that `Pulumi.<stack>.yaml` has already, if it has one.
+    Passphrase {
+        /// The salt string of SPEC.md section 3.3.
+        salt: Option<String>,
+    },
+    /// The key of a cloud, by its URL.
+    Key(String),
+}
+
+/// What `Pulumi.<stack>.yaml` is to say of a stack's secrets manager: keys and values.
+pub type SecretsSettings = Vec<(&'static str, String)>;
+
+/// How a stack is to be removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoveRequest {
+    /// Also when resources are left in it, or a deployment of it is cut off.
+    pub force: bool,
+    /// Also the copies of its states.
+    pub remove_backups: bool,
+}
+
 /// A store of stacks. What only reads takes no lock.
 #[async_trait]
 pub trait StackAdministration: StackLocks {
@@ -136,4 +397,151 @@ pub trait StackAdministration: StackLocks {
     /// # Errors
     /// When it is locked, or a file isn't what was sealed.
     async fn accept_older_state(&self, stack: &StackAddress) -> Result<(), StoreError>;
+
+    /// What a stack shows: the root resource's outputs as JSON values, secrets as `[secret]` unless they are to be shown.
+    ///
+    /// # Errors
+    /// When there is no such stack, it can't be read, or a secret that is to be shown can't be decrypted.
+    async fn outputs(
+        &self,
+        stack: &StackAddress,
+        show_secrets: bool,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, StoreError>;
+
+    /// The resources of a name in the form of the state, each as a JSON value, secrets as `[secret]` unless they are to be
+    /// shown.
+    ///
+    /// # Errors
+    /// When there is no such stack or resource, or a secret that is to be shown can't be decrypted.
+    async fn show(
+        &self,
+        stack: &StackAddress,
+        urn: &Urn,
+        show_secrets: bool,
+    ) -> Result<Vec<serde_json::Value>, StoreError>;
+
+    /// What depends on what, in the state's order.
+    ///
+    /// # Errors
+    /// When there is no such stack, or it can't be read.
+    async fn graph(&self, stack: &StackAddress) -> Result<Vec<GraphNode>, StoreError>;
+
+    /// The finished operations of a stack, newest first; secrets of their configurations only where they are to be shown.
+    ///
+    /// # Errors
+    /// When there is no such stack, it can't be read, or a secret that is to be shown can't be decrypted.
+    async fn history(&self, stack: &StackAddress, show_secrets: bool) -> Result<Vec<HistoryRecord>, StoreError>;
+
+    /// Everything that is wrong with a stack's state, journal, history and tags, in words; with `secrets`, also those that
+    /// can't be decrypted.
+    ///
+    /// # Errors
+    /// When there is no such stack, or the store can't be read.
+    async fn problems(&self, stack: &StackAddress, secrets: bool) -> Result<Vec<String>, StoreError>;
+
+    /// Puts a state in the place of a stack's own, as `pulumi stack import` does. Gives warnings.
+    ///
+    /// # Errors
+    /// When there is no such stack, the state is none or isn't this stack's, breaks a rule, or holds secrets that can't be
+    /// decrypted; nothing was changed then.
+    async fn import(
+        &self,
+        stack: &StackAddress,
+        request: ImportRequest,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<Vec<String>, StoreError>;
+
+    /// What an edit would do.
+    ///
+    /// # Errors
+    /// When there is no such stack or resource, the edit isn't safe, or a deployment of the stack is under way or cut off.
+    async fn plan_edit(&self, stack: &StackAddress, edit: &StateEdit) -> Result<EditPlan, StoreError>;
+
+    /// Makes an edit as it was planned.
+    ///
+    /// # Errors
+    /// As [`Self::plan_edit`], and when the stack was changed since; nothing was changed then.
+    async fn edit(
+        &self,
+        stack: &StackAddress,
+        edit: &StateEdit,
+        plan: &EditPlan,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<(), StoreError>;
+
+    /// What a move would do.
+    ///
+    /// # Errors
+    /// As [`Self::plan_edit`], for either stack.
+    async fn plan_move(&self, request: &MoveRequest) -> Result<MovePlan, StoreError>;
+
+    /// Makes a move as it was planned: first into the other stack, then out of this one, so that nothing is lost when it is
+    /// cut off; the same move then goes on from there.
+    ///
+    /// # Errors
+    /// As [`Self::edit`].
+    async fn move_resources(
+        &self,
+        request: &MoveRequest,
+        plan: &MovePlan,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<(), StoreError>;
+
+    /// A stack's tags.
+    ///
+    /// # Errors
+    /// When there is no such stack, or they can't be read.
+    async fn tags(&self, stack: &StackAddress) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// Sets a tag of a stack, or removes it.
+    ///
+    /// # Errors
+    /// When there is no such stack, it is locked, or the store can't be written.
+    async fn set_tag(
+        &self,
+        stack: &StackAddress,
+        name: &str,
+        value: Option<&str>,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<(), StoreError>;
+
+    /// Makes an empty stack. Gives what `Pulumi.<stack>.yaml` is to say of its secrets.
+    ///
+    /// # Errors
+    /// When there is such a stack, or its secrets manager can't be made.
+    async fn create(
+        &self,
+        stack: &StackAddress,
+        secrets: &NewSecrets,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<SecretsSettings, StoreError>;
+
+    /// Removes a stack; its last state is kept as `.bak`.
+    ///
+    /// # Errors
+    /// When there is no such stack, or something is left in it.
+    async fn remove(
+        &self,
+        stack: &StackAddress,
+        request: RemoveRequest,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<(), StoreError>;
+
+    /// Gives a stack another name, and all its resources with it.
+    ///
+    /// # Errors
+    /// When there is no such stack, there is one of the new name, or a deployment of it is under way or cut off.
+    async fn rename(
+        &self,
+        stack: &StackAddress,
+        new: &StackAddress,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<(), StoreError>;
 }

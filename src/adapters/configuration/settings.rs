@@ -57,6 +57,11 @@ impl StateLocation {
         self.is_written
     }
 
+    /// The URL as it is written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The folder that relative `file://` URLs are seen from.
     pub fn base(&self) -> &Path {
         &self.base

@@ -18,7 +18,7 @@ use crate::ports::clock::state_time;
 use crate::ports::{CheckpointChange, HistoryEntry, LockedStack, StackSnapshot, StoreError, StoreErrorKind};
 
 /// What wrote a state, as its manifest says.
-const WRITER: &str = concat!("semantest-iac-", env!("CARGO_PKG_VERSION"));
+pub(super) const WRITER: &str = concat!("semantest-iac-", env!("CARGO_PKG_VERSION"));
 
 /// What ran a deployment, as the history says.
 const AGENT: &str = concat!("semantest-iac/", env!("CARGO_PKG_VERSION"));

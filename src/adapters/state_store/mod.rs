@@ -19,7 +19,7 @@ use chrono::DateTime;
 use resource_graph::{PropertyMap, Urn};
 use state::{
     Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, SecretsAccess,
-    StackId, ValueDecoder,
+    StackId, StackLock, ValueDecoder,
 };
 
 use self::locked::OpenStack;
@@ -82,6 +82,11 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// Changes whenever the state does.
+    fn version(&self) -> String {
+        format!("{:?}", self.checkpoint.as_ref().map(|loaded| &loaded.revision))
+    }
+
     /// The deployment that runs or died.
     fn open_deployment(&self) -> Option<&str> {
         let events = self.journal.as_ref().map(|journal| &journal.events)?;
@@ -148,8 +153,23 @@ impl StateStore {
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
-        let (mut checkpoint, journal) =
+        let (checkpoint, journal) =
             self.store.load_with_journal(&self.id).await.map_err(|error| store_error(&error))?;
+        self.folded(checkpoint, journal)
+    }
+
+    /// As [`Self::load`], whatever rules the state breaks.
+    async fn load_unverified(&self) -> Result<Loaded, StoreError> {
+        let read = self.store.load_unverified_with_journal(&self.id).await;
+        let (checkpoint, journal) = read.map_err(|error| store_error(&error))?;
+        self.folded(checkpoint, journal)
+    }
+
+    fn folded(
+        &self,
+        mut checkpoint: Option<LoadedCheckpoint>,
+        journal: Option<JournalContents>,
+    ) -> Result<Loaded, StoreError> {
         let latest = checkpoint.as_mut().and_then(|loaded| loaded.checkpoint.latest.take());
         let has_state = latest.is_some();
         let mut deployment = latest.unwrap_or_default();
@@ -168,6 +188,25 @@ impl StateStore {
             has_state,
             journal,
         })
+    }
+
+    /// Takes the lock.
+    async fn take_lock(&self, request: LockRequest, notices: &dyn NoticeHandler) -> Result<StackLock, StoreError> {
+        self.store.initialise().await.map_err(|error| store_error(&error))?;
+        let at_once = LockOptions { timeout: None, ..self.lock.clone() };
+        let lock = match self.store.lock(&self.id, &self.owner, &at_once).await {
+            Err(state::Error::Locked(locked)) if !request.timeout.is_zero() => {
+                notices.notice(Notice::WaitingForLock { holder: holders(&locked.holders) });
+                let options = LockOptions { timeout: Some(request.timeout), ..self.lock.clone() };
+                self.store.lock(&self.id, &self.owner, &options).await
+            }
+            result => result,
+        };
+        let lock = lock.map_err(|error| store_error(&error))?;
+        if let Some(takeover) = lock.takeover() {
+            notices.notice(Notice::LockTakenOver { report: takeover.to_string() });
+        }
+        Ok(lock)
     }
 
     fn snapshot(&self, loaded: &Loaded) -> Result<StackSnapshot, StoreError> {
@@ -231,21 +270,7 @@ impl StackStore for StateStore {
         request: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<Arc<dyn LockedStack>, StoreError> {
-        self.store.initialise().await.map_err(|error| store_error(&error))?;
-        let at_once = LockOptions { timeout: None, ..self.lock.clone() };
-        let lock = match self.store.lock(&self.id, &self.owner, &at_once).await {
-            Err(state::Error::Locked(locked)) if !request.timeout.is_zero() => {
-                notices.notice(Notice::WaitingForLock { holder: holders(&locked.holders) });
-                let options = LockOptions { timeout: Some(request.timeout), ..self.lock.clone() };
-                self.store.lock(&self.id, &self.owner, &options).await
-            }
-            result => result,
-        };
-        let lock = lock.map_err(|error| store_error(&error))?;
-        if let Some(takeover) = lock.takeover() {
-            notices.notice(Notice::LockTakenOver { report: takeover.to_string() });
-        }
-        Ok(Arc::new(OpenStack::new(self.clone(), lock)))
+        Ok(Arc::new(OpenStack::new(self.clone(), self.take_lock(request, notices).await?)))
     }
 
     async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
@@ -328,8 +353,13 @@ fn store_error(error: &state::Error) -> StoreError {
         | state::Error::UnsupportedFeatures { .. } => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Unavailable,
     };
+    StoreError { kind, message: with_causes(error), hint: error.hint() }
+}
+
+/// An error's message with those of its causes that it doesn't hold.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
         if !message.contains(&text) {
@@ -337,7 +367,7 @@ fn store_error(error: &state::Error) -> StoreError {
         }
         source = cause.source();
     }
-    StoreError { kind, message, hint: error.hint() }
+    message
 }
 
 fn seal_error_kind(error: &state::SealError) -> StoreErrorKind {

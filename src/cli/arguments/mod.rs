@@ -20,7 +20,7 @@ pub use commands::{
 pub use import::{ExportArguments, ImportArguments};
 pub use options::{
     AdoptionOptions, CloudOptions, ColorChoice, ComponentSelection, DeploymentOptions, GlobalOptions, JsonForm,
-    RefreshMode, StackSelection,
+    LockWait, RefreshMode, StackSelection,
 };
 
 use clap::{CommandFactory as _, Parser, Subcommand};

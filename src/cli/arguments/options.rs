@@ -53,7 +53,7 @@ pub enum ColorChoice {
 }
 
 /// Which stack a command is about.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Stack")]
 pub struct StackSelection {
     /// The cloud; not needed where the environment names just one
@@ -65,6 +65,14 @@ pub struct StackSelection {
     /// The stack's name [default: <provider>-<env>]
     #[arg(short, long, value_name = "NAME")]
     pub stack: Option<String>,
+}
+
+impl StackSelection {
+    /// The same with a stack that was named in another place.
+    #[must_use]
+    pub fn named(&self, stack: Option<&str>) -> Self {
+        Self { stack: stack.map(str::to_owned).or_else(|| self.stack.clone()), ..self.clone() }
+    }
 }
 
 /// Which components a command is about.
@@ -132,6 +140,15 @@ fn parse_mapping(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write the resource's name here, =, and its URN, name or id there: api-role=api-role-1a2b3c4".into()),
     }
+}
+
+/// How a stack's lock is taken.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Stack")]
+pub struct LockWait {
+    /// Wait this long for a lock that somebody else holds, such as 90s or 10m [default: don't wait]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub lock_timeout: Option<Duration>,
 }
 
 /// What is read from the cloud before a plan is made.

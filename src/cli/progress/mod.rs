@@ -12,7 +12,7 @@ pub use chosen::Progress;
 pub use event_stream::EventStream;
 pub use format::{bytes, duration, mark, past, plural, progressive};
 pub use live::LiveProgress;
-pub use plain::{PlainProgress, event_line, planned};
+pub use plain::{PlainProgress, event_line, notice_line, planned};
 pub use tree::component_of;
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use crate::application::importing::ImportReport;
 use crate::application::importing::bulk_file::BulkFile;
 use crate::application::queries::StackStatus;
-use crate::application::stacks::{EncryptionChange, StackListEntry};
+use crate::application::stacks::{EncryptionChange, HistoryItem, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
-    CancelDocument, EventsDocument, GraphDocument, HistoryDocument, InitDocument, LocalCloud, StateDocument,
-    ValidationDocument, VersionDocument,
+    CancelDocument, EditDocument, EventsDocument, GraphDocument, HistoryDocument, InitDocument, InitialStackDocument,
+    LocalCloud, MoveDocument, StateDocument, ValidationDocument, VerifiedDocument, VersionDocument,
 };
 use crate::domain::event::DomainEvent;
 
@@ -38,6 +38,17 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
         document::<EncryptionChange>("stack-encryption", "What `stack encrypt` and `stack decrypt` print with --json"),
         document::<Vec<StackListEntry>>("stack-ls", "What `stack ls --json` prints: Pulumi's members first"),
+        document::<Vec<HistoryItem>>(
+            "stack-history",
+            "What `stack history --json` prints: Pulumi's members, and `number`",
+        ),
+        document::<InitialStackDocument>("stack-init", "What `stack init --json` prints"),
+        document::<VerifiedDocument>("stack-verify", "What `stack verify --json` prints of a sound stack"),
+        document::<EditDocument>(
+            "state-edit",
+            "What `state delete`, `rename`, `protect`, `unprotect` and `repair` print with --json",
+        ),
+        document::<MoveDocument>("state-move", "What `state move --json` prints"),
         document::<StateDocument>("state-ls", "What `state ls --json` prints"),
         document::<StackStatus>("status", "What `status --json` prints"),
         document::<ValidationDocument>("validation", "What `validate --json` prints"),

@@ -109,15 +109,17 @@ impl StackStore {
     /// Copies the files of a folder; those that are named after the stack get its new name.
     async fn copy_folder(&self, from: (&StackId, &str), store: &Self, to: (&StackId, &str)) -> Result<usize> {
         let files = self.objects.list(from.1).await?.files;
-        let copies = files.iter().map(|file| {
+        let names = files.into_iter().map(|file| {
             let name = match file.name.strip_prefix(from.0.stack()) {
                 Some(rest) if rest.starts_with(['-', '.']) => format!("{}{rest}", to.0.stack()),
                 _ => file.name.clone(),
             };
-            let (from, to) = (format!("{}/{}", from.1, file.name), format!("{}/{name}", to.1));
-            async move { copy(&self.objects, &from, &store.objects, &to).await }
+            (format!("{}/{}", from.1, file.name), format!("{}/{name}", to.1))
         });
-        let copied: Vec<bool> = stream::iter(copies).buffer_unordered(AT_A_TIME).try_collect().await?;
+        let names: Vec<(String, String)> = names.collect();
+        let copies =
+            stream::iter(names).map(|(from, to)| async move { copy(&self.objects, &from, &store.objects, &to).await });
+        let copied: Vec<bool> = copies.buffer_unordered(AT_A_TIME).try_collect().await?;
         Ok(copied.into_iter().filter(|copied| *copied).count())
     }
 
@@ -125,11 +127,9 @@ impl StackStore {
     async fn clear_away(&self, id: &StackId) -> Result<()> {
         for folder in folders(id) {
             let files = self.objects.list(&folder).await?.files;
-            let deleted = files.iter().map(|file| {
-                let key = format!("{folder}/{}", file.name);
-                async move { self.objects.delete(&key).await }
-            });
-            let _: Vec<bool> = stream::iter(deleted).buffer_unordered(AT_A_TIME).try_collect().await?;
+            let keys: Vec<String> = files.into_iter().map(|file| format!("{folder}/{}", file.name)).collect();
+            let deleted = stream::iter(keys).map(|key| async move { self.objects.delete(&key).await });
+            let _: Vec<bool> = deleted.buffer_unordered(AT_A_TIME).try_collect().await?;
         }
         self.objects.delete(&id.tags()).await?;
         let forms = self.forms(id).await?;

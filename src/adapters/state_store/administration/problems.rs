@@ -1,0 +1,88 @@
+//! Everything that is wrong with a stack, told together (SPEC.md section 1.9 and what is ours).
+
+use state::{Checkpoint, Deployment};
+
+use super::StateAdministration;
+use crate::adapters::state_store::secrets::StackSecrets;
+use crate::adapters::state_store::{OpenJournal, changes, store_error, with_causes};
+use crate::ports::{StackAddress, StoreError};
+
+impl StateAdministration {
+    pub(super) async fn all_problems(&self, address: &StackAddress, secrets: bool) -> Result<Vec<String>, StoreError> {
+        let id = Self::id(address)?;
+        let mut problems = Vec::new();
+        let checkpoint = match self.store.load_unverified(&id).await {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                problems.push(store_error(&error).message);
+                None
+            }
+        };
+        let journal = match self.store.read_journal(&id).await {
+            Ok(journal) => journal,
+            Err(error) => {
+                problems.push(store_error(&error).message);
+                None
+            }
+        };
+        if checkpoint.is_none() && journal.is_none() && problems.is_empty() {
+            return Err(self.no_such_stack(address).await);
+        }
+        let mut deployment = Deployment::default();
+        if let Some(loaded) = &checkpoint {
+            problems.extend(wrong_name(&loaded.checkpoint, address));
+            if let Some(latest) = &loaded.checkpoint.latest {
+                problems.extend(rules(latest));
+                problems.extend(foreign(latest, address));
+                deployment.clone_from(latest);
+            }
+        }
+        if let Some(contents) = journal {
+            match OpenJournal::of(&contents, checkpoint.as_ref()) {
+                Ok(journal) => {
+                    let recorded = journal.changes(&deployment);
+                    let folded = changes::apply(&mut deployment, &recorded);
+                    problems.extend(folded.err().map(|error| error.message));
+                    let after = rules(&deployment).into_iter().map(|it| format!("with the journal folded in: {it}"));
+                    let new: Vec<String> =
+                        after.filter(|it| !problems.iter().any(|known| it.ends_with(known.as_str()))).collect();
+                    problems.extend(new);
+                }
+                Err(error) => problems.push(error.message),
+            }
+        }
+        let history = self.store.history(&id, usize::MAX).await;
+        problems.extend(history.err().map(|error| store_error(&error).message));
+        let tags = self.store.tags(&id).await;
+        problems.extend(tags.err().map(|error| store_error(&error).message));
+        if secrets {
+            let manager = StackSecrets::new(deployment.secrets_provider.clone(), self.access.clone());
+            problems.extend(deployment.check_secrets(&manager).err().map(|error| with_causes(&error)));
+        }
+        Ok(problems)
+    }
+}
+
+fn rules(deployment: &Deployment) -> Vec<String> {
+    let broken = deployment.verify().err().into_iter().flat_map(|error| error.problems);
+    let mut problems: Vec<String> = broken.map(|problem| problem.message).collect();
+    if deployment.secrets_provider.is_none() && deployment.contains_secret() {
+        problems.push("snapshot contains encrypted secrets but no secrets manager could be found".to_owned());
+    }
+    problems
+}
+
+/// The name in the file is another than that of the file.
+fn wrong_name(checkpoint: &Checkpoint, address: &StackAddress) -> Option<String> {
+    let (found, expected) = (&checkpoint.stack, address.qualified());
+    (*found != expected).then(|| format!("the checkpoint says that it is of the stack '{found}', not '{expected}'"))
+}
+
+fn foreign(deployment: &Deployment, address: &StackAddress) -> Vec<String> {
+    let resources = deployment.resources.iter().filter(|resource| resource.urn.stack() != address.stack);
+    let told = resources.map(|resource| {
+        let (urn, stack) = (&resource.urn, resource.urn.stack());
+        format!("resource '{urn}' is from a different stack ({stack} != {})", address.stack)
+    });
+    told.collect()
+}
