@@ -332,7 +332,7 @@ impl Error {
             Self::Journal(error) => return error.hint(),
             Self::Changed { .. } => "run the command again; it starts from what is there now".to_owned(),
             Self::OtherStack { file, found, .. } => format!(
-                "{file} is a copy of stack '{found}': move it away, or back to the name of that stack; `pulumi stack rename` \
+                "{file} is a copy of stack '{found}': move it away, or back to the name of that stack; `semantest-iac stack rename` \
                  gives a stack another name"
             ),
             Self::NoSuchStack { .. } => {

@@ -93,7 +93,7 @@ impl IntegrityError {
         Some(match &self.when {
             CheckedWhen::Verified => return None,
             CheckedWhen::Read { file } => format!(
-                "nothing was overwritten; `pulumi state repair` can put the resources in order, and the state before \
+                "nothing was overwritten; `semantest-iac state repair` can put the resources in order, and the state before \
                  is kept as {file}.bak"
             ),
             CheckedWhen::BeforeWrite { .. } => {

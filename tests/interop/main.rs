@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why, and a test that builds the CLI says so")]
 
 mod beside_others;
+mod commands;
 mod compression;
 mod histories;
 mod large;
@@ -22,6 +23,9 @@ mod sealed;
 mod shared_backend;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "../stacks/support.rs"]
+mod stacks;
 mod stash;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod support;

@@ -163,7 +163,7 @@ fn finish(command: &mut Command, input: Option<&str>) -> Run {
     }
     let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(!stderr.contains("fault"), "{stderr}");
+    assert!(!stderr.contains("the program has a fault"), "{stderr}");
     Run { code: output.status.code(), stdout: String::from_utf8(output.stdout).unwrap(), stderr }
 }
 

@@ -56,7 +56,7 @@ impl Checkpoint {
             _ if no_version => (head.stack.unwrap_or_default(), head.latest, head.unknown, Vec::new()),
             _ => {
                 let message = if head.has_deployment {
-                    "it is an export (it has `deployment`), not a checkpoint: `pulumi stack import` takes it"
+                    "it is an export (it has `deployment`), not a checkpoint: `semantest-iac stack import` takes it"
                 } else {
                     "it has no `checkpoint`"
                 };
@@ -83,7 +83,7 @@ impl Export {
         }
         if !head.has_deployment {
             let message = if head.checkpoint.is_some() {
-                "it is a checkpoint (it has `checkpoint`), not an export: `pulumi stack export` prints one"
+                "it is a checkpoint (it has `checkpoint`), not an export: `semantest-iac stack export` prints one"
             } else {
                 "it has no `deployment`"
             };

@@ -169,7 +169,7 @@ impl SealError {
                     .to_owned()
             }
             Self::Beside { plain, .. } => format!(
-                "give the other stack another name (`pulumi stack rename`), or move {plain} away; nothing was changed"
+                "give the other stack another name (`semantest-iac stack rename`), or move {plain} away; nothing was changed"
             ),
             Self::NotEncrypted { .. } => {
                 "`stack encrypt` seals the stack as it is now. If it was sealed before and you have not decrypted it, somebody \

@@ -181,7 +181,7 @@ async fn a_stack_that_pulumi_made_beside_a_sealed_one_is_noticed_and_nothing_is_
             errors.push(store.history(&dev(), 1).await.unwrap_err());
             for error in errors {
                 assert!(error.to_string().contains("another program has made a stack of the same name"), "{error}");
-                assert!(error.hint().unwrap().contains("`pulumi stack rename`"));
+                assert!(error.hint().unwrap().contains("`semantest-iac stack rename`"));
             }
             held.release().await.unwrap();
         }
