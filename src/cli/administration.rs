@@ -17,7 +17,7 @@ use super::state_access;
 use crate::adapters::configuration::Configuration;
 use crate::domain::names::StackName;
 use crate::domain::provider::Provider;
-use crate::ports::{StackAddress, StackAdministration};
+use crate::ports::{StackAddress, StackAdministration, StackMigration};
 
 /// Pulumi's variable for the store.
 const BACKEND_VARIABLE: &str = "PULUMI_BACKEND_URL";
@@ -108,15 +108,33 @@ impl<'s> Workspace<'s> {
         Ok((address, Some(selected)))
     }
 
+    /// This store and the one at `url`, for taking `selected` from here to there.
+    ///
+    /// # Errors
+    /// When one can't be opened.
+    pub async fn open_migration(
+        &self,
+        selected: Option<&SelectedStack>,
+        url: &str,
+    ) -> Result<Arc<dyn StackMigration>, Failure> {
+        let embedded = self.is_embedded(selected);
+        let target = parse_url(self.session, url)?;
+        composition::open_migration(self.session, (&self.url, &target), embedded).await
+    }
+
+    fn is_embedded(&self, selected: Option<&SelectedStack>) -> bool {
+        match (&self.configuration, selected) {
+            (Some(configuration), Some(selected)) => composition::is_embedded(configuration, selected),
+            _ => false,
+        }
+    }
+
     /// The store, for work on `selected` or on no stack in particular.
     ///
     /// # Errors
     /// When it can't be opened.
     pub async fn open(&self, selected: Option<&SelectedStack>) -> Result<Arc<dyn StackAdministration>, Failure> {
-        let embedded = match (&self.configuration, selected) {
-            (Some(configuration), Some(selected)) => composition::is_embedded(configuration, selected),
-            _ => false,
-        };
+        let embedded = self.is_embedded(selected);
         composition::open_administration(self.session, &self.url, embedded, self.encryption()).await
     }
 

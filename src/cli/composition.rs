@@ -9,11 +9,11 @@ use crate::adapters::health::HttpHealthChecker;
 use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
 use crate::adapters::state_store::StateStore;
-use crate::adapters::state_store::administration::StateAdministration;
+use crate::adapters::state_store::administration::{StateAdministration, StateMigration};
 use crate::application::Ports;
 use crate::application::gate::Calls;
 use crate::domain::violation::Severity;
-use crate::ports::{Cloud, EventHandler, NoticeHandler, StackAdministration, StackStore};
+use crate::ports::{Cloud, EventHandler, NoticeHandler, StackAdministration, StackMigration, StackStore};
 
 use super::arguments::CloudOptions;
 use super::commands::store_failure;
@@ -184,10 +184,33 @@ pub async fn open_administration(
     embedded: bool,
     encryption: Option<state::Encryption>,
 ) -> Result<Arc<dyn StackAdministration>, Failure> {
+    Ok(Arc::new(administration(session, url, embedded, encryption).await?))
+}
+
+/// Opens two stores, so that stacks can go from one to the other.
+///
+/// # Errors
+/// When a location isn't supported.
+pub async fn open_migration(
+    session: &Session,
+    (from, to): (&state::StoreUrl, &state::StoreUrl),
+    embedded: bool,
+) -> Result<Arc<dyn StackMigration>, Failure> {
+    let from = administration(session, from, embedded, None).await?;
+    let to = administration(session, to, embedded, None).await?;
+    Ok(Arc::new(StateMigration::new(from, to)))
+}
+
+async fn administration(
+    session: &Session,
+    url: &state::StoreUrl,
+    embedded: bool,
+    encryption: Option<state::Encryption>,
+) -> Result<StateAdministration, Failure> {
     let access = secrets_access(session, embedded)?;
     let (owner, lock) = (lock_owner(session), state::LockOptions::default());
     let store = state_access::open_url(session, url, encryption).await?;
-    Ok(Arc::new(StateAdministration::new(store, owner, lock, access)))
+    Ok(StateAdministration::new(store, owner, lock, access))
 }
 
 /// This process, as a holder of locks.

@@ -27,8 +27,9 @@ pub use resource_provider::{
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
     BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord,
-    ImportRequest, MovePlan, MoveRequest, NewSecrets, RecordedSetting, Reference, RemoveRequest, SecretsSettings,
-    StackAddress, StackAdministration, StackEncryption, StackEntry, StateEdit, Targets,
+    ImportRequest, MigratedStack, MovePlan, MoveRequest, NewSecrets, RecordedSetting, Reference, RemoveRequest,
+    SecretsSettings, StackAddress, StackAdministration, StackEncryption, StackEntry, StackMigration, StateEdit,
+    Targets,
 };
 pub use stack_locks::{HeldLock, StackLocks};
 pub use stack_store::{

@@ -360,6 +360,36 @@ pub struct RemoveRequest {
     pub remove_backups: bool,
 }
 
+/// A stack that went to another store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigratedStack {
+    /// Where it is now, for people.
+    pub location: String,
+    /// How many files of its history went along.
+    pub history: usize,
+    /// How many copies of its states went along.
+    pub backups: usize,
+    /// Whether it has tags.
+    pub tags: bool,
+}
+
+/// Two stores: stacks go from one to the other.
+#[async_trait]
+pub trait StackMigration: Send + Sync {
+    /// Copies a stack with all that belongs to it, compares what arrived, and with `remove` removes it from where it was.
+    ///
+    /// # Errors
+    /// When there is no such stack, the other store has another one of the name, either is locked, or a deployment of it is
+    /// under way or cut off; the stack is then still where it was.
+    async fn migrate(
+        &self,
+        stack: &StackAddress,
+        remove: bool,
+        lock: LockRequest,
+        notices: &dyn NoticeHandler,
+    ) -> Result<MigratedStack, StoreError>;
+}
+
 /// A store of stacks. What only reads takes no lock.
 #[async_trait]
 pub trait StackAdministration: StackLocks {

@@ -105,6 +105,26 @@ fn a_renamed_stack_takes_everything_along() {
 }
 
 #[test]
+fn a_stack_goes_to_another_store() {
+    let project = Project::with_state();
+    project.run(&["stack", "tag", "set", "team", "blue", "-s", "dev"]).done();
+    let before = project.files();
+    assert!(project.run(&["stack", "migrate", "file://./.semantest", "-s", "dev"]).refused(2).contains("already"));
+    assert_eq!(project.files(), before);
+    let target = format!("file://{}", project.path("elsewhere").display());
+    let there = |arguments: &[&str]| project.run(&[arguments, &["-s", "dev", "--state-url", &target]].concat());
+    project.run(&["stack", "migrate", &target, "-s", "dev"]).done();
+    assert_eq!(project.files(), before, "it is still here");
+    assert_eq!(there(&["stack", "tag", "get", "team"]).done(), "blue\n");
+    let exported: Value = serde_json::from_str(&there(&["stack", "export"]).done()).unwrap();
+    assert_eq!(exported, state("dev"));
+    let migrated = project.run(&["stack", "migrate", &target, "-s", "dev", "--remove", "--json"]).json();
+    assert_eq!(migrated["removed"], true);
+    assert!(project.run(&["state", "ls", "-s", "dev"]).refused(2).contains("no stack named"));
+    there(&["stack", "verify", "--secrets"]).done();
+}
+
+#[test]
 fn a_stack_with_resources_stays() {
     let project = Project::with_state();
     let before = project.files();

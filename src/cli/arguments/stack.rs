@@ -44,6 +44,8 @@ pub enum StackCommand {
     Tag(StackTagArguments),
     /// Check everything that is kept of a stack, and say all that is wrong with it
     Verify(StackVerifyArguments),
+    /// Take a stack to another store, with its history, backups and tags
+    Migrate(StackMigrateArguments),
     /// Seal every file of a stack, so that only who has its key can read or change it
     Encrypt(StackEncryptArguments),
     /// Give a sealed stack Pulumi's form, in which only secret values are encrypted
@@ -335,6 +337,23 @@ pub struct StackTagSetArguments {
     /// Which stack.
     #[command(flatten)]
     pub stack: StackReference,
+    /// How the lock is taken.
+    #[command(flatten)]
+    pub lock: LockWait,
+}
+
+/// `stack migrate`.
+#[derive(Clone, Debug, Args)]
+pub struct StackMigrateArguments {
+    /// The store to take it to, as Pulumi's backend URL
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackReference,
+    /// Remove it from where it was, once it has arrived
+    #[arg(long)]
+    pub remove: bool,
     /// How the lock is taken.
     #[command(flatten)]
     pub lock: LockWait,

@@ -23,7 +23,7 @@ pub use import::import;
 pub use init::{InitDocument, init};
 pub use local::{LocalCloud, ensure_local_cloud, local};
 pub use queries::{EventsDocument, HistoryDocument, events, history, outputs, status, store_failure};
-pub use stack::{InitialStackDocument, VerifiedDocument, stack};
+pub use stack::{InitialStackDocument, MigrationDocument, VerifiedDocument, stack};
 pub use state::{EditDocument, MoveDocument, StateDocument, state};
 pub use validate::{ProblemDocument, ValidationDocument, validate};
 pub use version::{VersionDocument, version};

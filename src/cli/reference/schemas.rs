@@ -9,7 +9,7 @@ use crate::application::stacks::{EncryptionChange, HistoryItem, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
     CancelDocument, EditDocument, EventsDocument, GraphDocument, HistoryDocument, InitDocument, InitialStackDocument,
-    LocalCloud, MoveDocument, StateDocument, ValidationDocument, VerifiedDocument, VersionDocument,
+    LocalCloud, MigrationDocument, MoveDocument, StateDocument, ValidationDocument, VerifiedDocument, VersionDocument,
 };
 use crate::domain::event::DomainEvent;
 
@@ -43,6 +43,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
             "What `stack history --json` prints: Pulumi's members, and `number`",
         ),
         document::<InitialStackDocument>("stack-init", "What `stack init --json` prints"),
+        document::<MigrationDocument>("stack-migrate", "What `stack migrate --json` prints"),
         document::<VerifiedDocument>("stack-verify", "What `stack verify --json` prints of a sound stack"),
         document::<EditDocument>(
             "state-edit",

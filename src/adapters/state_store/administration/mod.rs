@@ -7,6 +7,7 @@ mod import;
 mod life;
 mod list;
 mod locks;
+mod migration;
 mod moving;
 mod problems;
 mod reading;
@@ -23,6 +24,8 @@ use crate::ports::{
     MovePlan, MoveRequest, NewSecrets, NoticeHandler, RecordedResource, RemoveRequest, SecretsSettings, StackAddress,
     StackAdministration, StackEncryption, StackEntry, StateEdit, StoreError, StoreErrorKind,
 };
+
+pub use migration::StateMigration;
 
 /// A store of the `state` crate.
 pub struct StateAdministration {

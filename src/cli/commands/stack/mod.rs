@@ -7,6 +7,7 @@ mod history;
 mod import;
 mod init;
 mod list;
+mod migrate;
 mod output;
 mod remove;
 mod rename;
@@ -18,6 +19,7 @@ use crate::cli::arguments::stack::StackCommand;
 use crate::cli::session::{CommandResult, Session};
 
 pub use init::InitialStackDocument;
+pub use migrate::MigrationDocument;
 pub use verify::VerifiedDocument;
 
 /// Carries out one of its commands.
@@ -34,6 +36,7 @@ pub fn stack(session: &Session, command: &StackCommand) -> CommandResult {
         StackCommand::Output(arguments) => output::output(session, arguments),
         StackCommand::Graph(arguments) => graph::graph(session, arguments),
         StackCommand::Tag(arguments) => tag::tag(session, &arguments.command),
+        StackCommand::Migrate(arguments) => migrate::migrate(session, arguments),
         StackCommand::Verify(arguments) => verify::verify(session, arguments),
         StackCommand::Encrypt(arguments) => encryption::encrypt(session, arguments),
         StackCommand::Decrypt(arguments) => encryption::decrypt(session, arguments),
