@@ -98,7 +98,7 @@ fn edit_text(plan: &EditPlan, palette: Palette) -> String {
             }
             EditChange::Repoint { urn, renamed, pending_deletion, dropped } => {
                 let mut lines = format!("{} {urn}{}\n", palette.changed("~"), old(*pending_deletion));
-                for name in renamed {
+                if let Some(name) = renamed {
                     let _ = writeln!(lines, "  {} {name} [urn]", palette.changed("~"));
                 }
                 for reference in dropped {
