@@ -15,7 +15,7 @@ fn signal(name: &str, pid: u32) {
 
 /// It is stopped somewhere in a row of writes, wherever that happens to be.
 pub async fn who_stood_still_past_its_lease_writes_nothing(place: &Place) {
-    let lease = Duration::from_secs(1);
+    let lease = Duration::from_secs(3);
     let store = place.open();
     let other = Orders::new(place, "other", Task::Count).from("elsewhere", lease).waiting(120);
     let lock = store.lock(&id(), &other.owner(), &other.lock_options()).await.unwrap();
