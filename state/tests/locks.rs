@@ -268,7 +268,7 @@ async fn a_lock_that_cannot_be_renewed_in_time_is_lost() {
     let failing = Arc::new(FailingStore::new(local, 3, std::io::ErrorKind::TimedOut));
     let prefix = object_store::path::Path::from_absolute_path(folder.path()).unwrap();
     let store = StackStore::over_object_store(failing.clone(), prefix, "file:///x", StoreOptions::default());
-    let options = LockOptions { lease: Duration::from_millis(60), ..lock_options(&FakeProcesses::default()) };
+    let options = LockOptions { lease: Duration::from_millis(900), ..lock_options(&FakeProcesses::default()) };
     let lock = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
     lock.verify().await.unwrap();
     assert!(matches!(lock.lost().await, LockLost::RanOut { .. }));
@@ -326,7 +326,7 @@ async fn a_heartbeat_keeps_a_lease_running_and_notices_when_it_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let processes = FakeProcesses::default();
-    let options = LockOptions { lease: Duration::from_millis(30), ..lock_options(&processes) };
+    let options = LockOptions { lease: Duration::from_millis(900), ..lock_options(&processes) };
     let lease = || std::fs::read(folder.path().join(".semantest/leases/shop/dev.json")).unwrap();
     let lock = store.lock(&id(), &owner("here", 1), &options).await.unwrap();
     let before = lease();
