@@ -187,7 +187,7 @@ mod tests {
     fn a_provider_goes_only_with_what_it_provides() {
         let mut deployment = state();
         let provider = deployment.resources[0].urn.clone();
-        assert!(deployment.delete_resources(Some(&[provider.clone()]), false, false).is_err());
+        assert!(deployment.delete_resources(Some(std::slice::from_ref(&provider)), false, false).is_err());
         deployment.delete_resources(Some(&[provider]), false, true).unwrap();
         assert_eq!(names(&deployment), ["a", "p"]);
     }

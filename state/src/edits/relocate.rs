@@ -350,8 +350,8 @@ mod tests {
     fn a_move_that_was_cut_off_is_finished_by_the_next() {
         let (mut here, mut there) = (source(), Deployment::new(Manifest::default(), None));
         let y = urn(None, "y");
-        moved(&mut here, &mut there, &[y.clone()]).unwrap();
-        let result = moved(&mut source(), &mut there.clone(), &[y.clone()]).unwrap();
+        moved(&mut here, &mut there, std::slice::from_ref(&y)).unwrap();
+        let result = moved(&mut source(), &mut there.clone(), std::slice::from_ref(&y)).unwrap();
         assert_eq!((result.already_there.len(), result.resources.len()), (1, 0));
         let mut other = there.clone();
         other.resources[2].edit().id = Some("another".into());
