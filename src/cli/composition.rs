@@ -168,7 +168,7 @@ pub async fn open_store(
     let store = state_access::open(session, configuration).await?;
     let access = secrets_access(session, is_embedded(configuration, selected))?;
     let project = configuration.project_name().as_str();
-    let (owner, lock) = (lock_owner(session), state::LockOptions::default());
+    let (owner, lock) = (lock_owner(session), lock_options(configuration));
     let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
     Ok(Arc::new(store))
 }
@@ -211,6 +211,15 @@ async fn administration(
     let (owner, lock) = (lock_owner(session), state::LockOptions::default());
     let store = state_access::open_url(session, url, encryption).await?;
     Ok(StateAdministration::new(store, owner, lock, access))
+}
+
+/// How locks are taken, as the configuration says.
+pub fn lock_options(configuration: &Configuration) -> state::LockOptions {
+    let mut options = state::LockOptions::default();
+    if let Some(lease) = configuration.state_lease() {
+        options.lease = lease.duration();
+    }
+    options
 }
 
 /// This process, as a holder of locks.

@@ -13,6 +13,7 @@ mod names;
 mod obstacles;
 mod ownership;
 mod pulumi_made;
+mod remote_state;
 #[path = "../aws/schema.rs"]
 mod schema;
 mod sealed;

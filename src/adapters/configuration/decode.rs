@@ -19,7 +19,7 @@ use crate::domain::violation::FieldPath;
 
 use super::fields;
 use super::problem::Problem;
-use super::settings::{AwsSettings, StateEncryption, StateLocation};
+use super::settings::{AwsSettings, LeaseSpan, StateEncryption, StateLocation};
 use super::shape::ObjectShape;
 use super::tree::{Content, Node, ScalarKind};
 
@@ -330,4 +330,12 @@ pub fn state_location(node: &Node, folder: &Path) -> Decoded<StateLocation> {
 pub fn state_encryption(node: &Node) -> Decoded<StateEncryption> {
     let root = View::root(node, &fields::ROOT, FieldPath::root());
     Ok(root.object("state", &fields::STATE).optional("encryption")?.unwrap_or_default())
+}
+
+/// How long the lease of a stack's lock runs, by the file's root `node`.
+///
+/// # Errors
+/// When it is no such time, which the check against the shape has told already.
+pub fn state_lease(node: &Node) -> Decoded<LeaseSpan> {
+    View::root(node, &fields::ROOT, FieldPath::root()).object("state", &fields::STATE).required("lease")
 }

@@ -17,7 +17,7 @@ use crate::domain::quantity::{Memory, TimeSpan, Timeout};
 use crate::domain::route::{HttpMethod, RouteMethod, RoutePath};
 use crate::domain::runtime::Runtime;
 
-use super::settings::{self, AccountId, Endpoint, ProfileName, StateEncryption, StateLocation};
+use super::settings::{self, AccountId, Endpoint, LeaseSpan, ProfileName, StateEncryption, StateLocation};
 use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
 
 fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
@@ -79,6 +79,12 @@ pub static STATE: ObjectShape = ObjectShape {
             Shape::Text(&ENCRYPTION),
             "secrets",
             "What of a stack is encrypted: secrets is each secret value, in Pulumi's way, so that Pulumi reads the state in place; full is every file as a whole. It is for new stacks; the commands stack encrypt and stack decrypt change one that is there.",
+        ),
+        defaulted(
+            "lease",
+            Shape::Text(&LEASE),
+            "30s",
+            "How long a lock outlives its holder: what has died on another machine is taken over after this time.",
         ),
     ],
     exactly_one: &[],
@@ -371,6 +377,7 @@ text!(
     reads::<Memory>
 );
 text!(TIMEOUT, "a length of time", Some(TIME_PATTERN), &["30s", "500ms", "1m30s"], reads::<Timeout>);
+text!(LEASE, "a length of time from 5s to 10m", Some(TIME_PATTERN), &["30s", "2m"], reads::<LeaseSpan>);
 text!(TIME_SPAN, "a length of time", Some(TIME_PATTERN), &["1h", "30s"], reads::<TimeSpan>);
 text!(RETENTION, "a log retention", Some("^(forever| *[0-9].*[smhd] *)$"), &["14d", "forever"], reads::<LogRetention>);
 text!(REQUEST_PATH, "a path", Some("^/"), &["/health"], reads::<RequestPath>);

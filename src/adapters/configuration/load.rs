@@ -14,7 +14,7 @@ use super::decode;
 use super::fields;
 use super::merge::merged;
 use super::problem::{ConfigurationErrors, Problem};
-use super::settings::{AwsSettings, EnvironmentSettings, StateEncryption, StateLocation};
+use super::settings::{AwsSettings, EnvironmentSettings, LeaseSpan, StateEncryption, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
 use super::suggest;
@@ -40,6 +40,7 @@ pub struct Configuration {
     project: ProjectName,
     state: StateLocation,
     encryption: StateEncryption,
+    lease: Option<LeaseSpan>,
     environments: Vec<DeclaredEnvironment>,
 }
 
@@ -149,9 +150,10 @@ impl Configuration {
             return Err(ConfigurationErrors::new(&source, problems));
         };
         let state = state.unwrap_or_else(|| StateLocation::unread(source.folder()));
+        let lease = decode::state_lease(&tree).ok();
         let encryption = decode::state_encryption(&tree).unwrap_or_default();
         let errors = (!problems.is_empty()).then(|| ConfigurationErrors::new(&source, problems));
-        Ok(Draft { configuration: Self { source, tree, project, state, encryption, environments }, errors })
+        Ok(Draft { configuration: Self { source, tree, project, state, encryption, lease, environments }, errors })
     }
 
     /// The file.
@@ -177,6 +179,11 @@ impl Configuration {
     /// What of the state is encrypted.
     pub fn state_encryption(&self) -> StateEncryption {
         self.encryption
+    }
+
+    /// How long the lease of a stack's lock runs; `None` in a draft whose own can't be read.
+    pub fn state_lease(&self) -> Option<LeaseSpan> {
+        self.lease
     }
 
     /// The environments in the order in which they are written.

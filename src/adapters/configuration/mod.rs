@@ -29,5 +29,5 @@ pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
 pub use reference::markdown as reference_page;
 pub use schema::json_schema;
 pub use settings::{
-    AccountId, AwsSettings, Endpoint, EnvironmentSettings, ProfileName, StateEncryption, StateLocation,
+    AccountId, AwsSettings, Endpoint, EnvironmentSettings, LeaseSpan, ProfileName, StateEncryption, StateLocation,
 };

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use state::StoreUrl;
 use url::Url;
@@ -11,6 +12,7 @@ use url::Url;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::names::EnvironmentName;
 use crate::domain::provider::Region;
+use crate::domain::quantity::Timeout;
 
 /// Where the state of deployments is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +107,33 @@ impl From<StateEncryption> for state::Encryption {
             StateEncryption::Secrets => Self::Secrets,
             StateEncryption::Full => Self::Full,
         }
+    }
+}
+
+/// How long the lease of a stack's lock runs without being renewed. After that a process on another machine takes it over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseSpan(Duration);
+
+impl LeaseSpan {
+    const SHORTEST: Duration = Duration::from_secs(5);
+    const LONGEST: Duration = Duration::from_secs(600);
+
+    /// The time.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for LeaseSpan {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let span = text.parse::<Timeout>()?.duration();
+        if (Self::SHORTEST..=Self::LONGEST).contains(&span) {
+            return Ok(Self(span));
+        }
+        Err(InvalidValue::new("lease", text, "it must be between 5s and 10m")
+            .with_hint("a lease is renewed three times in its time, and each renewal must reach the store"))
     }
 }
 
@@ -250,6 +279,15 @@ mod tests {
         );
         for bad in ["", "file://", "s3://", "s3://bucket?regoin=x", "gs://bucket", "http://a/b", "state"] {
             assert!(StateLocation::new(bad, base).is_err(), "{bad:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn leases_are_neither_too_short_to_be_renewed_nor_too_long_to_be_waited_for() {
+        assert_eq!("30s".parse::<LeaseSpan>().unwrap().duration(), Duration::from_secs(30));
+        assert!("5s".parse::<LeaseSpan>().is_ok() && "10m".parse::<LeaseSpan>().is_ok());
+        for bad in ["4s", "11m", "0s", "30", "long"] {
+            assert!(bad.parse::<LeaseSpan>().is_err(), "{bad:?} was accepted");
         }
     }
 

@@ -1,0 +1,234 @@
+//! State in a bucket and in a container: deployed, gone on with from another machine, destroyed; and what it costs.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use localstack::proxy::{Action, Exchange, Moment, Proxy};
+use localstack::{Host, Installer, TestBlobs};
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use serde_json::{Value, json};
+use state::{AzureAccess, S3Access, S3Keys, Secret, StackId, StackStore, StoreAccess, StoreOptions, StoreUrl};
+
+use crate::support::{Project, Run, cloud, get, url};
+
+const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
+
+/// A project with its state far away, and the proxy that all of it goes through.
+struct Remote {
+    project: Project,
+    proxy: Proxy,
+    variables: Vec<(&'static str, String)>,
+    /// For the test itself, past the program.
+    store: (StoreUrl, StoreAccess),
+    objects: Arc<dyn ObjectStore>,
+}
+
+impl Remote {
+    /// A bucket in the project's own account.
+    async fn s3() -> Self {
+        let project = Project::new(&["web"]).await;
+        let proxy = Proxy::start(&cloud().await.endpoint()).unwrap();
+        let bucket = format!("state-{}", project.account);
+        let client = aws_sdk_s3::Client::from_conf(
+            aws_sdk_s3::config::Builder::from(&project.sdk().await).force_path_style(true).build(),
+        );
+        client.create_bucket().bucket(&bucket).send().await.unwrap();
+        let keys = S3Keys {
+            access_key_id: project.account.clone(),
+            secret_access_key: "test".to_owned().into(),
+            session_token: None,
+        };
+        let access = S3Access { credentials: Arc::new(keys), region: None, endpoint: None };
+        let url =
+            |endpoint: String| format!("s3://{bucket}/team?region=us-east-1&endpoint={endpoint}&s3ForcePathStyle=true");
+        let access = StoreAccess { s3: Some(access), ..StoreAccess::default() };
+        let objects = AmazonS3Builder::new()
+            .with_bucket_name(&bucket)
+            .with_endpoint(cloud().await.endpoint())
+            .with_region("us-east-1")
+            .with_access_key_id(&project.account)
+            .with_secret_access_key("test")
+            .with_allow_http(true)
+            .build()
+            .unwrap();
+        let store = (StoreUrl::parse(&url(cloud().await.endpoint()), "/".as_ref(), None).unwrap(), access);
+        let url = url(proxy.endpoint());
+        Self::new(Self { project, proxy, variables: Vec::new(), store, objects: Arc::new(objects) }, &url)
+    }
+
+    /// A container on Azurite.
+    async fn azure() -> Self {
+        let host = Host::new(std::env::vars_os());
+        let cache = host.cache_folder().expect("a cache folder: set HOME or SEMANTEST_CACHE");
+        let blobs = TestBlobs::shared(&Installer::new(host, cache)).await.expect("Azurite starts");
+        let project = Project::new(&["web"]).await;
+        let proxy = Proxy::start(&blobs.endpoint()).unwrap();
+        let container = blobs.container().await.unwrap();
+        let url = |endpoint: String| {
+            let domain = endpoint.replace("http://", "");
+            format!("azblob://{container}/team?protocol=http&domain={domain}&localemu=true")
+        };
+        let variables = vec![
+            ("AZURE_STORAGE_ACCOUNT", TestBlobs::ACCOUNT.to_owned()),
+            ("AZURE_STORAGE_KEY", TestBlobs::KEY.to_owned()),
+        ];
+        let azure = AzureAccess {
+            account: Some(TestBlobs::ACCOUNT.to_owned()),
+            key: Some(Secret::new(TestBlobs::KEY)),
+            ..AzureAccess::default()
+        };
+        let access = StoreAccess { azure, ..StoreAccess::default() };
+        let objects = MicrosoftAzureBuilder::new()
+            .with_container_name(&container)
+            .with_endpoint(format!("{}/{}", blobs.endpoint(), TestBlobs::ACCOUNT))
+            .with_account(TestBlobs::ACCOUNT)
+            .with_access_key(TestBlobs::KEY)
+            .with_allow_http(true)
+            .build()
+            .unwrap();
+        let store = (StoreUrl::parse(&url(blobs.endpoint()), "/".as_ref(), None).unwrap(), access);
+        let url = url(proxy.endpoint());
+        Self::new(Self { project, proxy, variables, store, objects: Arc::new(objects) }, &url)
+    }
+
+    fn new(remote: Self, url: &str) -> Self {
+        let project = &remote.project;
+        let configuration = std::fs::read_to_string(project.path("semantest-iac.yaml")).unwrap();
+        project.write("semantest-iac.yaml", &format!("state: {{ url: \"{url}\", lease: 5s }}\n{configuration}"));
+        remote
+    }
+
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = self.project.command(arguments);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Run {
+        let mut command = self.command(arguments);
+        Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
+    }
+
+    async fn all(&self, command: &str) -> Value {
+        self.run(&[command, "--all", "--provider", "aws", "--env", "test", "--yes", "--json"]).await.succeeded()
+    }
+
+    fn open(&self) -> StackStore {
+        StackStore::open(&self.store.0, StoreOptions::default(), &self.store.1).unwrap()
+    }
+
+    /// As if the lock's holder had run on another machine: nothing of it is to be seen here.
+    async fn pretend_the_holder_is_elsewhere(&self) {
+        let path = Path::from("team/.semantest/leases/shop/aws-test.json");
+        let content = self.objects.get(&path).await.unwrap().bytes().await.unwrap();
+        let mut lease: Value = serde_json::from_slice(&content).unwrap();
+        lease["held"]["owner"]["host"] = "elsewhere".into();
+        lease["held"]["owner"]["boot"] = "another".into();
+        self.objects.put(&path, lease.to_string().into()).await.unwrap();
+    }
+
+    /// What is left in the cloud, without the bucket that the state is in.
+    async fn left(&self) -> Vec<String> {
+        let mut left = self.project.inventory().await;
+        left.retain(|name| !name.starts_with("bucket state-"));
+        left
+    }
+
+    /// What went to the store since the last time, as reads and writes.
+    fn requests(&self) -> (Vec<String>, Vec<String>) {
+        let exchanges = self.proxy.exchanges();
+        self.proxy.clear();
+        let (writes, reads): (Vec<Exchange>, Vec<Exchange>) = exchanges.into_iter().partition(Exchange::is_write);
+        let told = |exchange: Exchange| format!("{} {}", exchange.method, exchange.path);
+        (reads.into_iter().map(told).collect(), writes.into_iter().map(told).collect())
+    }
+}
+
+/// Deployed, deployed again, destroyed: nothing is left beside the store, and nothing in it but what tells of it.
+async fn lives_and_goes(remote: &Remote) {
+    let document = remote.all("deploy").await;
+    assert_eq!(get(&url(&document, "web")).await["version"], "1");
+    let (reads, writes) = remote.requests();
+    assert!(
+        reads.len() <= 40 && writes.len() <= 30,
+        "{} reads {reads:#?}, {} writes {writes:#?}",
+        reads.len(),
+        writes.len()
+    );
+
+    let again = remote.all("deploy").await;
+    assert_eq!((&again["changes"]["create"], &again["changes"]["update"]), (&json!(0), &json!(0)), "{again}");
+    let (reads, writes) = remote.requests();
+    assert!(reads.len() <= 4 && writes.is_empty(), "{reads:#?} {writes:#?}");
+
+    let status = remote.run(&["status", "--env", "test", "--json"]).await.succeeded();
+    assert_eq!(status["stack"], "aws-test", "{status}");
+    let history = remote.run(&["history", "--env", "test", "--json"]).await.succeeded();
+    assert_eq!(history["deployments"].as_array().unwrap().len(), 1, "{history}");
+    assert!(!remote.project.path(".semantest").exists(), "nothing lies in the project's folder");
+    remote.all("destroy").await;
+    assert_eq!(remote.left().await, Vec::<String>::new());
+    let id = StackId::new("shop", "aws-test").unwrap();
+    assert_eq!(remote.open().event_logs(&id).await.unwrap().len(), 2);
+    assert!(remote.open().lock_holders(&id).await.unwrap().is_empty());
+}
+
+/// The machine that deploys dies; another one, of which nothing is known but the store, goes on once the lease has run out.
+async fn another_machine_goes_on(remote: &Remote) {
+    let mut command = remote.command(DEPLOY);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, writes) = (child.id(), AtomicUsize::new(0));
+    remote.project.proxy.set_hook(move |exchange, moment| {
+        if exchange.is_write() && moment == Moment::After && writes.fetch_add(1, Ordering::SeqCst) == 4 {
+            let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+            return Action::Cut;
+        }
+        Action::Pass
+    });
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    remote.project.proxy.remove_hook();
+    assert_eq!(Run::of(output).code, None, "it was to be killed");
+
+    remote.pretend_the_holder_is_elsewhere().await;
+    let home = tempfile::tempdir().unwrap();
+    let mut command = remote.command(&[DEPLOY, &["--lock-timeout", "30s"]].concat());
+    command.env("HOME", home.path());
+    let run = Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap());
+    let document = run.succeeded();
+    assert!(
+        run.stderr.contains("its lease ran out at") || run.stdout.contains("its lease ran out at"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(get(&url(&document, "web")).await["version"], "1");
+    let settled = remote.all("deploy").await;
+    assert_eq!(settled["changes"]["create"], 0, "{settled}");
+    let inventory = remote.project.inventory().await;
+    assert_eq!(inventory.iter().filter(|name| name.starts_with("api ")).count(), 1, "{inventory:?}");
+    remote.all("destroy").await;
+    assert_eq!(remote.left().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_with_its_state_in_a_bucket_lives_and_goes() {
+    lives_and_goes(&Remote::s3().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_with_its_state_in_a_container_lives_and_goes() {
+    lives_and_goes(&Remote::azure().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_machine_died_another_goes_on_over_a_bucket() {
+    another_machine_goes_on(&Remote::s3().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_machine_died_another_goes_on_over_a_container() {
+    another_machine_goes_on(&Remote::azure().await).await;
+}
