@@ -86,6 +86,7 @@ pub struct StackStore {
     pub(crate) seals: Arc<Seals>,
     /// Whether the layout was found to be ours: `true` when `meta.yaml` is there.
     layout: Arc<OnceCell<bool>>,
+    initialised: Arc<OnceCell<()>>,
 }
 
 impl StackStore {
@@ -135,7 +136,7 @@ impl StackStore {
 
     fn over(objects: Objects, options: StoreOptions) -> Self {
         let seals = Arc::new(Seals::new(&options.seal, &objects.show("")));
-        Self { objects: Arc::new(objects), options, seals, layout: Arc::new(OnceCell::new()) }
+        Self { objects: Arc::new(objects), options, seals, layout: Arc::default(), initialised: Arc::default() }
     }
 
     /// The store with access to the keys of sealed stacks; one that has it keeps its own, and the keys that it has opened.
@@ -220,10 +221,13 @@ impl StackStore {
     /// # Errors
     /// When the layout isn't ours or the store can't be written.
     pub async fn initialise(&self) -> Result<()> {
-        if !self.check_layout().await? {
-            // Somebody else may write the same at this moment.
-            let _ = self.objects.put(layout::META, "version: 1\n".into(), &Condition::Absent).await?;
-        }
-        Ok(())
+        let initialise = async {
+            if !self.check_layout().await? {
+                // Somebody else may write the same at this moment.
+                let _ = self.objects.put(layout::META, "version: 1\n".into(), &Condition::Absent).await?;
+            }
+            Ok(())
+        };
+        self.initialised.get_or_try_init(|| initialise).await.copied()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{JournalError, NEW};
 use crate::error::{Error, Result};
@@ -181,15 +182,22 @@ pub(super) struct SegmentStorage {
     folder: String,
     /// Generation and number of the next segment, once the journal was created here.
     next: Option<(u64, u64)>,
+    /// What was written here since.
+    written: Vec<u8>,
+}
+
+/// A segment's name.
+fn segment(generation: u64, number: u64) -> String {
+    format!("{generation:08}-{number:08}.jsonl")
 }
 
 impl SegmentStorage {
     pub fn new(objects: Arc<Objects>, folder: String) -> Self {
-        Self { objects, folder, next: None }
+        Self { objects, folder, next: None, written: Vec::new() }
     }
 
     fn key(&self, generation: u64, number: u64) -> String {
-        format!("{}/{generation:08}-{number:08}.jsonl", self.folder)
+        format!("{}/{}", self.folder, segment(generation, number))
     }
 
     /// Names of all segments, and the newest generation among them.
@@ -205,9 +213,10 @@ impl SegmentStorage {
             return Err(JournalError::Fenced { file: self.place() }.into());
         };
         let key = self.key(generation, number);
-        match self.objects.put(&key, content, &NEW).await? {
+        match self.objects.put(&key, content.clone(), &NEW).await? {
             Ok(_) => {
                 self.next = Some((generation, number + 1));
+                self.written.extend_from_slice(&content);
                 Ok(())
             }
             Err(_) => {
@@ -218,12 +227,12 @@ impl SegmentStorage {
     }
 
     async fn remove(&self, names: &[String]) -> Result<()> {
-        for name in names {
-            self.objects.delete(&format!("{}/{name}", self.folder)).await?;
-        }
-        Ok(())
+        self.objects.delete_all(names.iter().map(|name| format!("{}/{name}", self.folder)).collect()).await
     }
 }
+
+/// How many segments are read at a time.
+const AT_A_TIME: usize = 8;
 
 #[async_trait]
 impl JournalStorage for SegmentStorage {
@@ -233,13 +242,26 @@ impl JournalStorage for SegmentStorage {
 
     async fn read(&self) -> Result<Option<Bytes>> {
         let (names, newest) = self.segments().await?;
-        let mut content = Vec::new();
-        for name in names.iter().filter(|name| name.starts_with(&format!("{newest:08}-"))) {
-            if let Some(object) = self.objects.get(&format!("{}/{name}", self.folder)).await? {
-                content.extend_from_slice(&object.content);
-            }
+        // Without its first segment it is what is left of one that was being removed.
+        if !names.contains(&segment(newest, 0)) {
+            return Ok(None);
         }
-        Ok((!names.is_empty()).then(|| content.into()))
+        let prefix = format!("{newest:08}-");
+        let mut keys = names;
+        keys.retain(|name| name.starts_with(&prefix));
+        let objects = &self.objects;
+        let reads = keys.into_iter().map(|name| {
+            let key = format!("{}/{name}", self.folder);
+            async move { objects.get(&key).await }
+        });
+        let segments: Vec<_> = stream::iter(reads).buffered(AT_A_TIME).try_collect().await?;
+        let mut content = Vec::new();
+        for segment in segments {
+            // It is being removed at this moment.
+            let Some(segment) = segment else { return Ok(None) };
+            content.extend_from_slice(&segment.content);
+        }
+        Ok(Some(content.into()))
     }
 
     async fn create(&mut self, content: Bytes) -> Result<()> {
@@ -250,8 +272,8 @@ impl JournalStorage for SegmentStorage {
             let _ = self.objects.put(&self.key(newest, taken), Bytes::new(), &NEW).await?;
         }
         self.next = Some((newest + 1, 0));
-        self.write(content).await?;
-        Ok(())
+        self.written.clear();
+        self.write(content).await
     }
 
     async fn append(&mut self, content: Bytes) -> Result<()> {
@@ -259,12 +281,15 @@ impl JournalStorage for SegmentStorage {
     }
 
     async fn finish(&mut self, event_log: &str) -> Result<()> {
-        if let Some((generation, _)) = self.next.take()
-            && self.segments().await?.1 != generation
-        {
-            return Err(JournalError::Fenced { file: self.place() }.into());
-        }
-        if let Some(content) = self.read().await? {
+        let content = match self.next.take() {
+            Some((generation, _)) if self.segments().await?.1 != generation => {
+                return Err(JournalError::Fenced { file: self.place() }.into());
+            }
+            // Whoever has written it all, and was never second, needs not read it again.
+            Some(_) => Some(std::mem::take(&mut self.written).into()),
+            None => self.read().await?,
+        };
+        if let Some(content) = content {
             let _ = self.objects.put(event_log, content, &crate::store::Condition::Always).await?;
         }
         self.discard().await
@@ -272,14 +297,15 @@ impl JournalStorage for SegmentStorage {
 
     async fn discard(&mut self) -> Result<()> {
         self.next = None;
-        let (mut names, _) = self.segments().await?;
-        // The newest generation goes last and its first segment at the very end: until then the journal is whole, or
-        // reads as one without a header.
-        names.sort();
-        let newest = names.last().and_then(|name| name.split_once('-')).map(|(generation, _)| generation.to_owned());
-        let (last, older): (Vec<String>, Vec<String>) =
-            names.into_iter().partition(|name| newest.as_ref().is_some_and(|newest| name.starts_with(newest)));
-        self.remove(&older).await?;
-        self.remove(&last).await
+        let (names, newest) = self.segments().await?;
+        let prefix = format!("{newest:08}-");
+        let (last, older): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name.starts_with(&prefix));
+        // Older generations first, or one of them would be taken for the journal. With the first segment of the newest the
+        // journal is gone, whatever becomes of the rest.
+        let (first, rest): (Vec<String>, Vec<String>) = last.into_iter().partition(|name| *name == segment(newest, 0));
+        for names in [older, first, rest] {
+            self.remove(&names).await?;
+        }
+        Ok(())
     }
 }

@@ -154,8 +154,8 @@ impl StackStore {
     /// # Errors
     /// As [`Self::load`] and [`Self::read_journal`].
     pub async fn load_with_journal(&self, id: &StackId) -> Result<(Option<LoadedCheckpoint>, Option<JournalContents>)> {
-        if let Some((checkpoint, journal)) = self.guess_with_journal(id).await? {
-            return Ok((Some(checkpoint), journal));
+        if let Some(found) = self.guess_with_journal(id).await? {
+            return Ok(found);
         }
         self.load_both(id, Rules::Checked).await
     }
@@ -193,7 +193,10 @@ impl StackStore {
 
     /// The checkpoint and the open journal of a stack in its usual form, in as few looks as that takes, and all but the last at
     /// once: it says whether the guess was right, and whether both belong together. Nothing when it wasn't.
-    async fn guess_with_journal(&self, id: &StackId) -> Result<Option<(LoadedCheckpoint, Option<JournalContents>)>> {
+    async fn guess_with_journal(
+        &self,
+        id: &StackId,
+    ) -> Result<Option<(Option<LoadedCheckpoint>, Option<JournalContents>)>> {
         if self.seals.are_wanted() {
             return Ok(None);
         }
@@ -206,13 +209,17 @@ impl StackStore {
         )
         .await?;
         let newest = self.forms(id).await?.pop();
-        let (Some(object), Some(newest)) = (object, newest) else { return Ok(None) };
+        let (object, newest) = match (object, newest) {
+            (None, None) if !self.is_sealed(id).await? => return Ok(Some((None, journal))),
+            (Some(object), Some(newest)) => (object, newest),
+            _ => return Ok(None),
+        };
         if (newest.packing, newest.entry.revision) != (packing, object.revision.clone()) {
             return Ok(None);
         }
         let checkpoint = self.opened(id, &key, object.content, object.revision)?;
         checkpoint.verify(id)?;
-        Ok(Some((checkpoint, journal)))
+        Ok(Some((Some(checkpoint), journal)))
     }
 
     /// As [`Self::load`], without checking the rules: for whoever wants to repair them.
@@ -436,9 +443,9 @@ impl StackStore {
         let mut folders = vec![history, id.events()];
         folders.extend(remove_backups.then_some(backups));
         for folder in folders {
-            for file in self.objects.list(&folder).await?.files {
-                self.objects.delete(&format!("{folder}/{}", file.name)).await?;
-            }
+            let files = self.objects.list(&folder).await?.files;
+            let keys: Vec<String> = files.into_iter().map(|file| format!("{folder}/{}", file.name)).collect();
+            self.objects.delete_all(keys).await?;
         }
         match sealed {
             true => self.end_removal(id).await,

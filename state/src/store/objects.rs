@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetResult, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
@@ -229,6 +230,25 @@ impl Objects {
             Ok(()) => Ok(true),
             Err(failed) if failed.is_missing() => Ok(false),
             Err(failed) => Err(failed.writing(self.show(key))),
+        }
+    }
+
+    /// Deletes objects, several at a time and in no order. Those that aren't there are none too many.
+    pub async fn delete_all(&self, keys: Vec<String>) -> Result<()> {
+        let Some(first) = keys.first().map(|key| self.show(key)) else { return Ok(()) };
+        let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
+        let deleted = self.store.delete_stream(stream::iter(paths).boxed());
+        let all = deleted.try_for_each(|_| std::future::ready(Ok(())));
+        match attempt(all).await {
+            Ok(()) => Ok(()),
+            // Nobody else deletes here; an earlier request has done it, of which the answer was lost.
+            Err(failed) if failed.is_missing() => {
+                for key in keys {
+                    self.delete(&key).await?;
+                }
+                Ok(())
+            }
+            Err(failed) => Err(failed.writing(first)),
         }
     }
 

@@ -128,8 +128,7 @@ impl StackStore {
         for folder in folders(id) {
             let files = self.objects.list(&folder).await?.files;
             let keys: Vec<String> = files.into_iter().map(|file| format!("{folder}/{}", file.name)).collect();
-            let deleted = stream::iter(keys).map(|key| async move { self.objects.delete(&key).await });
-            let _: Vec<bool> = deleted.buffer_unordered(AT_A_TIME).try_collect().await?;
+            self.objects.delete_all(keys).await?;
         }
         self.objects.delete(&id.tags()).await?;
         let forms = self.forms(id).await?;

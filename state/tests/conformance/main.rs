@@ -73,5 +73,6 @@ laws! {
         a_bucket_that_is_not_there_is_named,
         a_server_that_does_not_answer_is_named_soon,
         records_are_written_in_groups_however_far_the_store_is,
+        a_journal_whose_removal_was_cut_off_is_none,
         reading_takes_few_requests;
 }

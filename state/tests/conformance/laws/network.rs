@@ -226,6 +226,28 @@ pub async fn records_are_written_in_groups_however_far_the_store_is(place: &Plac
     assert_eq!(store.read_journal(&id()).await.unwrap().unwrap().records.len(), 200);
 }
 
+/// A journal is gone with its first segment: what a removal leaves that was cut off is none, and in nobody's way.
+pub async fn a_journal_whose_removal_was_cut_off_is_none(place: &Place) {
+    let store = place.open();
+    let lock = lock(&store).await;
+    let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
+    for number in 1..=3 {
+        journal.append_durable(&json!({ "number": number })).await.unwrap();
+    }
+    drop(journal);
+    let folder = ".semantest/journal/shop/dev";
+    let segments = place.names(folder).await;
+    assert!(segments.len() > 3, "{segments:?}");
+    place.delete(&format!("{folder}/{}", segments[0])).await;
+    let store = place.open();
+    assert!(store.read_journal(&id()).await.unwrap().is_none());
+    let journal = store.create_journal(&lock, "d-2", json!({}), None).await.unwrap();
+    journal.append_durable(&json!({ "number": 4 })).await.unwrap();
+    journal.finish().await.unwrap();
+    assert_eq!(store.event_log(&id(), "d-2").await.unwrap().unwrap().records.len(), 1);
+    assert_eq!(place.names(folder).await, [""; 0]);
+}
+
 /// Reading a stack takes these requests, whatever its size.
 pub async fn reading_takes_few_requests(place: &Place) {
     begin(place).await;

@@ -125,6 +125,8 @@ pub async fn a_stack_goes_to_another_store(place: &Place) {
         store.remove_stack(&from, true).await.unwrap();
         assert_whole(&there.open(), &id()).await;
         target.remove_stack(&to, true).await.unwrap();
+        to.release().await.unwrap();
+        from.release().await.unwrap();
     }
 }
 
@@ -159,5 +161,5 @@ async fn a_renaming_that_is_cut_off_anywhere_is_ended_by_the_next() {
         assert!(store.load(&id()).await.unwrap().is_none());
         assert!(store.history(&id(), 10).await.unwrap().is_empty());
     }
-    assert!(cuts > 25, "only {cuts} places to be cut off at");
+    assert!(cuts > 15, "only {cuts} places to be cut off at");
 }
