@@ -153,12 +153,9 @@ async fn lives_and_goes(remote: &Remote) {
     let document = remote.all("deploy").await;
     assert_eq!(get(&url(&document, "web")).await["version"], "1");
     let (reads, writes) = remote.requests();
-    assert!(
-        reads.len() <= 40 && writes.len() <= 30,
-        "{} reads {reads:#?}, {} writes {writes:#?}",
-        reads.len(),
-        writes.len()
-    );
+    // Of the journal's segments there are the fewer, the farther the store is.
+    let beside = writes.iter().filter(|write| !write.contains("/.semantest/journal/")).count();
+    assert!(reads.len() <= 40 && beside <= 18, "{} reads {reads:#?}, {beside} writes {writes:#?}", reads.len());
 
     let again = remote.all("deploy").await;
     assert_eq!((&again["changes"]["create"], &again["changes"]["update"]), (&json!(0), &json!(0)), "{again}");
