@@ -156,7 +156,13 @@ impl StackStore {
         let mut options = self.options.clone();
         options.seal.encryption = None;
         let seals = Arc::new(Seals::new(&options.seal, &self.objects.show("")));
-        Self { objects: Arc::clone(&self.objects), options, seals, layout: Arc::clone(&self.layout) }
+        Self {
+            objects: Arc::clone(&self.objects),
+            options,
+            seals,
+            layout: Arc::clone(&self.layout),
+            initialised: Arc::clone(&self.initialised),
+        }
     }
 
     /// The store's place, for messages.

@@ -160,7 +160,7 @@ async fn lives_and_goes(remote: &Remote) {
     let again = remote.all("deploy").await;
     assert_eq!((&again["changes"]["create"], &again["changes"]["update"]), (&json!(0), &json!(0)), "{again}");
     let (reads, writes) = remote.requests();
-    assert!(reads.len() <= 4 && writes.is_empty(), "{reads:#?} {writes:#?}");
+    assert!(reads.len() <= 5 && writes.is_empty(), "{reads:#?} {writes:#?}");
 
     let status = remote.run(&["status", "--env", "test", "--json"]).await.succeeded();
     assert_eq!(status["stack"], "aws-test", "{status}");
