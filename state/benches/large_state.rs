@@ -1,8 +1,8 @@
 //! Reads, decodes and writes a large checkpoint and prints milliseconds and peak memory.
 //!
 //! `cargo bench -p state --bench large_state -- [resources] [what] [folder]`, where `what` is `read` (no rules checked), `heads` (what `status` needs),
-//! `inputs` (what planning needs), `all` (every value) or `write`; `generate` makes
-//! the state in a folder and leaves it there. Each is run in a process of its own, so that the peak is its own.
+//! `inputs` (what planning needs), `all` (every value), `write`, `seal` (every file of the stack, read back) or `sealed` (`read`
+//! of what is sealed then, with deriving the key); `generate` makes the state in a folder and leaves it there. Each is run in a process of its own, so that the peak is its own.
 //!
 //! `cargo bench -p state --bench large_state -- --check` holds a state of 30,000 resources and 85 MB, secrets among them,
 //! against its figures, unpacked, as gzip and as zstd: read, verified and written back in 2 s, with no more memory than six
@@ -17,7 +17,8 @@ use resource_graph::recorded::Recorded;
 use resource_graph::{PropertyMap, ResourceRecord, TypeToken, Urn, Value};
 use state::{
     Checkpoint, Compression, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, RecordedResource,
-    Resource, SecretsManager, StackId, StackStore, StoreOptions, SystemProcesses, ValueDecoder,
+    Resource, SealOptions, SecretsAccess, SecretsManager, StackId, StackStore, StoreOptions, SystemProcesses,
+    ValueDecoder,
 };
 
 /// What `--check` holds a state against.
@@ -70,7 +71,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     runtime.block_on(generate(count, folder.path(), Shape::default()));
     let wanted = arguments.get(1).map(String::as_str);
-    for what in ["read", "heads", "inputs", "all", "write"] {
+    for what in ["read", "heads", "inputs", "all", "write", "seal", "sealed"] {
         if wanted.is_none_or(|wanted| wanted == what) {
             assert!(measurement(count, what, folder.path()).status().expect("the measurement").success());
         }
@@ -111,7 +112,9 @@ fn id() -> StackId {
 }
 
 fn store(folder: &Path, compression: Option<Compression>) -> StackStore {
-    StackStore::open_folder(folder, StoreOptions { compression, ..StoreOptions::default() }).expect("a store")
+    let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("p")));
+    let seal = SealOptions { access: Some(access), ..SealOptions::default() };
+    StackStore::open_folder(folder, StoreOptions { compression, seal, ..StoreOptions::default() }).expect("a store")
 }
 
 /// Functions, roles, log groups and routes as a deployment of many components has them. Gives the state's size, unpacked.
@@ -210,13 +213,20 @@ fn properties(number: usize, count: usize) -> PropertyMap {
 async fn measure(what: &str, folder: &Path) -> Figures {
     let start = Instant::now();
     let store = store(folder, None);
-    let loaded = if what == "read" { store.load_unverified(&id()).await } else { store.load(&id()).await };
+    let loaded =
+        if matches!(what, "read" | "sealed") { store.load_unverified(&id()).await } else { store.load(&id()).await };
     let loaded = loaded.expect("a state").expect("a stack");
     let read = start.elapsed();
     let deployment = loaded.checkpoint.latest.as_ref().expect("resources");
     let decoder = Arc::new(ValueDecoder::hiding());
     match what {
-        "read" => {}
+        "read" | "sealed" => {}
+        "seal" => {
+            let owner = Owner::this_process("bench", "bench", &SystemProcesses);
+            let lock = store.lock(&id(), &owner, &LockOptions::default()).await.expect("the lock");
+            store.encrypt_stack(&lock).await.expect("a sealed stack");
+            lock.release().await.expect("released");
+        }
         "heads" => {
             let root = deployment.root().expect("a root");
             assert!(!decoder.properties(&root.outputs).expect("outputs").is_empty());

@@ -28,6 +28,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::Result;
 use crate::secrets::{SecretsAccess, SecretsManager, SecretsProvider};
 use crate::store::{StackId, StackStore};
 
@@ -101,6 +102,18 @@ impl StackStore {
     /// The manager that a provider names, if the store has opened it for a sealed stack: so that its key is derived once.
     pub fn opened_manager(&self, provider: &SecretsProvider) -> Option<Arc<dyn SecretsManager>> {
         self.seals.keys.manager(provider)
+    }
+
+    /// The manager whose key seals a stack; nothing for one that isn't sealed, or isn't there yet. A deployment that died
+    /// before its first checkpoint has sealed its journal already.
+    ///
+    /// # Errors
+    /// When the key isn't to be had, or the stack can't be used as it is.
+    pub async fn sealing_manager(&self, id: &StackId) -> Result<Option<Arc<dyn SecretsManager>>> {
+        match self.is_sealed(id).await? {
+            true => Ok(self.anchor_if_any(id).await?.map(|anchor| Arc::clone(&anchor.key.manager))),
+            false => Ok(None),
+        }
     }
 
     /// Chooses the manager of a stack that isn't there yet, whose key will seal it where stacks are to be sealed.

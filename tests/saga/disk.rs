@@ -9,7 +9,7 @@ use semantest_iac::adapters::state_store::StateStore;
 use semantest_iac::application::DeploymentResult;
 use semantest_iac::application::adoption::Mapping;
 use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
-use state::{LockOptions, Owner, Passphrase, ProcessProbe, SecretsAccess, StoreOptions};
+use state::{Encryption, LockOptions, Owner, Passphrase, ProcessProbe, SealOptions, SecretsAccess, StoreOptions};
 
 use crate::faults::{Act, Fault, Kind, Moment};
 use crate::kinds;
@@ -34,16 +34,24 @@ impl ProcessProbe for Lives {
 pub struct Disk {
     folder: tempfile::TempDir,
     lives: Arc<Lives>,
+    encryption: Encryption,
 }
 
 impl Disk {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), lives: Arc::default() }
+        Self { folder: tempfile::tempdir().expect("a folder"), lives: Arc::default(), encryption: Encryption::Secrets }
+    }
+
+    /// One whose stack is sealed.
+    fn sealed() -> Self {
+        Self { encryption: Encryption::Full, ..Self::new() }
     }
 
     /// The store as the present process sees it.
     pub fn store(&self) -> Arc<dyn StackStore> {
-        let store = state::StackStore::open_folder(self.folder.path(), StoreOptions::default()).expect("a folder");
+        let seal = SealOptions { encryption: Some(self.encryption), ..SealOptions::default() };
+        let options = StoreOptions { seal, ..StoreOptions::default() };
+        let store = state::StackStore::open_folder(self.folder.path(), options).expect("a folder");
         let owner = Owner::this_process("tester", "here", &*self.lives);
         let lock = LockOptions { processes: Arc::clone(&self.lives) as _, ..LockOptions::default() };
         let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("test")));
@@ -88,18 +96,28 @@ fn lab_in(disk: Disk, before: &[Program]) -> Lab {
 
 /// Kills `command` after every call that changes something, then runs `next`.
 fn kill_everywhere(before: &[Program], command: &Command, next: &Command) {
-    let probe = lab_with(before);
+    kill_everywhere_on(Disk::new, before, command, next);
+}
+
+fn kill_everywhere_on(disk: fn() -> Disk, before: &[Program], command: &Command, next: &Command) {
+    let probe = lab_in(disk(), before);
     probe.run(command, &How::default(), &[]).expect("it lives").expect("a report");
     let points = probe.points();
     let mut wrong = Vec::new();
     for at in (0..points.len()).filter(|at| points[*at].kind == Kind::Write) {
-        let lab = lab_with(before);
+        let lab = lab_in(disk(), before);
         let fault = Fault { at, moment: Moment::After, act: Act::Die };
         assert!(lab.run(command, &How::default(), &[fault]).is_none());
         let what = format!("killed after {at} ({})", points[at].label);
         wrong.extend(crate::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
     }
     assert_none(&wrong);
+}
+
+#[test]
+fn a_first_deployment_on_a_sealed_disk_killed_after_any_call_is_finished_by_the_next() {
+    let command = Command::Deploy(changed().program());
+    kill_everywhere_on(Disk::sealed, &[], &command, &command);
 }
 
 #[test]

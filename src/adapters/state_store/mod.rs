@@ -155,17 +155,17 @@ impl StateStore {
     async fn load(&self) -> Result<Loaded, StoreError> {
         let (checkpoint, journal) =
             self.store.load_with_journal(&self.id).await.map_err(|error| store_error(&error))?;
-        self.folded(checkpoint, journal)
+        self.folded(checkpoint, journal).await
     }
 
     /// As [`Self::load`], whatever rules the state breaks.
     async fn load_unverified(&self) -> Result<Loaded, StoreError> {
         let read = self.store.load_unverified_with_journal(&self.id).await;
         let (checkpoint, journal) = read.map_err(|error| store_error(&error))?;
-        self.folded(checkpoint, journal)
+        self.folded(checkpoint, journal).await
     }
 
-    fn folded(
+    async fn folded(
         &self,
         mut checkpoint: Option<LoadedCheckpoint>,
         journal: Option<JournalContents>,
@@ -178,8 +178,12 @@ impl StateStore {
             let changes = journal.changes(&deployment);
             changes::apply(&mut deployment, &changes)?;
         }
-        let provider = deployment.secrets_provider.clone();
-        let opened = provider.as_ref().and_then(|provider| self.store.opened_manager(provider));
+        let mut provider = deployment.secrets_provider.clone();
+        let mut opened = provider.as_ref().and_then(|provider| self.store.opened_manager(provider));
+        if provider.is_none() {
+            opened = self.store.sealing_manager(&self.id).await.map_err(|error| store_error(&error))?;
+            provider = opened.as_ref().map(|manager| manager.provider());
+        }
         let secrets = StackSecrets::new(provider, self.access.clone()).with_opened(opened);
         Ok(Loaded {
             deployment: Arc::new(deployment),

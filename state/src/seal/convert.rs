@@ -226,8 +226,11 @@ impl StackStore {
         let id = lock.stack();
         lock.verify().await?;
         self.refuse_changed(id, &open, Conversion::Encrypt).await?;
-        // The state goes first: from then on nobody takes it for one.
-        for item in self.clear_inventory(id).await?.items.into_iter().rev() {
+        // Older forms go first, which would be taken for the state without the newest; then the state: nobody takes it for one.
+        let mut items = self.clear_inventory(id).await?.items;
+        items.reverse();
+        items.sort_by_key(|item| item.sealed.is_some());
+        for item in items {
             if self.objects.delete(&item.clear).await? {
                 done.removed.push(self.objects.show(&item.clear));
             }

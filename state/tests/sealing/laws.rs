@@ -203,6 +203,9 @@ async fn a_deployment_that_died_is_gone_on_with() {
         processes.kill(1);
         let next = disk.open(full());
         let held = next.lock(&dev(), &owner("here", 2), &options).await.unwrap();
+        // The next process finds out by whose key, though there is no state that names it.
+        let sealing = next.sealing_manager(&dev()).await.unwrap().unwrap();
+        assert_eq!(sealing.provider(), manager(crate::stage::KEY).provider());
         let (loaded, journal) = next.load_with_journal(&dev()).await.unwrap();
         assert!(loaded.is_none());
         assert_eq!(journal.unwrap().records.len(), 1);

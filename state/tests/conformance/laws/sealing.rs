@@ -8,7 +8,7 @@ use state::{Encryption, Error, Passphrase, SealOptions, SecretsAccess, StackStor
 
 use super::lock;
 use crate::places::Place;
-use crate::support::{checkpoint, id, topics};
+use crate::support::{checkpoint, id, no_secrets, topics};
 
 fn options(encryption: Option<Encryption>) -> StoreOptions {
     // That of the manager that the tests' states name.
@@ -19,6 +19,7 @@ fn options(encryption: Option<Encryption>) -> StoreOptions {
 
 /// A stack with all that there can be.
 async fn furnish(store: &StackStore) {
+    store.use_manager(&id(), no_secrets());
     let lock = lock(store).await;
     let journal = store.create_journal(&lock, "d-1", json!({}), None).await.unwrap();
     journal.append_durable(&json!({ "event": "a-planned-event" })).await.unwrap();
@@ -81,6 +82,7 @@ pub async fn a_stack_is_sealed_and_opened_and_all_is_what_it_was(place: &Place) 
 
 pub async fn older_and_shortened_files_are_refused(place: &Place) {
     let store = place.open_with(options(Some(Encryption::Full)));
+    store.use_manager(&id(), no_secrets());
     let held = lock(&store).await;
     let journal = store.create_journal(&held, "d-1", json!({}), None).await.unwrap();
     journal.append_durable(&json!({ "number": 1 })).await.unwrap();
