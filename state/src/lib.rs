@@ -76,6 +76,7 @@ pub mod resource;
 pub mod reveal;
 pub mod seal;
 pub mod secrets;
+pub mod settings;
 pub mod store;
 pub mod value_codec;
 
@@ -100,6 +101,7 @@ pub use secrets::{
     CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,
     SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
+pub use settings::{ConfigKey, ConfigValue, ProjectSettings, PropertyPath, SettingsError, StackSettings};
 pub use store::{
     AzureAccess, AzureIdentity, AzureUrl, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal,
     RefusalKind, Revision, S3Access, S3Credentials, S3Encryption, S3Keys, S3Url, Secret, StackId, StackStore,
