@@ -4,6 +4,7 @@ pub mod aws;
 pub mod clock;
 pub mod configuration;
 pub mod health;
+pub mod keys;
 pub mod latencies;
 pub mod packaging;
 pub mod source_code;

@@ -129,50 +129,11 @@ macro_rules! client {
 impl Connection {
     /// Reads the configuration. Makes no call, but for what a credential source itself needs.
     pub(super) async fn open(settings: AwsSettings, artifacts: Arc<dyn ArtifactStore>) -> Result<Self, ProviderError> {
-        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
-        let http_client = LazyHttpClient::default();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client.clone())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            // It would end uploads over slow lines; the timeouts above are enough.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(region) = &settings.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(name) = settings.profile.as_ref().filter(|_| settings.local_credentials.is_none()) {
-            let region = settings.region.clone().map(Region::new);
-            let credentials = profile::credentials(name, region, http_client).await?;
-            loader = loader.profile_name(name).credentials_provider(credentials);
-        }
-        if let Some(endpoint) = &settings.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        if let Some(local) = &settings.local_credentials {
-            let (key, secret) = (&local.access_key_id, &local.secret_access_key);
-            loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local cloud"));
-        }
-        let config = loader.load().await;
-        let Some(region) = config.region().map(ToString::to_string) else {
-            let message = match &settings.profile {
-                Some(profile) => {
-                    format!("no AWS region is set: neither for the environment nor in the profile '{profile}'")
-                }
-                None => "no AWS region is set".to_owned(),
-            };
-            return Err(ProviderError::new(ProviderErrorKind::Refused, message)
-                .with_code(NO_REGION)
-                .with_hint("set `region` for the environment, give --region, or set AWS_REGION"));
-        };
-        let origin = Origin {
-            region: region.clone(),
-            profile: settings.profile,
-            endpoint: config.endpoint_url().map(str::to_owned),
-        };
+        let (config, origin) = load(&settings).await?;
         Ok(Self {
             config,
+            region: origin.region.clone(),
             origin,
-            region,
             expected_account: settings.expected_account,
             artifacts,
             account: OnceCell::new(),
@@ -259,6 +220,55 @@ impl Connection {
         let answer = ANSWER_TIMEOUT + Duration::from_secs(bytes / (64 * 1024));
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(answer).build()
     }
+}
+
+/// The SDK's configuration for these settings, and what messages call it. Makes no call, but for what a credential source
+/// itself needs.
+///
+/// # Errors
+/// When there is no region, or no such profile.
+pub(super) async fn load(settings: &AwsSettings) -> Result<(SdkConfig, Origin), ProviderError> {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(ANSWER_TIMEOUT).build();
+    let http_client = LazyHttpClient::default();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client.clone())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        // It would end uploads over slow lines; the timeouts above are enough.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    if let Some(region) = &settings.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(name) = settings.profile.as_ref().filter(|_| settings.local_credentials.is_none()) {
+        let region = settings.region.clone().map(Region::new);
+        let credentials = profile::credentials(name, region, http_client).await?;
+        loader = loader.profile_name(name).credentials_provider(credentials);
+    }
+    if let Some(endpoint) = &settings.endpoint {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(local) = &settings.local_credentials {
+        let (key, secret) = (&local.access_key_id, &local.secret_access_key);
+        loader = loader.credentials_provider(Credentials::new(key, secret, None, None, "local cloud"));
+    }
+    let config = loader.load().await;
+    let Some(region) = config.region().map(ToString::to_string) else {
+        let message = match &settings.profile {
+            Some(profile) => {
+                format!("no AWS region is set: neither for the environment nor in the profile '{profile}'")
+            }
+            None => "no AWS region is set".to_owned(),
+        };
+        return Err(ProviderError::new(ProviderErrorKind::Refused, message)
+            .with_code(NO_REGION)
+            .with_hint("set `region` for the environment, give --region, or set AWS_REGION"));
+    };
+    let origin = Origin {
+        region: region.clone(),
+        profile: settings.profile.clone(),
+        endpoint: config.endpoint_url().map(str::to_owned),
+    };
+    Ok((config, origin))
 }
 
 /// Whether a URL's host is this machine.

@@ -10,6 +10,7 @@ mod cloud;
 mod connection;
 mod http;
 mod import_ids;
+mod kms;
 mod managed;
 pub mod naming;
 mod policy_document;
@@ -26,4 +27,5 @@ pub mod validation;
 
 pub use cloud::Aws;
 pub use connection::{AwsSettings, LocalCredentials, NO_REGION};
+pub use kms::KmsKey;
 pub use state_bucket::{BucketSettings, access as bucket_access};

@@ -26,10 +26,14 @@ pub(super) const LOGS_CREATE_LOG_GROUP: &str = "logs:create-log-group";
 pub(super) const LOGS: &str = "logs";
 /// S3; 3,500 writes per second and prefix, but bucket operations have an unpublished limit.
 pub(super) const S3: &str = "s3";
+/// Cryptographic operations of KMS
+/// (<https://docs.aws.amazon.com/kms/latest/developerguide/requests-per-second.html>); a run makes one or two.
+pub(super) const KMS: &str = "kms";
 /// STS; unpublished.
 pub(super) const STS: &str = "sts";
 
-const ALL: [(&str, Quota); 9] = [
+const ALL: [(&str, Quota); 10] = [
+    (KMS, Quota { rate: 100.0, burst: 100.0 }),
     (LAMBDA_CONTROL, Quota { rate: 15.0, burst: 15.0 }),
     (LAMBDA_GET_FUNCTION, Quota { rate: 100.0, burst: 100.0 }),
     (LAMBDA_GET_POLICY, Quota { rate: 15.0, burst: 15.0 }),

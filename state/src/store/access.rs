@@ -143,7 +143,8 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    pub(crate) fn reveal(&self) -> &str {
+    /// The text. Whoever calls this must not let it get anywhere that others may read.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
