@@ -15,9 +15,10 @@ use super::project::SelectedStack;
 use super::session::Session;
 use super::state_access;
 use crate::adapters::configuration::Configuration;
+use crate::adapters::state_store::NewPassphrase;
 use crate::domain::names::StackName;
 use crate::domain::provider::Provider;
-use crate::ports::{StackAddress, StackAdministration, StackMigration};
+use crate::ports::{StackAddress, StackAdministration, StackConfiguration, StackMigration};
 
 /// Pulumi's variable for the store.
 const BACKEND_VARIABLE: &str = "PULUMI_BACKEND_URL";
@@ -141,6 +142,23 @@ impl<'s> Workspace<'s> {
     /// What the configuration says of the encryption of stacks.
     pub fn encryption(&self) -> Option<state::Encryption> {
         self.configuration.as_ref().map(|configuration| configuration.state_encryption().into())
+    }
+
+    /// The configuration of a stack of this project.
+    ///
+    /// # Errors
+    /// When the stack is of another project, whose files aren't here, or the settings can't be read.
+    pub async fn open_configuration(
+        &self,
+        selection: &StackSelection,
+        new_passphrase: NewPassphrase,
+    ) -> Result<Arc<dyn StackConfiguration>, Failure> {
+        let (address, selected) = self.select(selection)?;
+        let (Some(configuration), Some(selected)) = (&self.configuration, &selected) else {
+            return Err(Failure::usage(format!("the project of '{}' isn't here", address.qualified()))
+                .with_hint("work in the folder of its semantest-iac.yaml: a stack's configuration lies beside it"));
+        };
+        composition::open_configuration(self.session, &self.url, configuration, selected, new_passphrase).await
     }
 
     /// The stacks that the configuration has by its environments, each with the environment's name.

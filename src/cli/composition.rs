@@ -6,14 +6,17 @@ use crate::adapters::aws;
 use crate::adapters::clock::MachineClock;
 use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint};
 use crate::adapters::health::HttpHealthChecker;
+use crate::adapters::keys::CloudKeys;
 use crate::adapters::latencies::LatencyFile;
 use crate::adapters::source_code::SourceCode;
-use crate::adapters::state_store::StateStore;
 use crate::adapters::state_store::administration::{StateAdministration, StateMigration};
+use crate::adapters::state_store::{NewPassphrase, SecretsSettings, StackConfigurationFile, StateStore};
 use crate::application::Ports;
 use crate::application::gate::Calls;
 use crate::domain::violation::Severity;
-use crate::ports::{Cloud, EventHandler, NoticeHandler, StackAdministration, StackMigration, StackStore};
+use crate::ports::{
+    Cloud, EventHandler, NoticeHandler, StackAdministration, StackConfiguration, StackMigration, StackStore,
+};
 
 use super::arguments::CloudOptions;
 use super::commands::store_failure;
@@ -170,7 +173,45 @@ pub async fn open_store(
     let project = configuration.project_name().as_str();
     let (owner, lock) = (lock_owner(session), lock_options(configuration));
     let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
-    Ok(Arc::new(store))
+    Ok(Arc::new(store.with_settings(secrets_settings(configuration, selected.name.as_str())?)))
+}
+
+/// Opens the configuration of a stack; nothing is read yet. `url`: the store with its state.
+///
+/// # Errors
+/// When the store's location isn't supported, or `Pulumi.yaml` can't be read.
+pub async fn open_configuration(
+    session: &Session,
+    url: &state::StoreUrl,
+    configuration: &Configuration,
+    selected: &SelectedStack,
+    new_passphrase: NewPassphrase,
+) -> Result<Arc<dyn StackConfiguration>, Failure> {
+    let store = state_access::open_url(session, url, None).await?;
+    let access = secrets_access(session, is_embedded(configuration, selected))?;
+    let (owner, lock) = (lock_owner(session), lock_options(configuration));
+    let (project, stack) = (configuration.project_name().as_str(), selected.name.as_str());
+    let stack_store = StateStore::new(store, project, stack, owner, lock, access).map_err(store_failure)?;
+    let settings = secrets_settings(configuration, stack)?;
+    let file = settings.file.clone().unwrap_or_default();
+    Ok(Arc::new(StackConfigurationFile::new(stack_store.with_settings(settings), file, new_passphrase)))
+}
+
+/// What `Pulumi.yaml` and the configuration say of the settings and the secrets manager of a stack.
+fn secrets_settings(configuration: &Configuration, stack: &str) -> Result<SecretsSettings, Failure> {
+    let folder = configuration.folder();
+    let project = state::ProjectSettings::find(folder).map_err(|error| settings_failure(&error))?;
+    Ok(SecretsSettings {
+        file: Some(project.stack_file(folder, stack)),
+        is_shared: project.file.is_some(),
+        kind: configuration.secrets_provider(),
+    })
+}
+
+/// A failure of Pulumi's files beside the configuration.
+pub fn settings_failure(error: &state::SettingsError) -> Failure {
+    let failure = Failure::new(ExitCode::Usage, "settings", error.in_full());
+    error.hint().into_iter().fold(failure, Failure::with_hint)
 }
 
 /// Opens a store for work on its stacks; nothing is read yet. `embedded`: the stack that is worked on lives in the embedded
@@ -230,16 +271,19 @@ fn lock_owner(session: &Session) -> state::Owner {
 /// How managers of secrets get their keys. Nothing is asked yet.
 fn secrets_access(session: &Session, embedded: bool) -> Result<state::SecretsAccess, Failure> {
     let local_file = embedded.then(|| session.data_folder()).transpose()?.map(|data| data.join("local/passphrase"));
-    let passphrase = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
-    let give = move || match passphrase.passphrase() {
-        Ok(text) => Ok(state::Passphrase::new(text)),
-        Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
-        Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", chain(&error), error.hint()))),
-    };
-    Ok(state::SecretsAccess {
-        key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
-        ..state::SecretsAccess::with_passphrase(give)
-    })
+    // One for the whole command: a passphrase is asked for once.
+    Ok(session.secrets_access(embedded, || {
+        let passphrase = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
+        let give = move || match passphrase.passphrase() {
+            Ok(text) => Ok(state::Passphrase::new(text)),
+            Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
+            Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", chain(&error), error.hint()))),
+        };
+        state::SecretsAccess {
+            key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
+            ..state::SecretsAccess::new(Arc::new(give), Arc::new(CloudKeys::new(Some(state_access::identity(session)))))
+        }
+    }))
 }
 
 /// Whether the stack lives in the embedded local cloud, whose secrets protect nothing that others could reach.

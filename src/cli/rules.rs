@@ -4,10 +4,12 @@
 use crate::adapters::aws::validation;
 use crate::adapters::configuration::{Configuration, ConfigurationErrors, Draft, Endpoint};
 use crate::domain::component::Component;
-use crate::domain::names::ComponentName;
+use crate::domain::names::{ComponentName, StackName};
+use crate::domain::provider::Provider;
 use crate::domain::violation::{Severity, Violation};
 use crate::ports::{Notice, NoticeHandler};
 
+use super::config_values;
 use super::failure::Failure;
 use super::process::Process;
 use super::session::Session;
@@ -22,14 +24,17 @@ pub fn all_problems(
     draft: Draft,
     environment: Option<&str>,
 ) -> Result<Option<ConfigurationErrors>, Failure> {
-    let Draft { configuration, errors } = draft;
+    let Draft { mut configuration, errors } = draft;
     let names: Vec<String> = match environment {
         Some(name) if errors.is_none() => vec![configuration.environment(name)?.name.to_string()],
         _ => configuration.environments().map(|environment| environment.name.to_string()).collect(),
     };
     let mut found: Vec<ConfigurationErrors> = errors.into_iter().chain(configuration.missing_environment()).collect();
     for name in &names {
+        let stack = StackName::of(Provider::Aws, &configuration.environment(name)?.name.clone());
+        config_values::take_blinded(&mut configuration, name, stack.as_str())?;
         let components = configuration.components_for(name)?;
+        found.extend(config_values::missing(&configuration, name, stack.as_str(), &components)?);
         let broken = broken_in(session, &configuration, name)?;
         found.extend(configuration.violations(name, &broken.components, &broken.environment));
         found.extend(configuration.missing_sources(name, &components));
@@ -50,6 +55,7 @@ pub fn check_rules(
     session: &Session,
     configuration: &Configuration,
     environment: &str,
+    stack: &StackName,
     components: &[Component],
     notices: &dyn NoticeHandler,
 ) -> Result<(), Failure> {
@@ -73,6 +79,7 @@ pub fn check_rules(
         configuration.violations(environment, &errors, &settings),
         configuration.missing_sources(environment, components),
         configuration.missing_secrets(environment, components, Severity::Error),
+        config_values::missing(configuration, environment, stack.as_str(), components)?,
     ];
     match ConfigurationErrors::joined(found.into_iter().flatten()) {
         Some(errors) => Err(errors.into()),

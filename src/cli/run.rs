@@ -122,6 +122,7 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::Stack(arguments) => commands::stack(session, &arguments.command),
         Command::State(arguments) => commands::state(session, &arguments.command),
         Command::Cancel(arguments) => commands::cancel(session, &arguments),
+        Command::Config(arguments) => commands::config(session, &arguments.command),
     }
 }
 

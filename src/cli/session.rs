@@ -1,10 +1,13 @@
 //! What every command is given: the process's environment, the global options, the output, and the means to run
 //! asynchronous work. Built once, before the command.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use state::SecretsAccess;
 
 use super::arguments::{ColorChoice, GlobalOptions, JsonForm};
 use super::document::CommandFacts;
@@ -30,13 +33,15 @@ pub struct Session {
     pub output: Arc<Output>,
     started: Instant,
     facts: Mutex<CommandFacts>,
+    /// How managers of secrets get their keys, for stacks outside of and in the embedded local cloud.
+    secrets: Mutex<BTreeMap<bool, SecretsAccess>>,
 }
 
 impl Session {
     /// A session for a command.
     pub fn new(process: Process, global: GlobalOptions, output: Arc<Output>, command: &str, started: Instant) -> Self {
         let facts = CommandFacts { command: command.to_owned(), ..CommandFacts::default() };
-        Self { process, global, output, started, facts: Mutex::new(facts) }
+        Self { process, global, output, started, facts: Mutex::new(facts), secrets: Mutex::default() }
     }
 
     /// The facts for the document of a failure, as far as they are known.
@@ -58,6 +63,12 @@ impl Session {
     /// Notes how many calls were made to the cloud.
     pub fn set_calls(&self, calls: CallCounts) {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).calls = calls;
+    }
+
+    /// How managers of secrets get their keys; made once for a command.
+    pub fn secrets_access(&self, embedded: bool, make: impl FnOnce() -> SecretsAccess) -> SecretsAccess {
+        let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(embedded).or_insert_with(make).clone()
     }
 
     /// The working folder.

@@ -156,13 +156,22 @@ fn azure(session: &Session) -> Result<AzureAccess, Failure> {
         key: secret("AZURE_STORAGE_KEY"),
         sas_token: secret("AZURE_STORAGE_SAS_TOKEN"),
         connection_string: secret("AZURE_STORAGE_CONNECTION_STRING"),
-        identity: Some(identity(process, secret("AZURE_CLIENT_SECRET"))),
+        identity: Some(identity(session)),
     })
 }
 
 /// Who we are where there is neither key nor token: what the environment names, else the user of the Azure CLI where there
 /// is one, else the machine.
-fn identity(process: &Process, secret: Option<Secret>) -> AzureIdentity {
+pub fn identity(session: &Session) -> AzureIdentity {
+    let process = &session.process;
+    let secret = process.text("AZURE_CLIENT_SECRET").map(|value| {
+        session.output.redactor().add_secret(value);
+        Secret::new(value)
+    });
+    identity_of(process, secret)
+}
+
+fn identity_of(process: &Process, secret: Option<Secret>) -> AzureIdentity {
     let text = |name: &str| process.text(name).map(str::to_owned);
     let (client, authority) = (text("AZURE_CLIENT_ID"), text("AZURE_AUTHORITY_HOST"));
     if let (Some(tenant), Some(client)) = (text("AZURE_TENANT_ID"), client.clone()) {
@@ -231,8 +240,9 @@ mod tests {
 
     #[test]
     fn who_we_are_in_azure_is_what_is_set_most_closely() {
-        let of =
-            |variables: &[(&str, &str)], secret: Option<&str>| identity(&process(variables), secret.map(Secret::new));
+        let of = |variables: &[(&str, &str)], secret: Option<&str>| {
+            identity_of(&process(variables), secret.map(Secret::new))
+        };
         let application =
             [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_FEDERATED_TOKEN_FILE", "/token")];
         assert!(matches!(of(&application, Some("s")), AzureIdentity::ClientSecret { .. }));

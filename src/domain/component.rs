@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::config_text::ConfigText;
 use super::function::ServerlessFunction;
 use super::gateway::ApiGateway;
 use super::health::HealthCheck;
@@ -108,6 +109,13 @@ impl Component {
     pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
         for value in self.function.environment.values_mut() {
             value.take(lookup);
+        }
+    }
+
+    /// Puts the configuration values that `lookup` knows into the code's environment.
+    pub fn fill_config(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
+        for value in self.function.environment.values_mut() {
+            value.fill(lookup);
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::btree_map;
 use std::fmt;
 use std::str::FromStr;
 
+use super::config_text::{ConfigText, Template};
 use super::invalid::InvalidValue;
 
 /// The name of an environment variable: letters, digits and `_`, not starting with a digit
@@ -46,14 +47,16 @@ impl fmt::Display for VariableName {
     }
 }
 
-/// The value of an environment variable: plain, or a secret that is taken from a variable of the
-/// deploying command itself. What it holds is reached by [`VariableValue::expose`] only, and not
+/// The value of an environment variable: plain, made of configuration values, or a secret that is taken from a variable of
+/// the deploying command itself. What it holds is reached by [`VariableValue::expose`] only, and not
 /// shown by `Debug` or `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VariableValue {
     text: String,
     /// The variable that the secret is taken from, and whether it was.
     source: Option<(VariableName, bool)>,
+    /// The text with its references to configuration values.
+    template: Option<Template>,
 }
 
 impl VariableValue {
@@ -66,12 +69,25 @@ impl VariableValue {
         if text.contains('\0') {
             return Err(InvalidValue::new("environment variable value", "…", "there is a NUL character in it"));
         }
-        Ok(Self { text, source: None })
+        Ok(Self { text, source: None, template: None })
+    }
+
+    /// A value that stands in the configuration, and may refer to a stack's configuration values.
+    ///
+    /// # Errors
+    /// As [`VariableValue::plain`], and when a reference isn't one.
+    pub fn written(value: &str) -> Result<Self, InvalidValue> {
+        let template = Template::parse(value).map_err(|reason| {
+            InvalidValue::new("environment variable value", value, reason)
+                .with_hint("write ${config.<name>}, or $${config. for the characters themselves")
+        })?;
+        let text = template.as_ref().map_or_else(|| value.to_owned(), Template::text);
+        Ok(Self { template, ..Self::plain(text)? })
     }
 
     /// A secret that is to be taken from the variable `name` of the deploying command; empty until then.
     pub fn secret_from(name: VariableName) -> Self {
-        Self { text: String::new(), source: Some((name, false)) }
+        Self { text: String::new(), source: Some((name, false)), template: None }
     }
 
     /// Takes the secret out of the variables that `lookup` knows, if it is one; whether it is there now.
@@ -81,6 +97,24 @@ impl VariableValue {
             (self.text, *taken) = (text, true);
         }
         *taken
+    }
+
+    /// The configuration values that it refers to.
+    pub fn config_names(&self) -> impl Iterator<Item = &str> {
+        self.template.iter().flat_map(Template::names)
+    }
+
+    /// The configuration values that it refers to and that aren't known.
+    pub fn unknown_config(&self) -> impl Iterator<Item = &str> {
+        self.template.iter().flat_map(Template::unknown)
+    }
+
+    /// Puts in the configuration values that `lookup` knows.
+    pub fn fill(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
+        if let Some(template) = &mut self.template {
+            template.fill(lookup);
+            self.text = template.text();
+        }
     }
 
     /// The variable that a secret is to be taken from and wasn't yet.
@@ -95,7 +129,7 @@ impl VariableValue {
 
     /// Whether the value has to be kept secret wherever it goes.
     pub fn is_secret(&self) -> bool {
-        self.source.is_some()
+        self.source.is_some() || self.template.as_ref().is_some_and(Template::is_secret)
     }
 }
 

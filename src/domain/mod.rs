@@ -5,6 +5,7 @@
 pub mod artifact;
 pub mod authentication;
 pub mod component;
+pub mod config_text;
 pub mod cors;
 pub mod deployment;
 pub mod environment;

@@ -10,6 +10,7 @@ pub mod packager;
 pub mod resource_provider;
 pub mod source_code;
 pub mod stack_administration;
+pub mod stack_configuration;
 pub mod stack_locks;
 pub mod stack_store;
 
@@ -31,6 +32,7 @@ pub use stack_administration::{
     SecretsSettings, StackAddress, StackAdministration, StackEncryption, StackEntry, StackMigration, StateEdit,
     Targets,
 };
+pub use stack_configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
 pub use stack_locks::{HeldLock, StackLocks};
 pub use stack_store::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,

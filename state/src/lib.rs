@@ -98,10 +98,12 @@ pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind
 pub use resource::{RareFields, Resource, ResourceFields};
 pub use seal::{Conversion, Converted, Encryption, SealError, SealOptions};
 pub use secrets::{
-    CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NoKeys, Passphrase, PassphraseSecrets, PassphraseSource,
-    SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
+    CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NewSecrets, NoKeys, Passphrase, PassphraseSecrets,
+    PassphraseSource, SecretsAccess, SecretsError, SecretsManager, SecretsProvider,
 };
-pub use settings::{ConfigKey, ConfigValue, ProjectSettings, PropertyPath, SettingsError, StackSettings};
+pub use settings::{
+    ConfigKey, ConfigValue, ConfiguredSecrets, ProjectSettings, PropertyPath, SettingsError, StackSettings,
+};
 pub use store::{
     AzureAccess, AzureIdentity, AzureUrl, CheckpointDigest, HistoryEntry, LoadedCheckpoint, NoCredentials, Refusal,
     RefusalKind, Revision, S3Access, S3Credentials, S3Encryption, S3Keys, S3Url, Secret, StackId, StackStore,

@@ -4,6 +4,7 @@
 //! asked for secrets needs no passphrase and costs no key derivation.
 
 pub mod access;
+pub mod choice;
 pub mod cloud;
 pub mod passphrase;
 pub mod symmetric;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::json::Json;
 pub use access::{KeyError, KeyService, NoKeys, SecretsAccess};
+pub use choice::NewSecrets;
 pub use cloud::CloudSecrets;
 pub use passphrase::{Passphrase, PassphraseSecrets, PassphraseSource};
 pub use symmetric::{DerivedKey, SymmetricKey};
@@ -86,6 +88,19 @@ impl SecretsProvider {
         }
     }
 
+    /// Whether this is the same manager with the same key, however its data is laid out.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let data = |provider: &Self| provider.state.as_ref().and_then(|state| state.parse::<serde_json::Value>().ok());
+        self.kind == other.kind && data(self) == data(other)
+    }
+
+    /// The manager in words: `passphrase`, or the URL of a cloud's key.
+    pub fn in_words(&self) -> String {
+        let state = self.state.as_ref().and_then(|state| state.parse::<serde_json::Value>().ok());
+        let url = state.as_ref().and_then(|state| state.get("url")?.as_str()).filter(|_| self.kind == "cloud");
+        url.unwrap_or(&self.kind).to_owned()
+    }
+
     /// Opens the manager. A passphrase is asked for, and a cloud called, only when a secret is touched.
     ///
     /// # Errors
@@ -154,6 +169,14 @@ pub enum SecretsError {
     /// A cloud's key couldn't be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The stack's settings, which say who encrypts, can't be read or written.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// The URL isn't that of a key that this program can use.
     #[error("the secrets provider '{url}' can't be used by this program")]
     UnsupportedKey {
@@ -178,6 +201,14 @@ pub enum SecretsError {
 }
 
 impl SecretsError {
+    /// That settings can't be read or written.
+    pub fn settings(error: crate::settings::SettingsError) -> Self {
+        match error {
+            crate::settings::SettingsError::Secrets(error) => error,
+            other => Self::Settings { message: other.in_full(), hint: other.hint() },
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(
@@ -195,6 +226,7 @@ impl SecretsError {
                      (encryptedkey): restore the one that is whole"
                 }
                 Self::Key(error) => return error.hint.clone(),
+                Self::Settings { hint, .. } => return hint.clone(),
                 Self::UnsupportedKey { .. } => {
                     "it can use `passphrase`, keys of AWS KMS (awskms://<key id or alias>?region=<region>) and of Azure Key \
                      Vault (azurekeyvault://<vault>.vault.azure.net/keys/<key>); run `pulumi stack \

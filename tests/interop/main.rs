@@ -20,6 +20,7 @@ mod pulumi_made;
 mod round_trips;
 mod samples;
 mod sealed;
+mod secrets;
 mod shared_backend;
 #[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;

@@ -188,7 +188,7 @@ fn environment(view: &View<'_>) -> Decoded<Environment> {
                     .at(entry.value.span, error.what())
             };
             let value = match &entry.value.content {
-                Content::Scalar(scalar) => VariableValue::plain(&scalar.text).map_err(refuse)?,
+                Content::Scalar(scalar) => VariableValue::written(&scalar.text).map_err(refuse)?,
                 _ => {
                     let path = view.path.clone().key("environment").key(&entry.key);
                     VariableValue::secret_from(View::root(&entry.value, &fields::SECRET, path).required("from-env")?)
@@ -309,6 +309,14 @@ pub fn adopted(node: &Node) -> Vec<(String, String)> {
         _ => None,
     });
     pairs.collect()
+}
+
+/// What kind of secrets manager new stacks get, by the file's root `node`. What is wrong with it the check against the shape
+/// has told already.
+pub fn secrets_provider(node: &Node) -> state::NewSecrets {
+    let root = View::root(node, &fields::ROOT, FieldPath::root());
+    let view = root.object("state", &fields::STATE);
+    view.written("secrets-provider").and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// Where state is kept, by the file's root `node`.

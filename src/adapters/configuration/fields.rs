@@ -86,6 +86,12 @@ pub static STATE: ObjectShape = ObjectShape {
             "30s",
             "How long a lock outlives its holder: what has died on another machine is taken over after this time.",
         ),
+        defaulted(
+            "secrets-provider",
+            Shape::Text(&SECRETS_PROVIDER),
+            "passphrase",
+            "Who encrypts the secrets of a stack that has no secrets manager yet: a passphrase, or a key of AWS KMS or Azure Key Vault by Pulumi's URL. A stack that has one keeps it; `stack change-secrets-provider` changes it.",
+        ),
     ],
     exactly_one: &[],
     reserved: &[],
@@ -122,7 +128,7 @@ pub static COMPONENT: ObjectShape = ObjectShape {
                 keys: &VARIABLE_NAME,
                 values: Shape::AnythingOr("The variable's value, taken as it is written.", &SECRET),
             }),
-            "Environment variables of the code. What is written here is no secret; what is taken by from-env is one.",
+            "Environment variables of the code. ${config.<name>} stands for a configuration value of the stack (Pulumi.<stack>.yaml, `config set`), $${config. for these characters. What is written here is no secret; what is taken by from-env or from a secret configuration value is one.",
         ),
         optional(
             "health",
@@ -361,6 +367,20 @@ text!(
     Some("^(file|s3|azblob)://.+$"),
     &["file://./.semantest", "s3://my-state/shop?region=eu-west-1", "azblob://state?storage_account=myaccount"],
     StateLocation::check
+);
+text!(
+    SECRETS_PROVIDER,
+    "a secrets provider",
+    Some("^(passphrase|default|(awskms|azurekeyvault)://.+)$"),
+    &[
+        "passphrase",
+        "awskms://alias/semantest-state?region=eu-west-1",
+        "azurekeyvault://my-vault.vault.azure.net/keys/state"
+    ],
+    |text| text.parse::<state::NewSecrets>().map(drop).map_err(|error| {
+        InvalidValue::new("secrets provider", text, "no such provider can be used")
+            .with_hint(error.hint().unwrap_or_default())
+    })
 );
 text!(SOURCE, "a folder", None, &["./rest-api"], |text| {
     SourceFolder::new(std::path::Path::new("."), text).map(drop)

@@ -1,10 +1,12 @@
 //! The configuration of a project: found, read, checked as a whole, and then asked for what a
 //! command needs. After a load nothing in it is invalid; names given by a user still may be.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::domain::component::{Component, Project};
+use crate::domain::config_text::ConfigText;
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, FieldStep, Violation};
@@ -186,6 +188,11 @@ impl Configuration {
         self.lease
     }
 
+    /// What kind of secrets manager a stack gets that has none.
+    pub fn secrets_provider(&self) -> state::NewSecrets {
+        decode::secrets_provider(&self.tree)
+    }
+
     /// The environments in the order in which they are written.
     pub fn environments(&self) -> impl Iterator<Item = &EnvironmentSettings> {
         self.environments.iter().map(|declared| &declared.settings)
@@ -255,6 +262,23 @@ impl Configuration {
     pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
         for declared in &mut self.environments {
             declared.components.iter_mut().for_each(|resolved| resolved.component.take_secrets(lookup));
+        }
+    }
+
+    /// The stack's configuration values that the components refer to in `environment`, each once.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub fn config_names(&self, environment: &str) -> Result<BTreeSet<String>, ConfigurationErrors> {
+        let components = &self.declared(environment)?.components;
+        let variables = components.iter().flat_map(|resolved| resolved.component.function().environment.iter());
+        Ok(variables.flat_map(|(_, value)| value.config_names().map(str::to_owned)).collect())
+    }
+
+    /// Puts the stack's configuration values that `lookup` knows into the components of `environment`.
+    pub fn fill_config(&mut self, environment: &str, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
+        for declared in self.environments.iter_mut().filter(|declared| declared.settings.name.as_str() == environment) {
+            declared.components.iter_mut().for_each(|resolved| resolved.component.fill_config(lookup));
         }
     }
 

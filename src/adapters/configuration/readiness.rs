@@ -6,7 +6,7 @@ use crate::domain::violation::{FieldPath, Severity};
 
 use super::load::{Configuration, locate};
 use super::problem::{ConfigurationErrors, Problem};
-use super::sources;
+use super::{sources, suggest};
 
 impl Configuration {
     /// What is wrong with the source folders of `components`: every one that is missing, empty, a file, or can't be read.
@@ -35,6 +35,32 @@ impl Configuration {
                     .with_hint(format!("the secret {name} is taken from it: set it for the command that deploys"));
                 let field = FieldPath::of(["environment", name.as_str()]);
                 Some(self.at_field(problem, environment, component, &field, "not set"))
+            })
+        });
+        self.told(missing.collect())
+    }
+
+    /// The stack's configuration values that `components` refer to and that aren't in `file`; `known` are those that are.
+    pub fn missing_config(
+        &self,
+        environment: &str,
+        components: &[Component],
+        known: &[String],
+        file: &str,
+    ) -> Option<ConfigurationErrors> {
+        let missing = components.iter().flat_map(|component| {
+            component.function().environment.iter().flat_map(move |(name, value)| {
+                value.unknown_config().map(move |unknown| {
+                    let message = format!("there is no configuration value {unknown:?} in {file}");
+                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                    let hint = match known.is_empty() {
+                        true => format!("set it: semantest-iac config set {unknown} --env {environment}"),
+                        false => suggest::hint(unknown, &known),
+                    };
+                    let problem = Problem::new("config/missing-value", message).with_hint(hint);
+                    let field = FieldPath::of(["environment", name.as_str()]);
+                    self.at_field(problem, environment, component, &field, "refers to it")
+                })
             })
         });
         self.told(missing.collect())

@@ -38,7 +38,7 @@ pub struct KeyVault {
 #[derive(Serialize)]
 struct Request<'a> {
     alg: &'a str,
-    value: Zeroizing<String>,
+    value: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,8 @@ impl KeyVault {
         })?;
         let base = self.endpoint.clone().unwrap_or_else(|| format!("https://{}", key.host));
         let place = format!("{}/{}/{operation}?api-version={API_VERSION}", base.trim_end_matches('/'), key.key);
-        let request = Request { alg: key.algorithm, value: Zeroizing::new(URL_SAFE_NO_PAD.encode(value)) };
+        let value = Zeroizing::new(URL_SAFE_NO_PAD.encode(value));
+        let request = Request { alg: key.algorithm, value: &value };
         let body = serde_json::to_vec(&request).map_err(|error| url.failed(error, None))?;
         let client = http_client().map_err(|error| url.failed(error, None))?;
         let sent = client
@@ -127,7 +128,7 @@ impl<'a> VaultKey<'a> {
         let bad = |what: &str| url.failed(what, Some(form.to_owned()));
         let (host, key) = url.path.split_once('/').ok_or_else(|| bad("it names no key"))?;
         let is_vault =
-            |domain: &&str| host.strip_suffix(**domain).is_some_and(|vault| vault.len() > 1 && vault.ends_with('.'));
+            |domain: &&&str| host.strip_suffix(**domain).is_some_and(|vault| vault.len() > 1 && vault.ends_with('.'));
         let domain = DOMAINS.iter().find(is_vault).ok_or_else(|| bad("its host is not that of a vault"))?;
         let parts: Vec<&str> = key.split('/').collect();
         let is_name =

@@ -238,7 +238,11 @@ impl LockedStack for OpenStack {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
         if let Some(entry) = entry {
-            self.store.store.record_history(lock, &update_info(entry)).await.map_err(|error| store_error(&error))?;
+            self.store
+                .store
+                .record_history(lock, &self.update_info(entry))
+                .await
+                .map_err(|error| store_error(&error))?;
         }
         self.store.store.archive_journal(lock).await.map_err(|error| store_error(&error))
     }
@@ -246,7 +250,7 @@ impl LockedStack for OpenStack {
     async fn finish(&self, entry: &HistoryEntry, keep_open: bool) -> Result<(), StoreError> {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
-        self.store.store.record_history(lock, &update_info(entry)).await.map_err(|error| store_error(&error))?;
+        self.store.store.record_history(lock, &self.update_info(entry)).await.map_err(|error| store_error(&error))?;
         let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(journal) = journal else { return Ok(()) };
         journal.flush().await.map_err(|error| store_error(&error))?;
@@ -264,6 +268,19 @@ impl LockedStack for OpenStack {
             Some(lock) => lock.release().await.map_err(|error| store_error(&error)),
             None => Ok(()),
         }
+    }
+}
+
+impl OpenStack {
+    /// A history entry as Pulumi writes it, with the configuration as it is now: secrets stay encrypted.
+    fn update_info(&self, entry: &HistoryEntry) -> UpdateInfo {
+        let settings = self.store.settings.read().unwrap_or_else(|error| {
+            tracing::warn!("the configuration isn't in the history: {}", error.in_full());
+            None
+        });
+        let config = settings.iter().flat_map(|settings| settings.config());
+        let config = config.map(|(key, value)| (key.to_string(), value.to_record())).collect();
+        UpdateInfo { config, ..update_info(entry) }
     }
 }
 

@@ -3,11 +3,14 @@
 
 pub mod administration;
 mod changes;
+mod configuration;
 mod events;
 mod locked;
 mod ownership;
 mod recorded;
 mod secrets;
+mod secrets_provider;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +25,11 @@ use state::{
     StackId, StackLock, ValueDecoder,
 };
 
+pub use self::configuration::{NewPassphrase, StackConfigurationFile};
 use self::locked::OpenStack;
 use self::recorded::StateResource;
 use self::secrets::StackSecrets;
+pub use self::settings::SecretsSettings;
 use crate::domain::deployment::{ChangeCounts, DeploymentEvent};
 use crate::domain::event::DomainEvent;
 use crate::ports::{
@@ -46,6 +51,7 @@ pub struct StateStore {
     owner: Owner,
     lock: LockOptions,
     access: SecretsAccess,
+    settings: SecretsSettings,
 }
 
 /// What was read at one moment: the checkpoint with the journal's events folded in.
@@ -149,7 +155,13 @@ impl StateStore {
         access: SecretsAccess,
     ) -> Result<Self, StoreError> {
         let id = StackId::new(project, stack).map_err(|error| store_error(&error))?;
-        Ok(Self { store: store.with_access(&access), id, owner, lock, access })
+        Ok(Self { store: store.with_access(&access), id, owner, lock, access, settings: SecretsSettings::default() })
+    }
+
+    /// With what the stack's settings say of its secrets manager.
+    #[must_use]
+    pub fn with_settings(self, settings: SecretsSettings) -> Self {
+        Self { settings, ..self }
     }
 
     async fn load(&self) -> Result<Loaded, StoreError> {
@@ -184,7 +196,8 @@ impl StateStore {
             opened = self.store.sealing_manager(&self.id).await.map_err(|error| store_error(&error))?;
             provider = opened.as_ref().map(|manager| manager.provider());
         }
-        let secrets = StackSecrets::new(provider, self.access.clone()).with_opened(opened);
+        let secrets =
+            StackSecrets::new(provider, self.access.clone()).with_opened(opened).with_settings(self.settings.clone());
         Ok(Loaded {
             deployment: Arc::new(deployment),
             secrets: Arc::new(secrets),
@@ -274,7 +287,13 @@ impl StackStore for StateStore {
         request: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<Arc<dyn LockedStack>, StoreError> {
-        Ok(Arc::new(OpenStack::new(self.clone(), self.take_lock(request, notices).await?)))
+        let lock = self.take_lock(request, notices).await?;
+        if let Err(error) = self.follow_settings(&lock, notices).await {
+            // What went wrong first is what is told.
+            let _ = lock.release().await;
+            return Err(error);
+        }
+        Ok(Arc::new(OpenStack::new(self.clone(), lock)))
     }
 
     async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, StoreError> {
@@ -382,4 +401,14 @@ fn seal_error_kind(error: &state::SealError) -> StoreErrorKind {
         | state::SealError::UnknownFormat { .. } => StoreErrorKind::Unsupported,
         _ => StoreErrorKind::Corrupt,
     }
+}
+
+/// The port's error for settings that can't be read, changed or written.
+fn settings_error(error: &state::SettingsError) -> StoreError {
+    let kind = match error {
+        state::SettingsError::Secrets(_) => StoreErrorKind::Secrets,
+        state::SettingsError::Read { .. } | state::SettingsError::Write { .. } => StoreErrorKind::Unavailable,
+        _ => StoreErrorKind::Unsupported,
+    };
+    StoreError { kind, message: error.in_full(), hint: error.hint() }
 }

@@ -4,12 +4,15 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use state::{Crypter, PassphraseSecrets, SecretsAccess, SecretsError, SecretsManager, SecretsProvider};
+use state::{ConfiguredSecrets, Crypter, SecretsAccess, SecretsError, SecretsManager, SecretsProvider};
+
+use super::settings::SecretsSettings;
 
 /// Opens or makes the manager when it is needed.
 pub struct StackSecrets {
     recorded: Option<SecretsProvider>,
     access: SecretsAccess,
+    settings: SecretsSettings,
     opened: Mutex<Option<Arc<dyn SecretsManager>>>,
 }
 
@@ -22,7 +25,13 @@ impl fmt::Debug for StackSecrets {
 impl StackSecrets {
     /// The manager that the state names, or one to be made.
     pub fn new(recorded: Option<SecretsProvider>, access: SecretsAccess) -> Self {
-        Self { recorded, access, opened: Mutex::default() }
+        Self { recorded, access, settings: SecretsSettings::default(), opened: Mutex::default() }
+    }
+
+    /// As these settings say where the state names no manager.
+    #[must_use]
+    pub fn with_settings(self, settings: SecretsSettings) -> Self {
+        Self { settings, ..self }
     }
 
     /// With the manager that was opened already, so that its key isn't derived once more.
@@ -47,15 +56,22 @@ impl StackSecrets {
         }
     }
 
-    fn manager(&self, for_writing: bool) -> Result<Arc<dyn SecretsManager>, SecretsError> {
+    /// The manager; one is made if there is none and something is to be encrypted.
+    ///
+    /// # Errors
+    /// When it can't be opened or made, or there is none.
+    pub fn manager(&self, for_writing: bool) -> Result<Arc<dyn SecretsManager>, SecretsError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(manager) = &*opened {
             return Ok(Arc::clone(manager));
         }
-        let manager: Arc<dyn SecretsManager> = match &self.recorded {
+        let manager = match &self.recorded {
             Some(provider) => provider.open(&self.access)?,
-            None if for_writing => Arc::new(PassphraseSecrets::create(Arc::clone(&self.access.passphrase))?),
-            None => return Err(SecretsError::Unsupported { kind: "none".into() }),
+            None => match self.settings.configured().map_err(SecretsError::settings)? {
+                ConfiguredSecrets::Manager(provider) => provider.open(&self.access)?,
+                _ if for_writing => self.settings.create(&self.access)?,
+                _ => return Err(SecretsError::NoManager),
+            },
         };
         *opened = Some(Arc::clone(&manager));
         Ok(manager)

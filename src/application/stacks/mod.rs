@@ -1,5 +1,6 @@
 //! Looking after stacks: what people ask of a store and its stacks beside deploying. Only ports are called; nothing prints.
 
+pub mod config;
 mod consent;
 mod drawing;
 mod edit;

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod commands;
+pub mod config;
 mod import;
 #[cfg(test)]
 mod mentions;
@@ -74,6 +75,8 @@ pub enum Command {
     State(state::StateArguments),
     /// Remove a stack's locks; a deployment that still runs stops before its next write
     Cancel(CancelArguments),
+    /// Show and change a stack's configuration values
+    Config(config::ConfigArguments),
     /// Check the configuration, without any call to a cloud
     Validate(ValidateArguments),
     /// Run the embedded local cloud
@@ -102,6 +105,7 @@ impl Command {
             Self::Stack(_) => "stack",
             Self::State(_) => "state",
             Self::Cancel(_) => "cancel",
+            Self::Config(_) => "config",
             Self::Validate(_) => "validate",
             Self::Local(_) => "local",
             Self::Completions(_) => "completions",

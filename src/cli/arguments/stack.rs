@@ -50,6 +50,8 @@ pub enum StackCommand {
     Encrypt(StackEncryptArguments),
     /// Give a sealed stack Pulumi's form, in which only secret values are encrypted
     Decrypt(StackDecryptArguments),
+    /// Encrypt a stack's secrets by another manager, or under another passphrase
+    ChangeSecretsProvider(StackSecretsArguments),
 }
 
 /// Which store, where the configuration doesn't say.
@@ -118,6 +120,20 @@ pub struct StackEncryptArguments {
 /// `stack decrypt`.
 #[derive(Clone, Debug, Args)]
 pub struct StackDecryptArguments {
+    /// Which stack.
+    #[command(flatten)]
+    pub stack: StackReference,
+}
+
+/// `stack change-secrets-provider`.
+#[derive(Clone, Debug, Args)]
+pub struct StackSecretsArguments {
+    /// The new manager: `passphrase`, `awskms://<key>?region=<region>` or `azurekeyvault://<vault>.vault.azure.net/keys/<key>`
+    #[arg(value_name = "PROVIDER")]
+    pub new_provider: String,
+    /// The file that holds the new passphrase [default: asked for where only the passphrase changes]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub new_passphrase_file: Option<PathBuf>,
     /// Which stack.
     #[command(flatten)]
     pub stack: StackReference,

@@ -31,7 +31,7 @@ use crate::cli::rules::check_rules;
 use crate::cli::session::{CommandResult, Session};
 use crate::cli::source_facts;
 use crate::cli::summary::{OperationTable, outputs_text, summary_line};
-use crate::cli::{interrupt, metrics};
+use crate::cli::{config_values, interrupt, metrics};
 use crate::domain::component::Component;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent};
 use crate::domain::event::DomainEvent;
@@ -47,8 +47,8 @@ const OUTCOME_UNKNOWN: &str = "outcome-unknown";
 pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
     require_confirmation(session, arguments.yes, DeploymentCommand::Deploy)?;
     session.block_on(async {
-        let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
-        let components = run.components(&arguments.components)?;
+        let mut run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
+        let components = run.components(&arguments.components).await?;
         let message = arguments.message.clone();
         let mut options = run.options(&arguments.components, &arguments.deployment, message).await?;
         run.take_over(&mut options, &arguments.adoption)?;
@@ -78,8 +78,8 @@ pub fn destroy(session: &Session, arguments: &DestroyArguments) -> CommandResult
 /// Shows what a deployment would do.
 pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult {
     session.block_on(async {
-        let run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
-        let components = run.components(&arguments.components)?;
+        let mut run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
+        let components = run.components(&arguments.components).await?;
         let mut options = run.options(&arguments.components, &arguments.deployment, None).await?;
         run.take_over(&mut options, &arguments.adoption)?;
         let request = DeployRequest { options, components };
@@ -180,14 +180,16 @@ impl<'a> Run<'a> {
     }
 
     /// All components in the environment, after the chosen ones are known to exist and to keep the cloud's rules.
-    fn components(&self, selection: &ComponentSelection) -> Result<Vec<Component>, Failure> {
+    async fn components(&mut self, selection: &ComponentSelection) -> Result<Vec<Component>, Failure> {
+        config_values::take(self.session, &mut self.configuration, &self.selected).await?;
         let chosen = if selection.all {
             self.configuration.components_for(&self.environment)?
         } else {
             self.configuration.select(&self.environment, &selection.components)?
         };
         let notices = self.progress.notices();
-        check_rules(self.session, &self.configuration, &self.environment, &chosen, notices.as_ref())?;
+        let stack = &self.selected.name;
+        check_rules(self.session, &self.configuration, &self.environment, stack, &chosen, notices.as_ref())?;
         Ok(self.configuration.components_for(&self.environment)?)
     }
 

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod completions;
+mod config;
 mod deployment;
 mod export;
 mod graph;
@@ -16,6 +17,7 @@ mod version;
 
 pub use cancel::{CancelDocument, cancel};
 pub use completions::completions;
+pub use config::config;
 pub use deployment::{deploy, destroy, preview};
 pub use export::export;
 pub use graph::{GraphDocument, graph};

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use crate::application::importing::ImportReport;
 use crate::application::importing::bulk_file::BulkFile;
 use crate::application::queries::StackStatus;
+use crate::application::stacks::config::{ConfigDocument, ConfigValueDocument, SecretsChangeDocument};
 use crate::application::stacks::{EncryptionChange, HistoryItem, StackListEntry};
 use crate::application::{DeploymentReport, Outputs};
 use crate::cli::commands::{
@@ -16,6 +17,8 @@ use crate::domain::event::DomainEvent;
 /// The schemas as text, by the document's name.
 pub fn schemas() -> Vec<(&'static str, String)> {
     vec![
+        document::<ConfigValueDocument>("config-get", "What `config get --json` prints: Pulumi's members"),
+        document::<ConfigDocument>("config-ls", "What `config ls --json` prints: values by key, as Pulumi does"),
         document::<DeploymentReport>(
             "deployment-report",
             "What `deploy`, `destroy` and `preview` print with --json; the document of every command's failure",
@@ -36,6 +39,10 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         document::<InitDocument>("init", "What `init --json` prints"),
         document::<LocalCloud>("local", "What `local up`, `down`, `status` and `reset` print with --json"),
         document::<Outputs>("outputs", "What `outputs --json` prints: values by component and name"),
+        document::<SecretsChangeDocument>(
+            "stack-change-secrets-provider",
+            "What `stack change-secrets-provider --json` prints",
+        ),
         document::<EncryptionChange>("stack-encryption", "What `stack encrypt` and `stack decrypt` print with --json"),
         document::<Vec<StackListEntry>>("stack-ls", "What `stack ls --json` prints: Pulumi's members first"),
         document::<Vec<HistoryItem>>(

@@ -75,6 +75,14 @@ pub enum SettingsError {
 }
 
 impl SettingsError {
+    /// The message with its cause.
+    pub fn in_full(&self) -> String {
+        match std::error::Error::source(self).filter(|_| !matches!(self, Self::Secrets(_))) {
+            Some(cause) => format!("{self}: {cause}"),
+            None => self.to_string(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(

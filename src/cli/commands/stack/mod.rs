@@ -1,5 +1,6 @@
 //! `stack`: looking after stacks.
 
+mod change_secrets_provider;
 mod encryption;
 mod export;
 mod graph;
@@ -40,5 +41,8 @@ pub fn stack(session: &Session, command: &StackCommand) -> CommandResult {
         StackCommand::Verify(arguments) => verify::verify(session, arguments),
         StackCommand::Encrypt(arguments) => encryption::encrypt(session, arguments),
         StackCommand::Decrypt(arguments) => encryption::decrypt(session, arguments),
+        StackCommand::ChangeSecretsProvider(arguments) => {
+            change_secrets_provider::change_secrets_provider(session, arguments)
+        }
     }
 }

@@ -1,0 +1,8 @@
+//! Keys of clouds that encrypt a stack's secrets: AWS KMS on the local cloud, and Azure Key Vault as a small server that really
+//! encrypts.
+
+mod key_vault;
+mod kms;
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "../end_to_end/support.rs"]
+mod project;
