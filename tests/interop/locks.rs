@@ -51,7 +51,8 @@ async fn a_destruction_by_the_cli_keeps_us_out_and_its_lock_outlives_it_until_ca
     shop.change("2");
     let writes = shop.project.proxy.writes();
     let told = shop.run(DEPLOY).await.failed(4);
-    let owner = format!("(pid {})", destruction.pid());
+    let destruction_pid = destruction.pid();
+    let owner = format!("(pid {destruction_pid})");
     assert!(told.contains("created by ") && told.contains(&owner), "{told}");
     assert_eq!(shop.project.proxy.writes(), writes, "something was changed without the lock");
 
@@ -65,7 +66,8 @@ async fn a_destruction_by_the_cli_keeps_us_out_and_its_lock_outlives_it_until_ca
     shop.change("2");
     let told = shop.run(DEPLOY).await.failed(4);
     assert!(told.contains(&owner) && told.contains(&format!("{owner} at 20")) && told.contains("cancel"), "{told}");
-    pulumi.succeeds(&["cancel", "--yes", STACK]).await;
+    let cancelled = shop.run(&["cancel", "--env", "test", "--yes", "--json"]).await.succeeded();
+    assert!(cancelled.to_string().contains(&destruction_pid.to_string()), "{cancelled}");
     assert_eq!(locks(&shop), Vec::<PathBuf>::new());
     let run = shop.run(DEPLOY).await;
     assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
