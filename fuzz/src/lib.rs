@@ -2,7 +2,9 @@
 //! of the readers and writers. Whatever a content is, it is read or refused; nothing panics, and nothing is lost on the way.
 
 mod journals;
+mod settings;
 mod states;
 
 pub use journals::journal;
+pub use settings::settings;
 pub use states::{checkpoint, export};
