@@ -7,6 +7,8 @@ use crate::stacks::{PASSPHRASE, Project, changed, state, topic, urn};
 use crate::support::{Pulumi, differences};
 
 async fn pulumi(project: &Project) -> Pulumi {
+    // The CLI makes no folder for its backend.
+    std::fs::create_dir_all(project.path(".semantest")).unwrap();
     let backend = format!("file://{}", project.path(".semantest").display());
     Pulumi::on(&backend, "shop", &project.path(""), PASSPHRASE).await
 }
