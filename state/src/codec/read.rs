@@ -53,6 +53,9 @@ impl Checkpoint {
                 ));
             }
             Some(body) if head.latest.is_none() => (body.stack, body.latest, body.unknown, head.unknown),
+            None if no_version && head.latest.is_none() && head.stack.as_deref().unwrap_or_default().is_empty() => {
+                return Err(not_a_state(origin, "it has neither `version` nor `checkpoint`"));
+            }
             _ if no_version => (head.stack.unwrap_or_default(), head.latest, head.unknown, Vec::new()),
             _ => {
                 let message = if head.has_deployment {
@@ -63,9 +66,6 @@ impl Checkpoint {
                 return Err(not_a_state(origin, message));
             }
         };
-        if no_version && latest.is_none() && stack.is_empty() {
-            return Err(not_a_state(origin, "it has neither `version` nor `checkpoint`"));
-        }
         Ok(Self { stack, latest, unknown, around })
     }
 }

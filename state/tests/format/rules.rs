@@ -132,6 +132,12 @@ fn an_unversioned_checkpoint_is_read_and_data_under_version_0_is_not_lost() {
 
     let fresh = r#"{"version":0,"checkpoint":{"stack":"organization/shop/dev"}}"#;
     assert_eq!(String::from_utf8(checkpoint(fresh).unwrap().to_bytes()).unwrap(), fresh);
+    // Found by fuzzing: an empty stack whose name isn't told, neither.
+    for nameless in [r#"{"version":3,"checkpoint":{"stack":""}}"#, r#"{"version":0,"checkpoint":{}}"#] {
+        let written = checkpoint(nameless).unwrap().to_bytes();
+        assert_eq!(checkpoint(String::from_utf8(written.clone()).unwrap()).unwrap().to_bytes(), written);
+    }
+    assert!(checkpoint("{}").unwrap_err().to_string().contains("neither `version` nor `checkpoint`"));
     let error = checkpoint(r#"{"version":0,"checkpoint":{"stack":"s","latest":{}}}"#).unwrap_err().to_string();
     assert!(error.contains("Pulumi takes it for an empty stack"), "{error}");
 }
