@@ -119,6 +119,7 @@ impl Cloud for Things {
         (token.as_str() == TYPE).then(|| Arc::new(Thing) as _)
     }
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        let group = self.component_urn(&request.project, &request.stack, "things");
         let urn = |index: usize| {
             Urn::new(&request.stack, &request.project, None, &TypeToken::new(TYPE), &format!("thing-{index}"))
         };
@@ -143,9 +144,13 @@ impl Cloud for Things {
             if index % 10 != 0 {
                 inputs.insert("previous", OutputReference::new(urn(index - 1), "arn"));
             }
-            ResourceSpec::new(urn(index), inputs)
+            let mut thing = ResourceSpec::new(urn(index), inputs);
+            thing.options.parent = Some(group.clone());
+            thing
         });
-        Ok(Blueprint { resources: resources.collect(), outputs: Vec::new() })
+        // What belongs to no component of ours would be taken for another program's.
+        let resources = std::iter::once(ResourceSpec::component(group.clone())).chain(resources).collect();
+        Ok(Blueprint { resources, outputs: Vec::new() })
     }
     fn provider_resource(&self, _: &CloudIdentity) -> (String, PropertyMap) {
         ("default".into(), PropertyMap::new())

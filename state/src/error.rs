@@ -147,12 +147,6 @@ pub enum Error {
         /// The store's URL.
         store: String,
     },
-    /// A sealed stack's files are bound to its name and can't go along.
-    #[error("stack '{stack}' is sealed, and what is sealed is bound to the stack's name")]
-    SealedInPlace {
-        /// The stack, `project/name`.
-        stack: String,
-    },
     /// A name that can't be used for a stack or project.
     #[error("'{name}' can't be a {what}: use 1 to 100 of the characters A-Z, a-z, 0-9, '_', '.' and '-'")]
     InvalidName {
@@ -340,9 +334,6 @@ impl Error {
                     .to_owned()
             }
             Self::StackExists { .. } => "choose another name, or remove that stack first".to_owned(),
-            Self::SealedInPlace { .. } => {
-                "open it with `stack decrypt`, move it, and seal it again with `stack encrypt`".to_owned()
-            }
             Self::InvalidName { .. } => return None,
             Self::InvalidUrl { hint, .. } => hint.clone(),
             Self::Refused { refusal, .. } => refusal.hint(),

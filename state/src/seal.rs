@@ -23,6 +23,7 @@ mod logs;
 mod names;
 mod rekey;
 mod seen;
+mod transfer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

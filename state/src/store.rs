@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 
 use crate::codec::Compression;
 use crate::error::{Error, Result};
-use crate::seal::{SealOptions, Seals};
+use crate::seal::{Encryption, SealOptions, Seals};
 use crate::secrets::SecretsAccess;
 pub use access::{AzureAccess, AzureIdentity, NoCredentials, S3Access, S3Credentials, S3Keys, Secret, StoreAccess};
 pub(crate) use checkpoints::Form;
@@ -151,10 +151,11 @@ impl StackStore {
         Self { options, seals, ..self }
     }
 
-    /// The store, in which stacks that aren't there yet are made in clear.
-    pub(crate) fn for_clear_stacks(&self) -> Self {
+    /// The store, in which stacks that aren't there yet are made in a form (`None`: in clear), and those that are there are
+    /// taken in either.
+    pub(crate) fn for_new_stacks(&self, encryption: Option<Encryption>) -> Self {
         let mut options = self.options.clone();
-        options.seal.encryption = None;
+        options.seal = SealOptions { encryption, tolerant: true, ..options.seal };
         let seals = Arc::new(Seals::new(&options.seal, &self.objects.show("")));
         Self {
             objects: Arc::clone(&self.objects),

@@ -13,7 +13,7 @@ use super::header::{Kind, Place};
 use super::key::Tag;
 use super::keys::StackKey;
 use super::seen::Record;
-use super::{SealError, convert::Conversion};
+use super::{SealError, StackForm, convert::Conversion};
 use crate::error::{Error, Result};
 use crate::secrets::SecretsProvider;
 use crate::store::{Condition, Revision, StackId, StackStore};
@@ -225,11 +225,24 @@ impl StackStore {
     /// The anchor to be written next: that of a sealed stack, or a new one of a stack that isn't there yet and whose first
     /// state names that provider.
     pub(super) async fn anchor_or_new(&self, id: &StackId, provider: Option<&SecretsProvider>) -> Result<OpenAnchor> {
-        if self.has_anchor(id).await? || self.objects.exists(&id.sealed_checkpoint()).await? {
-            return self.anchor(id).await;
+        let has_checkpoint = self.objects.exists(&id.sealed_checkpoint()).await?;
+        if has_checkpoint || self.has_anchor(id).await? {
+            let open = self.anchor(id).await?;
+            return match provider {
+                // Left by a removal that was cut off: nothing that is there needs the key of the stack before.
+                Some(provider) if !has_checkpoint && !open.key.is_of(provider) && !self.has_journal(id).await? => {
+                    let key = self.seals.keys.for_new(id, Some(provider)).await?;
+                    self.replace_anchor(id, &open, key, Anchor::default()).await
+                }
+                _ => Ok(open),
+            };
         }
         let key = self.seals.keys.for_new(id, provider).await?;
         self.first_anchor(id, key, Anchor::default()).await
+    }
+
+    async fn has_journal(&self, id: &StackId) -> Result<bool> {
+        Ok(self.bare_journal_storage(id, StackForm::Sealed).read().await?.is_some())
     }
 
     /// Writes a stack's first anchor.

@@ -206,6 +206,12 @@ impl Keys {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), manager);
     }
 
+    /// Takes over a key that another store has opened, for a stack that isn't there yet.
+    pub fn share(&self, id: &StackId, key: &Arc<StackKey>) {
+        self.choose(id, Arc::clone(&key.manager));
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(key));
+    }
+
     /// The key for a stack that isn't there yet: of the manager that was chosen for it, or that its first state names, or of
     /// a new passphrase manager.
     pub async fn for_new(&self, id: &StackId, provider: Option<&SecretsProvider>) -> Result<Arc<StackKey>> {

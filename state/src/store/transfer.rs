@@ -1,7 +1,8 @@
 //! A stack under another name, or in another store: all that belongs to it goes along.
 //!
 //! The stack is whole in its old place until it is whole in the new one, and what is left of the old place goes with the
-//! checkpoint last. So whatever stops it in the middle, the same call again goes on from there.
+//! checkpoint last. So whatever stops it in the middle, the same call again goes on from there. A sealed stack stays sealed,
+//! under its key.
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -35,8 +36,8 @@ impl StackStore {
     /// backups, tags and logs go along; the checkpoint before stays as `.bak` of the old name, as with Pulumi.
     ///
     /// # Errors
-    /// [`Error::NoSuchStack`], [`Error::StackExists`], [`Error::SealedInPlace`], [`JournalError::Unfinished`], when a lock is lost, or when a store
-    /// can't be read or written; the stack is then still there under its old name.
+    /// [`Error::NoSuchStack`], [`Error::StackExists`], [`JournalError::Unfinished`], when a lock is lost, when a sealed stack's
+    /// key isn't to be had, or when a store can't be read or written; the stack is then still there under its old name.
     pub async fn rename_stack(
         &self,
         lock: &StackLock,
@@ -69,9 +70,6 @@ impl StackStore {
     async fn settled(&self, lock: &StackLock) -> Result<Checkpoint> {
         lock.verify().await?;
         let id = lock.stack();
-        if self.is_sealed(id).await? {
-            return Err(Error::SealedInPlace { stack: id.to_string() });
-        }
         if let Some(journal) = self.read_journal(id).await? {
             let stack = id.stack().to_owned();
             return Err(JournalError::Unfinished { stack, deployment: journal.header.deployment }.into());
@@ -85,23 +83,34 @@ impl StackStore {
     async fn transfer(&self, lock: &StackLock, target: &StackLock, checkpoint: &Checkpoint) -> Result<Transferred> {
         target.verify().await?;
         let (from, to) = (lock.stack(), target.stack());
-        // All that is copied is in clear; so its checkpoint is, too.
-        let store = &target.store().for_clear_stacks();
+        // The form goes along, whichever new stacks of that store have.
+        let sealed = self.is_sealed(from).await?;
+        let store = &match sealed {
+            true => self.for_sealed_stack(from, target.store(), to).await?,
+            false => target.store().for_new_stacks(None),
+        };
         // What an interrupted transfer has brought is no other stack.
         let found = store.load_unverified(to).await?;
-        let is_there = found.as_ref().is_some_and(|found| found.checkpoint.to_bytes() == checkpoint.to_bytes());
+        let is_there = found.as_ref().is_some_and(|found| found.checkpoint.to_bytes() == checkpoint.to_bytes())
+            && store.is_sealed(to).await? == sealed;
         if found.is_some() && !is_there {
             return Err(Error::StackExists { stack: to.to_string(), store: store.display_url() });
         }
-        let transferred = Transferred {
-            history: self.copy_folder((from, &from.history()), store, (to, &to.history())).await?,
-            backups: self.copy_folder((from, &from.backups()), store, (to, &to.backups())).await?,
-            event_logs: self.copy_folder((from, &from.events()), store, (to, &to.events())).await?,
-            audit_logs: self.copy_folder((from, &from.audit()), store, (to, &to.audit())).await?,
-            tags: copy(&self.objects, &from.tags(), &store.objects, &to.tags()).await?,
+        let mut transferred = match sealed {
+            true => self.copy_sealed_files(lock, store, to).await?,
+            false => Transferred {
+                history: self.copy_folder((from, &from.history()), store, (to, &to.history())).await?,
+                backups: self.copy_folder((from, &from.backups()), store, (to, &to.backups())).await?,
+                event_logs: self.copy_folder((from, &from.events()), store, (to, &to.events())).await?,
+                audit_logs: self.copy_folder((from, &from.audit()), store, (to, &to.audit())).await?,
+                tags: copy(&self.objects, &from.tags(), &store.objects, &to.tags()).await?,
+            },
         };
         if !is_there {
             store.save(target, checkpoint, None).await?;
+        }
+        if sealed {
+            transferred.tags = self.copy_sealed_tags(from, store, to).await?;
         }
         Ok(transferred)
     }
@@ -110,11 +119,7 @@ impl StackStore {
     async fn copy_folder(&self, from: (&StackId, &str), store: &Self, to: (&StackId, &str)) -> Result<usize> {
         let files = self.objects.list(from.1).await?.files;
         let names = files.into_iter().map(|file| {
-            let name = match file.name.strip_prefix(from.0.stack()) {
-                Some(rest) if rest.starts_with(['-', '.']) => format!("{}{rest}", to.0.stack()),
-                _ => file.name.clone(),
-            };
-            (format!("{}/{}", from.1, file.name), format!("{}/{name}", to.1))
+            (format!("{}/{}", from.1, file.name), format!("{}/{}", to.1, name_in(from.0, &file.name, to.0)))
         });
         let names: Vec<(String, String)> = names.collect();
         let copies =
@@ -125,20 +130,35 @@ impl StackStore {
 
     /// Removes what belongs to a stack that has gone elsewhere, the checkpoint last.
     async fn clear_away(&self, id: &StackId) -> Result<()> {
-        for folder in folders(id) {
+        let sealed = self.is_sealed(id).await?;
+        let (history, backups, tags) = match sealed {
+            true => (id.sealed_history(), id.sealed_backups(), id.sealed_tags()),
+            false => (id.history(), id.backups(), id.tags()),
+        };
+        if sealed {
+            self.begin_removal(id).await?;
+        }
+        for folder in [history, backups, id.events(), id.audit()] {
             let files = self.objects.list(&folder).await?.files;
             let keys: Vec<String> = files.into_iter().map(|file| format!("{folder}/{}", file.name)).collect();
             self.objects.delete_all(keys).await?;
         }
-        self.objects.delete(&id.tags()).await?;
+        self.objects.delete(&tags).await?;
         let forms = self.forms(id).await?;
-        self.move_to_backup(id, &forms).await
+        self.move_to_backup(id, &forms).await?;
+        match sealed {
+            true => self.end_removal(id).await,
+            false => Ok(()),
+        }
     }
 }
 
-/// The folders that are a stack's own.
-fn folders(id: &StackId) -> [String; 4] {
-    [id.history(), id.backups(), id.events(), id.audit()]
+/// The name of a stack's file when the stack is another: those that are named after it get its new name.
+pub(crate) fn name_in(from: &StackId, name: &str, to: &StackId) -> String {
+    match name.strip_prefix(from.stack()) {
+        Some(rest) if rest.starts_with(['-', '.']) => format!("{}{rest}", to.stack()),
+        _ => name.to_owned(),
+    }
 }
 
 /// Copies an object and, into another store, compares what arrived; says whether there is one.

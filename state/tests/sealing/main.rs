@@ -8,3 +8,4 @@ mod laws;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod transfer;
