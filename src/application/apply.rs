@@ -19,8 +19,8 @@ use super::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::recorded_time;
 use crate::ports::{
-    CallGate, Cloud, OperationContext, ProviderError, ProviderErrorKind, RecordedResource, ResourceProvider,
-    ResourceState, ResourceTags, WallClock,
+    CallGate, Cloud, LockedStack, OperationContext, ProviderError, ProviderErrorKind, RecordedResource,
+    ResourceProvider, ResourceState, ResourceTags, WallClock,
 };
 
 /// How a step ended.
@@ -106,6 +106,11 @@ impl Applier {
     /// The record of a resource that this deployment has made or changed.
     pub fn record_of(&self, urn: &Urn) -> Option<Arc<ResourceRecord>> {
         self.known().get(urn).cloned()
+    }
+
+    /// The stack, held for this deployment.
+    pub fn stack(&self) -> Arc<dyn LockedStack> {
+        Arc::clone(self.dispatcher.stack())
     }
 
     /// Why nothing may be begun any more.

@@ -31,7 +31,7 @@ impl Executor for StepExecutor<'_> {
         if let Some(failure) = self.applier.is_cut_off() {
             return Err(failure);
         }
-        let gate = StepGate::new(context.clone(), Arc::clone(&self.calls));
+        let gate = StepGate::new(context.clone(), Arc::clone(&self.calls), self.applier.stack());
         Ok(match self.applier.apply(step, Arc::new(gate)).await? {
             Applied::Done => StepResult::Done,
             Applied::Same => StepResult::BecameSame,

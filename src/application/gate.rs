@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::request::{Options, Ports};
 use crate::domain::deployment::CallCounts;
-use crate::ports::{CallGate, CallKind, CallPermit, Cloud, ProviderError, ProviderErrorKind};
+use crate::ports::{CallGate, CallKind, CallPermit, Cloud, LockedStack, ProviderError, ProviderErrorKind, StoreError};
 
 /// Calls that may be under way at a time where nothing else limits them.
 const PARALLEL_CALLS: usize = 16;
@@ -52,6 +52,14 @@ impl Calls {
 /// The error of a call that isn't made any more.
 pub fn cancelled() -> ProviderError {
     ProviderError::new(ProviderErrorKind::Cancelled, "the deployment is being stopped")
+}
+
+fn lock_lost(error: StoreError) -> ProviderError {
+    ProviderError {
+        code: Some(error.kind.code().to_owned()),
+        hint: error.hint,
+        ..ProviderError::new(ProviderErrorKind::Cancelled, error.message)
+    }
 }
 
 /// The gate of calls outside of a plan: the reads that it is made from, and those that settle what a died deployment left
@@ -157,18 +165,19 @@ impl CallGate for WriteCounter {
     }
 }
 
-/// The gate of a scheduled step: the scheduler's quotas and slots, counted.
+/// The gate of a scheduled step: the scheduler's quotas and slots, counted. Without the stack's lock nothing is changed.
 pub struct StepGate {
     context: StepContext,
     calls: Arc<Calls>,
+    stack: Arc<dyn LockedStack>,
 }
 
 impl CallPermit for CallSlot {}
 
 impl StepGate {
     /// The gate of one step.
-    pub fn new(context: StepContext, calls: Arc<Calls>) -> Self {
-        Self { context, calls }
+    pub fn new(context: StepContext, calls: Arc<Calls>, stack: Arc<dyn LockedStack>) -> Self {
+        Self { context, calls, stack }
     }
 }
 
@@ -176,6 +185,9 @@ impl StepGate {
 impl CallGate for StepGate {
     async fn acquire(&self, quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
         let slot = self.context.acquire(quota).await;
+        if kind == CallKind::Write {
+            self.stack.check_lock().await.map_err(lock_lost)?;
+        }
         self.calls.count(kind);
         Ok(Box::new(slot))
     }

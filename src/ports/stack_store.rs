@@ -268,6 +268,15 @@ pub trait LockedStack: Send + Sync {
         None
     }
 
+    /// Looks whether the lock is still held, as often as the store can be asked for little. Asked before each call that changes
+    /// something in the cloud, so that none follows when the lock was cancelled.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::LockLost`].
+    async fn check_lock(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Writes the checkpoint: the state as it was read, with `changes` applied and `creating` listed as pending operations.
     /// The lock is checked first.
     ///

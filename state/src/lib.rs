@@ -90,8 +90,8 @@ pub use integrity::{IntegrityError, IntegrityProblem};
 pub use journal::{EventLog, JournalContents, JournalError, JournalHeader, JournalRecord, JournalWriter};
 pub use json::{Json, Layout};
 pub use lock::{
-    HeldLock, Holder, LockLost, LockOptions, Locked, Owner, ProcessProbe, StackLock, SystemProcesses, Takeover,
-    TakeoverReason,
+    HeldLock, Holder, LockLost, LockOptions, LockWatch, Locked, Owner, ProcessProbe, StackLock, SystemProcesses,
+    Takeover, TakeoverReason,
 };
 pub use record::RecordedResource;
 pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind, Repair};

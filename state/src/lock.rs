@@ -20,8 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 pub use cancel::HeldLock;
-pub(crate) use guard::LockWatch;
-pub use guard::StackLock;
+pub use guard::{LockWatch, StackLock};
 pub use lease::Owner;
 pub use process::{ProcessProbe, SystemProcesses};
 

@@ -126,8 +126,11 @@ async fn a_deployment_that_the_cli_cancels_stops_and_nothing_is_lost() {
     let deployment = slow_deployment(&shop).await;
     pulumi.succeeds(&["cancel", "--yes", STACK]).await;
     assert_eq!(locks(&shop), Vec::<PathBuf>::new());
+    let begun = shop.project.proxy.writes();
     let run = ended(deployment).await;
     assert_ne!(run.code, Some(0));
+    // What was on its way when the lock went arrives; nothing follows it.
+    assert_eq!(shop.project.proxy.writes(), begun, "something was changed without the lock");
     assert!(run.stdout.contains("cancelled by somebody else"), "{}", run.stdout);
     shop.project.proxy.remove_hook();
     shop.deploy().await;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use resource_graph::{ResourceRecord, Urn};
 use state::{
-    Checkpoint, Deployment, JournalWriter, LoadedCheckpoint, Manifest, PendingOperation, Resource, StackLock,
-    UpdateInfo,
+    Checkpoint, Deployment, JournalWriter, LoadedCheckpoint, LockWatch, Manifest, PendingOperation, Resource,
+    StackLock, UpdateInfo,
 };
 
 use super::secrets::StackSecrets;
@@ -41,6 +41,7 @@ struct Base {
 pub struct OpenStack {
     store: StateStore,
     lock: tokio::sync::Mutex<Option<StackLock>>,
+    watch: LockWatch,
     takeover: Option<String>,
     base: Mutex<Option<Base>>,
     journal: Mutex<Option<Arc<JournalWriter>>>,
@@ -54,6 +55,7 @@ impl OpenStack {
         Self {
             store,
             takeover: lock.takeover().map(ToString::to_string),
+            watch: lock.watch(),
             lock: tokio::sync::Mutex::new(Some(lock)),
             base: Mutex::default(),
             journal: Mutex::default(),
@@ -183,6 +185,10 @@ impl LockedStack for OpenStack {
         // A lock that is in use at this moment is asked next time.
         let lock = || self.lock.try_lock().ok()?.as_ref()?.known_loss();
         journal.or_else(|| lock().map(Into::into)).map(|error| store_error(&error))
+    }
+
+    async fn check_lock(&self) -> Result<(), StoreError> {
+        self.watch.check().await.map_err(|lost| store_error(&lost.into()))
     }
 
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {

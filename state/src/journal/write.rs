@@ -158,7 +158,7 @@ impl JournalWriter {
 
 async fn run(
     mut storage: Box<dyn JournalStorage>,
-    mut watch: Option<LockWatch>,
+    watch: Option<LockWatch>,
     mut queue: mpsc::UnboundedReceiver<Command>,
     mut next: u64,
     failure: Arc<OnceLock<Failure>>,
@@ -181,7 +181,7 @@ async fn run(
         // After a failure nothing more is written: what is there stays whole up to its torn end.
         if !group.is_empty()
             && failure.get().is_none()
-            && let Err(cause) = append(&mut *storage, watch.as_mut(), group).await
+            && let Err(cause) = append(&mut *storage, watch.as_ref(), group).await
         {
             let _ = failure.set(cause);
         }
@@ -196,7 +196,7 @@ async fn run(
 /// Writes a group, if the stack is still ours.
 async fn append(
     storage: &mut dyn JournalStorage,
-    watch: Option<&mut LockWatch>,
+    watch: Option<&LockWatch>,
     group: Vec<u8>,
 ) -> std::result::Result<(), Failure> {
     if let Some(watch) = watch {

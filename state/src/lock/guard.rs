@@ -36,6 +36,8 @@ struct Shared {
     duration: Duration,
     lease: Mutex<(Lease, Revision)>,
     lost: watch::Sender<Option<LockLost>>,
+    /// When the lock file was looked for last, by all who watch it.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl StackLock {
@@ -55,6 +57,7 @@ impl StackLock {
             duration: options.lease,
             lease: Mutex::new((lease, revision)),
             lost: watch::Sender::new(None),
+            looked: Mutex::default(),
         };
         Self { shared: Arc::new(shared), takeover: None, heartbeat: None, released: false }
     }
@@ -102,9 +105,9 @@ impl StackLock {
         }
     }
 
-    /// Looks after the lock file for those who write much.
-    pub(crate) fn watch(&self) -> LockWatch {
-        LockWatch { shared: Arc::clone(&self.shared), looked: None }
+    /// Looks after the lock for those who do much under it.
+    pub fn watch(&self) -> LockWatch {
+        LockWatch { shared: Arc::clone(&self.shared) }
     }
 
     /// Why the lock is lost, as far as it was noticed. Reads nothing.
@@ -134,16 +137,18 @@ impl StackLock {
     }
 }
 
-/// Looks after a lock file while a journal is written: whoever cancels the lock removes that.
-#[derive(Debug)]
-pub(crate) struct LockWatch {
+/// Looks after a lock before each of many small things that are done under it: whoever cancels the lock removes its file.
+#[derive(Clone, Debug)]
+pub struct LockWatch {
     shared: Arc<Shared>,
-    looked: Option<Instant>,
 }
 
 impl LockWatch {
     /// Whether the lock file is still there. In an object store that is looked up once in a second at most.
-    pub async fn check(&mut self) -> std::result::Result<(), LockLost> {
+    ///
+    /// # Errors
+    /// [`LockLost`] when it is gone. A store that doesn't answer is no loss: writing to it says so.
+    pub async fn check(&self) -> std::result::Result<(), LockLost> {
         let shared = &self.shared;
         if let Some(lost) = shared.lost.borrow().clone() {
             return Err(lost);
@@ -155,10 +160,9 @@ impl LockWatch {
         let key = shared.lock_key();
         let objects = &shared.store.objects;
         let is_cheap = objects.file(&key).is_some();
-        if !is_cheap && self.looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
+        if !shared.is_time_to_look(is_cheap) {
             return Ok(());
         }
-        self.looked = Some(Instant::now());
         match objects.exists(&key).await {
             // Looks who it was.
             Ok(false) => shared.look().await.or_else(not_lost),
@@ -201,6 +205,16 @@ impl Drop for StackLock {
 impl Shared {
     fn lock_key(&self) -> String {
         pulumi::key(&self.id, &self.name)
+    }
+
+    /// Whether the lock file is to be looked for now.
+    fn is_time_to_look(&self, is_cheap: bool) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_cheap && looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
+            return false;
+        }
+        *looked = Some(Instant::now());
+        true
     }
 
     fn lose(&self, lost: LockLost) {
