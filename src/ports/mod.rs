@@ -28,9 +28,8 @@ pub use resource_provider::{
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
     BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord,
-    ImportRequest, MigratedStack, MovePlan, MoveRequest, NewSecrets, RecordedSetting, Reference, RemoveRequest,
-    SecretsSettings, StackAddress, StackAdministration, StackEncryption, StackEntry, StackMigration, StateEdit,
-    Targets,
+    ImportRequest, MigratedStack, MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest,
+    StackAddress, StackAdministration, StackEncryption, StackEntry, StackMigration, StateEdit, Targets,
 };
 pub use stack_configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
 pub use stack_locks::{HeldLock, StackLocks};

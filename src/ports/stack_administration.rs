@@ -3,6 +3,7 @@
 //! One administration stands for one store, which may hold stacks of many projects. Names and texts are Pulumi's.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use resource_graph::Urn;
@@ -336,20 +337,18 @@ impl std::fmt::Debug for RecordedSetting {
     }
 }
 
-/// Who encrypts a new stack's secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NewSecrets {
-    /// A passphrase; with the salt that `Pulumi.<stack>.yaml` has already, if it has one.
-    Passphrase {
-        /// The salt string of SPEC.md section 3.3.
-        salt: Option<String>,
-    },
-    /// The key of a cloud, by its URL.
-    Key(String),
+/// Who encrypts a new stack's secrets: whoever was asked for, else whom the stack's settings name, else a usual one. All in
+/// Pulumi's words: `passphrase`, or the URL of a cloud's key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewStackSecrets {
+    /// Who was asked for.
+    pub provider: Option<String>,
+    /// Who it is when nobody says anything: a passphrase, when this doesn't, either.
+    pub usual: Option<String>,
+    /// The file of the stack's settings, where the stack's project is at hand. It is made where it isn't there, and says
+    /// from then on who it is.
+    pub settings: Option<PathBuf>,
 }
-
-/// What `Pulumi.<stack>.yaml` is to say of a stack's secrets manager: keys and values.
-pub type SecretsSettings = Vec<(&'static str, String)>;
 
 /// How a stack is to be removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -539,17 +538,18 @@ pub trait StackAdministration: StackLocks {
         notices: &dyn NoticeHandler,
     ) -> Result<(), StoreError>;
 
-    /// Makes an empty stack. Gives what `Pulumi.<stack>.yaml` is to say of its secrets.
+    /// Makes an empty stack.
     ///
     /// # Errors
-    /// When there is such a stack, or its secrets manager can't be made.
+    /// When there is such a stack, or its secrets manager can't be made, or the settings can't be written; there is no new
+    /// stack then.
     async fn create(
         &self,
         stack: &StackAddress,
-        secrets: &NewSecrets,
+        secrets: &NewStackSecrets,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
-    ) -> Result<SecretsSettings, StoreError>;
+    ) -> Result<(), StoreError>;
 
     /// Removes a stack; its last state is kept as `.bak`.
     ///

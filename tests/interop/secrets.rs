@@ -148,6 +148,39 @@ async fn stacks_with_a_key_of_kms_are_shared() {
     assert!(secret_of(&pulumi).await);
 }
 
+/// A stack that ours made with a key, chosen in the configuration, is the CLI's in all of its secrets.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_that_ours_made_with_the_configured_key_is_shared() {
+    let shop = Shop::new().await;
+    let (url, pulumi) = (new_key(&shop.project).await, with_kms(&shop).await);
+    let mut configuration = std::fs::read_to_string(shop.project.path("semantest-iac.yaml")).unwrap();
+    configuration.push_str(&format!("state: {{ secrets-provider: \"{url}\" }}\n"));
+    shop.project.write("semantest-iac.yaml", &configuration);
+    let endpoint = [("AWS_ENDPOINT_URL", shop.project.endpoint.as_str())];
+    let made = ours(&shop, &endpoint, &["stack", "init"]).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let written = ours(&shop, &endpoint, &["config", "set", "--secret", "ours", "our secret"]).await;
+    assert_eq!(written.code, Some(0), "{}", written.stderr);
+    ours(&shop, &endpoint, &["deploy", "--all", "--yes", "--json"]).await.succeeded();
+    let state: Value = pulumi.export(STACK).await;
+    let provider = &state["deployment"]["secrets_providers"];
+    let settings = std::fs::read_to_string(shop.project.path(FILE)).unwrap();
+    assert_eq!(provider["state"]["url"], url, "{state}");
+    assert!(settings.contains(provider["state"]["encryptedkey"].as_str().unwrap()), "{settings}\n{provider}");
+    assert_eq!(pulumi.succeeds(&["config", "get", "ours", "--stack", STACK]).await.trim(), "our secret");
+    assert!(secret_of(&pulumi).await);
+    // Settings that are there decide for a stack that is made anew; what they hold stays readable.
+    ours(&shop, &endpoint, &["destroy", "--all", "--yes", "--json"]).await.succeeded();
+    let removed = ours(&shop, &endpoint, &["stack", "rm", "--yes", "--force", "--preserve-config"]).await;
+    assert_eq!(removed.code, Some(0), "{}", removed.stderr);
+    let refused = ours(&shop, &endpoint, &["stack", "init", "--secrets-provider", "passphrase"]).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("change-secrets-provider"), "{}", refused.stderr);
+    let again = ours(&shop, &endpoint, &["stack", "init"]).await;
+    assert_eq!(again.code, Some(0), "{}", again.stderr);
+    assert_eq!(std::fs::read_to_string(shop.project.path(FILE)).unwrap(), settings);
+    assert_eq!(pulumi.succeeds(&["config", "get", "ours", "--stack", STACK]).await.trim(), "our secret");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_ours_from_passphrase_to_kms_and_back_is_the_clis_too() {
     let shop = Shop::new().await;

@@ -25,7 +25,10 @@ fn an_empty_stack_comes_with_pulumis_files() {
     let before = project.files();
     assert!(project.run(&["stack", "init"]).refused(1).contains("already exists"));
     assert!(
-        project.run(&["stack", "init", "x", "--secrets-provider", "nobody"]).refused(2).contains("no secrets provider")
+        project
+            .run(&["stack", "init", "x", "--secrets-provider", "nobody"])
+            .refused(2)
+            .contains("'nobody' can't be used")
     );
     assert!(project.run(&["stack", "init", "a b"]).refused(2).contains("not allowed"));
     assert_eq!(project.files(), before);

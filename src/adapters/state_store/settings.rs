@@ -4,7 +4,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use state::{ConfiguredSecrets, NewSecrets, SecretsAccess, SecretsError, SecretsManager, SettingsError, StackSettings};
+use state::{
+    ConfigValue, ConfiguredSecrets, NewSecrets, SecretsAccess, SecretsError, SecretsManager, SettingsError,
+    StackSettings,
+};
+
+use super::{settings_error, store_error};
+use crate::ports::{StoreError, StoreErrorKind};
 
 /// Where a stack's settings are, and what a new stack gets.
 #[derive(Clone, Debug, Default)]
@@ -40,16 +46,62 @@ impl SecretsSettings {
     /// # Errors
     /// When it can't be made, or the settings can't be written.
     pub fn create(&self, access: &SecretsAccess) -> Result<Arc<dyn SecretsManager>, SecretsError> {
-        let mut settings = self.read().map_err(SecretsError::settings)?;
-        let kind = match settings.as_ref().map(StackSettings::secrets) {
-            Some(ConfiguredSecrets::NewDataKey { url }) => NewSecrets::Key(url),
+        let kind = match self.configured().map_err(SecretsError::settings)? {
+            ConfiguredSecrets::NewDataKey { url } => NewSecrets::Key(url),
             _ => self.kind.clone(),
         };
+        self.create_of(&kind, access)
+    }
+
+    /// The manager of a stack that is to be made, with its key at hand: the one that the settings name, if that is what is
+    /// wanted, else a new one, which they name then.
+    ///
+    /// # Errors
+    /// As [`SecretsSettings::create`]; when the passphrase is another than that of the settings' manager; and when another
+    /// manager is wanted while values in the settings are encrypted by theirs.
+    pub fn manager_of_new(
+        &self,
+        wanted: Option<NewSecrets>,
+        access: &SecretsAccess,
+    ) -> Result<Arc<dyn SecretsManager>, StoreError> {
+        let told = |error: SecretsError| store_error(&error.into());
+        let settings = self.read().map_err(|error| settings_error(&error))?;
+        let named = settings.as_ref().map(StackSettings::secrets);
+        match (named, &settings, wanted) {
+            (Some(ConfiguredSecrets::Manager(provider)), Some(settings), wanted) => match wanted {
+                Some(wanted) if wanted.to_string() != provider.in_words() => {
+                    if settings.config().values().any(ConfigValue::is_secret) {
+                        return Err(other_manager(settings, &provider.in_words(), &wanted));
+                    }
+                    self.create_of(&wanted, access).map_err(told)
+                }
+                _ => {
+                    let manager = provider.open(access).map_err(told)?;
+                    manager.unlock().map_err(told)?;
+                    Ok(manager)
+                }
+            },
+            (_, _, Some(wanted)) => self.create_of(&wanted, access).map_err(told),
+            (_, _, None) => self.create(access).map_err(told),
+        }
+    }
+
+    fn create_of(&self, kind: &NewSecrets, access: &SecretsAccess) -> Result<Arc<dyn SecretsManager>, SecretsError> {
         let manager = kind.create(access)?;
-        if let Some(settings) = settings.as_mut().filter(|settings| settings.exists() || self.is_shared) {
+        let settings = self.read().map_err(SecretsError::settings)?;
+        if let Some(mut settings) = settings.filter(|settings| settings.exists() || self.is_shared) {
             settings.set_secrets(&manager.provider()).map_err(SecretsError::settings)?;
             settings.write().map_err(SecretsError::settings)?;
         }
         Ok(manager)
     }
+}
+
+fn other_manager(settings: &StackSettings, named: &str, wanted: &NewSecrets) -> StoreError {
+    let file = settings.file().display();
+    let message = format!("values in {file} are encrypted by {named}, and not by {wanted}");
+    StoreError::new(StoreErrorKind::Refused, message).with_hint(format!(
+        "leave --secrets-provider out, and run `semantest-iac stack change-secrets-provider {wanted}` afterwards: it \
+         encrypts them anew"
+    ))
 }

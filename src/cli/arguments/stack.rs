@@ -148,9 +148,10 @@ pub struct StackInitArguments {
     /// Which stack.
     #[command(flatten)]
     pub stack: StackReference,
-    /// Who encrypts its secrets: `passphrase`, or the URL of a cloud's key
-    #[arg(long, value_name = "PROVIDER", default_value = "passphrase")]
-    pub secrets_provider: String,
+    /// Who encrypts its secrets: `passphrase`, or the URL of a cloud's key [default: what `Pulumi.<stack>.yaml` names, or
+    /// `state.secrets-provider`]
+    #[arg(long, value_name = "PROVIDER")]
+    pub secrets_provider: Option<String>,
     /// How the lock is taken.
     #[command(flatten)]
     pub lock: LockWait,

@@ -44,7 +44,7 @@ impl StackKey {
 
     /// Whether this is the key of the manager that a state names.
     pub fn is_of(&self, provider: &SecretsProvider) -> bool {
-        is_same(&self.manager.provider(), provider)
+        self.manager.provider().is_same(provider)
     }
 
     /// What tells the key from others.
@@ -123,13 +123,6 @@ impl StackKey {
     }
 }
 
-/// Whether two providers are of one manager, however their data is written.
-fn is_same(one: &SecretsProvider, other: &SecretsProvider) -> bool {
-    let data =
-        |provider: &SecretsProvider| provider.state.as_ref().map(|state| state.parse::<serde_json::Value>().ok());
-    one.kind == other.kind && data(one) == data(other)
-}
-
 /// All keys that were opened in a store.
 #[derive(Debug)]
 pub(super) struct Keys {
@@ -174,7 +167,7 @@ impl Keys {
     /// The manager of a provider: the one that was chosen for the stack, if it is that, or one that is opened now.
     pub async fn manager_for(&self, id: &StackId, provider: &SecretsProvider) -> Result<Arc<dyn SecretsManager>> {
         let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        match chosen.filter(|manager| is_same(&manager.provider(), provider)) {
+        match chosen.filter(|manager| manager.provider().is_same(provider)) {
             Some(manager) => Ok(manager),
             None => Ok(Arc::clone(&self.of_provider(id, provider).await?.manager)),
         }
@@ -182,7 +175,7 @@ impl Keys {
 
     fn known(&self, provider: &SecretsProvider) -> Option<Arc<StackKey>> {
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        opened.iter().find(|key| is_same(&key.manager.provider(), provider)).cloned()
+        opened.iter().find(|key| key.manager.provider().is_same(provider)).cloned()
     }
 
     /// The key of a manager. A passphrase's takes some 0.3 s to derive.

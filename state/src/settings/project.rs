@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::document::Node;
-use super::{SettingsError, file};
+use super::{SettingsError, file, render};
 
 /// What a project's file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,19 @@ impl ProjectSettings {
             }
         }
         Ok(Self::default())
+    }
+
+    /// Writes the project's file of a folder that has none: a project whose stacks are in the store of a URL and that has no
+    /// program of its own.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn create(folder: &Path, name: &str, backend_url: &str) -> Result<Self, SettingsError> {
+        let path = folder.join(Self::NAMES[0]);
+        let (name, url) = (render::text(name), render::text(backend_url));
+        let text = format!("name: {name}\nruntime: yaml\nbackend:\n  url: {url}\n");
+        file::write(&path, &text)?;
+        Self::of_text(&path, &text)
     }
 
     fn of_text(path: &Path, text: &str) -> Result<Self, SettingsError> {

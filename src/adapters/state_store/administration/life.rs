@@ -4,32 +4,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
-use state::{Checkpoint, CloudSecrets, Deployment, Manifest, PassphraseSecrets, SecretsManager, StackLock};
+use state::{Checkpoint, Deployment, Manifest, NewSecrets, SecretsManager, StackLock};
 
 use super::{StateAdministration, give_back};
 use crate::adapters::state_store::locked::WRITER;
-use crate::adapters::state_store::store_error;
+use crate::adapters::state_store::{SecretsSettings, store_error};
 use crate::ports::{
-    LockRequest, NewSecrets, NoticeHandler, RemoveRequest, SecretsSettings, StackAddress, StoreError, StoreErrorKind,
+    LockRequest, NewStackSecrets, NoticeHandler, RemoveRequest, StackAddress, StoreError, StoreErrorKind,
 };
 
 impl StateAdministration {
     pub(super) async fn create_stack(
         &self,
         address: &StackAddress,
-        secrets: &NewSecrets,
+        secrets: &NewStackSecrets,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
-    ) -> Result<SecretsSettings, StoreError> {
+    ) -> Result<(), StoreError> {
         self.refuse_existing(address).await?;
-        let (manager, settings) = self.new_manager(secrets)?;
         let lock = self.stack(address)?.take_lock(lock, notices).await?;
         let created = async {
             self.refuse_existing(address).await?;
+            // The settings come first: cut off in between, the next try takes the manager that they name.
+            let manager = self.new_manager(secrets)?;
+            self.store.use_manager(lock.stack(), Arc::clone(&manager));
             let now = self.store.now().to_rfc3339_opts(SecondsFormat::Nanos, true);
             let deployment = Deployment::new(Manifest::new(now, WRITER), Some(manager.provider()));
             let saved = self.store.save(&lock, &Checkpoint::new(lock.stack(), deployment), None).await;
-            saved.map(|_| settings).map_err(|error| store_error(&error))
+            saved.map(|_| ()).map_err(|error| store_error(&error))
         };
         let created = created.await;
         give_back(lock, created).await
@@ -46,30 +48,17 @@ impl StateAdministration {
         }
     }
 
-    /// The manager of a new stack, with its key at hand: a wrong passphrase for a salt that is there is told before
-    /// anything is made.
-    fn new_manager(&self, secrets: &NewSecrets) -> Result<(Arc<dyn SecretsManager>, SecretsSettings), StoreError> {
-        let error = |error: state::SecretsError| store_error(&error.into());
-        match secrets {
-            NewSecrets::Passphrase { salt } => {
-                let source = Arc::clone(&self.access.passphrase);
-                let manager = match salt {
-                    Some(salt) => PassphraseSecrets::open(salt, source).map_err(error)?,
-                    None => PassphraseSecrets::create(source).map_err(error)?,
-                };
-                manager.unlock().map_err(error)?;
-                let settings = vec![("encryptionsalt", manager.salt().to_owned())];
-                Ok((Arc::new(manager), settings))
-            }
-            NewSecrets::Key(url) => {
-                let manager = CloudSecrets::create(url, &self.access).map_err(error)?;
-                let settings = vec![
-                    ("secretsprovider", manager.url().to_owned()),
-                    ("encryptedkey", manager.encrypted_key().to_owned()),
-                ];
-                Ok((Arc::new(manager), settings))
-            }
-        }
+    fn new_manager(&self, secrets: &NewStackSecrets) -> Result<Arc<dyn SecretsManager>, StoreError> {
+        let kind = |text: &String| {
+            text.parse::<NewSecrets>().map_err(|error| {
+                let error = store_error(&error.into());
+                StoreError { kind: StoreErrorKind::Unsupported, ..error }
+            })
+        };
+        let usual = secrets.usual.as_ref().map(kind).transpose()?.unwrap_or_default();
+        let wanted = secrets.provider.as_ref().map(kind).transpose()?;
+        let settings = SecretsSettings { file: secrets.settings.clone(), is_shared: true, kind: usual };
+        settings.manager_of_new(wanted, &self.access)
     }
 
     pub(super) async fn remove_stack(

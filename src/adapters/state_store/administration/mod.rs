@@ -21,7 +21,7 @@ use state::{Checkpoint, Deployment, LockOptions, Owner, SecretsAccess, StackId, 
 use super::{Loaded, StateStore, holders, recorded, store_error};
 use crate::ports::{
     ConvertedFiles, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord, ImportRequest, LockRequest,
-    MovePlan, MoveRequest, NewSecrets, NoticeHandler, RecordedResource, RemoveRequest, SecretsSettings, StackAddress,
+    MovePlan, MoveRequest, NewStackSecrets, NoticeHandler, RecordedResource, RemoveRequest, StackAddress,
     StackAdministration, StackEncryption, StackEntry, StateEdit, StoreError, StoreErrorKind,
 };
 
@@ -227,10 +227,10 @@ impl StackAdministration for StateAdministration {
     async fn create(
         &self,
         stack: &StackAddress,
-        secrets: &NewSecrets,
+        secrets: &NewStackSecrets,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
-    ) -> Result<SecretsSettings, StoreError> {
+    ) -> Result<(), StoreError> {
         self.create_stack(stack, secrets, lock, notices).await
     }
 

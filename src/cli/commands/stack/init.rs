@@ -7,14 +7,11 @@ use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::StackInitArguments;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::failure::{Failure, render_warning};
+use crate::cli::failure::render_warning;
 use crate::cli::locking::Notices;
 use crate::cli::pulumi_files;
 use crate::cli::session::{CommandResult, Session};
-use crate::ports::{NewSecrets, StackAddress};
-
-/// The names of Pulumi for the manager with a passphrase.
-const PASSPHRASE: [&str; 2] = ["passphrase", "default"];
+use crate::ports::{NewStackSecrets, StackAddress};
 
 /// `stack init --json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -38,28 +35,22 @@ pub fn init(session: &Session, arguments: &StackInitArguments) -> CommandResult 
     let (address, selected) = workspace.select(&arguments.stack.stack.named(arguments.name.as_deref()))?;
     // Another project's files lie elsewhere.
     let folder = workspace.folder().filter(|_| workspace.project() == Some(address.project.as_str()));
-    let secrets = match arguments.secrets_provider.as_str() {
-        name if PASSPHRASE.contains(&name) => {
-            let salt =
-                folder.as_ref().map(|folder| pulumi_files::stack_setting(folder, &address.stack, "encryptionsalt"));
-            NewSecrets::Passphrase { salt: salt.transpose()?.flatten() }
-        }
-        url if url.contains("://") => NewSecrets::Key(url.to_owned()),
-        other => {
-            return Err(Failure::usage(format!("'{other}' is no secrets provider"))
-                .with_hint("use passphrase, awskms://… or azurekeyvault://…"));
-        }
+    let usual = workspace.configuration.as_ref().map(|configuration| configuration.secrets_provider().to_string());
+    let secrets = NewStackSecrets {
+        provider: arguments.secrets_provider.clone(),
+        usual,
+        settings: folder.as_deref().map(|folder| pulumi_files::stack_file(folder, &address.stack)).transpose()?,
     };
     let notices = Notices::of(session);
-    let (location, settings) = session.block_on(async {
+    let location = session.block_on(async {
         let store = workspace.open(selected.as_ref()).await?;
         let locking = notices.locking(&arguments.lock);
         let created = store.create(&address, &secrets, locking.request, locking.notices).await;
-        Ok((store.location(), created.map_err(store_failure)?))
+        created.map_err(store_failure)?;
+        Ok(store.location())
     })?;
     let mut warnings = Vec::new();
     if let Some(folder) = &folder {
-        pulumi_files::add_stack_settings(folder, &address.stack, &settings)?;
         warnings = pulumi_files::write_project(folder, &address.project, &workspace.written_url())?;
     }
     tell(session, &address, location, warnings);
