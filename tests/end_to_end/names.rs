@@ -1,14 +1,12 @@
 //! Every input and output of every resource in the state of the deployed example: under the names and with the types of Pulumi's
 //! AWS provider.
 
-use std::path::Path;
-
 use resource_graph::{ResourceRecord, Value};
 use semantest_iac::ports::ResourceState;
 use state::{StackId, StackStore, StoreOptions, ValueDecoder};
 
 use crate::schema;
-use crate::support::Project;
+use crate::support::{Project, http, url};
 
 /// The state's records, with secrets hidden: what they hold is of the types that the others are.
 async fn records(project: &Project) -> Vec<ResourceRecord> {
@@ -20,25 +18,11 @@ async fn records(project: &Project) -> Vec<ResourceRecord> {
     resources.iter().map(|resource| resource.to_record(&decoder).unwrap()).collect()
 }
 
-/// The example as it is in the repository, in an environment on the test's own cloud.
-fn write_example(project: &Project) {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/semantest");
-    let text = std::fs::read_to_string(example.join("semantest-iac.yaml")).unwrap();
-    let (project_part, _) = text.split_once("\nenvironments:").unwrap();
-    // The build would ask a package registry; the server that is deployed has no dependencies.
-    let without_build: Vec<&str> =
-        project_part.lines().filter(|line| !line.trim_start().starts_with("build:")).collect();
-    let endpoint = project.proxy.endpoint();
-    let environments = format!("environments:\n  test: {{ aws: {{ endpoint: \"{endpoint}\", region: us-east-1 }} }}\n");
-    project.write("semantest-iac.yaml", &format!("{}\n{environments}", without_build.join("\n")));
-    project.write_server("rest-api", "1");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_the_deployed_example_has_pulumis_names_and_types() {
-    let project = Project::new(&["rest-api"]).await;
-    write_example(&project);
-    project.all("deploy").await;
+    let project = Project::of_example("{}").await;
+    let deployed = project.all("deploy").await;
+    assert_eq!(http().get(url(&deployed, "rest-api") + "/health").send().await.unwrap().status(), 200);
     let records = records(&project).await;
     let mut checked = Vec::new();
     for record in records.iter().filter(|record| record.type_token.package() == "aws") {

@@ -69,3 +69,59 @@ async fn a_secret_variable_reaches_the_server_and_nothing_else() {
     );
     project.all("destroy").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_else() {
+    let project = Project::new(&["web"]).await;
+    project.configure(&[("web", "environment: { SETTING: \"${config.scheme}://${config.token}@db\" }")]);
+    let run = async |arguments: &[&str]| {
+        let run = project.run(&[arguments, &["--env", "test"]].concat()).await;
+        for secret in [SECRET, "another-horse-battery"] {
+            let shown = [&run.stdout, &run.stderr].iter().any(|text| text.contains(secret));
+            assert!(!shown, "{arguments:?}\n{}\n{}", run.stdout, run.stderr);
+        }
+        run
+    };
+    let deploy = ["deploy", "--all", "--yes", "--json"];
+    // What isn't there is told at its line, and nothing is done.
+    let validated = run(&["validate", "--json"]).await;
+    assert!(
+        validated.stdout.contains("config/missing-value") && validated.stdout.contains("scheme"),
+        "{}",
+        validated.stdout
+    );
+    let refused = run(&deploy).await.failed(2);
+    assert!(
+        refused.contains("semantest-iac.yaml:") && refused.contains("set it: semantest-iac config set scheme"),
+        "{refused}"
+    );
+    assert_eq!(project.proxy.writes(), 0);
+
+    run(&["config", "set", "scheme", "tcp"]).await;
+    let with_stdin = |value: &'static str| {
+        let mut command = project.command(&["config", "set", "--secret", "token", "--env", "test"]);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), value.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    };
+    with_stdin(SECRET);
+    assert_eq!(run(&["validate", "--json"]).await.code, Some(0));
+    let deployed = run(&deploy).await.succeeded();
+    assert_eq!(get(&url(&deployed, "web")).await["setting"], format!("tcp://{SECRET}@db"));
+    assert_eq!(run(&deploy).await.succeeded()["changes"]["update"], 0);
+
+    // Another value is a change, which is shown as one without either of them.
+    with_stdin("another-horse-battery");
+    let preview = run(&["preview", "--all", "-v"]).await;
+    assert!(preview.stdout.contains("SETTING") && preview.stdout.contains("[secret]"), "{}", preview.stdout);
+    let deployed = run(&deploy).await.succeeded();
+    assert_ne!(deployed["changes"]["update"], 0, "{deployed}");
+    assert_eq!(get(&url(&deployed, "web")).await["setting"], "tcp://another-horse-battery@db");
+    let mut found = Vec::new();
+    for secret in [SECRET, "another-horse-battery"] {
+        holders(&project.path(""), secret, &mut found);
+    }
+    assert_eq!(found, Vec::<String>::new());
+    project.all("destroy").await;
+}

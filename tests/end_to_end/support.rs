@@ -1,6 +1,6 @@
 //! A project in a temporary folder, an account and a counting proxy of its own on the shared MiniStack, and the binary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use localstack::proxy::Proxy;
@@ -62,6 +62,25 @@ impl Project {
         project
     }
 
+    /// The example as it is in the repository, with its build, in an environment `test`. `overrides` is YAML for what its
+    /// component has there, on one line.
+    pub async fn of_example(overrides: &str) -> Self {
+        let project = Self::new(&[]).await;
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/semantest");
+        for file in ["server.js", "package.json", "package-lock.json"] {
+            let file = format!("rest-api/{file}");
+            project.write(&file, &std::fs::read_to_string(example.join(&file)).unwrap());
+        }
+        let text = std::fs::read_to_string(example.join("semantest-iac.yaml")).unwrap();
+        let (components, _) = text.split_once("\nenvironments:").unwrap();
+        let endpoint = project.proxy.endpoint();
+        let test = format!(
+            "  test:\n    aws: {{ endpoint: \"{endpoint}\", region: us-east-1 }}\n    components: {{ rest-api: {overrides} }}\n"
+        );
+        project.write("semantest-iac.yaml", &format!("{components}\nenvironments:\n{test}"));
+        project
+    }
+
     /// Writes `semantest-iac.yaml` with these components; the second part of each is more of its settings, a line each.
     pub fn configure(&self, components: &[(&str, &str)]) {
         let mut text = String::from("project: shop\ncomponents:");
@@ -119,6 +138,10 @@ impl Project {
             .env("PULUMI_CONFIG_PASSPHRASE", "end to end")
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
+        // Builds install packages: from where this machine takes them, and each once.
+        if let Some(home) = std::env::home_dir() {
+            command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_cache", home.join(".npm"));
+        }
         command
     }
 

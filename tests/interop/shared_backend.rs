@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::shop::{STACK, Shop};
 use crate::support::{Pulumi, differences};
 
+/// The name that the CLI gives the stack.
+const OTHER: &str = "organization/shop/aws-other";
 const NOTHING: [(String, u64); 0] = [];
 
 fn urns(state: &Value) -> Vec<&str> {
@@ -37,6 +39,7 @@ async fn in_turn(shop: &Shop) {
     read(&pulumi, &deployed).await;
     protect_and_tag(shop, &pulumi).await;
     rename_and_name_back(shop, &pulumi).await;
+    rename_and_deploy(shop, &pulumi).await;
     rename_resource(shop, &pulumi).await;
     forget(shop, &pulumi).await;
 }
@@ -81,11 +84,29 @@ async fn rename_and_name_back(shop: &Shop, pulumi: &Pulumi) {
     pulumi.succeeds(&["stack", "rename", "aws-other", "--stack", STACK]).await;
     let status = shop.run(&["status", "--env", "test", "--json"]).await.succeeded();
     assert_eq!(status["exists"], false, "{status}");
-    pulumi.succeeds(&["stack", "rename", "aws-test", "--stack", "organization/shop/aws-other"]).await;
+    pulumi.succeeds(&["stack", "rename", "aws-test", "--stack", OTHER]).await;
     assert_eq!(differences(&before, &pulumi.export(STACK).await), [""; 0]);
     assert_eq!(shop.changes().await, NOTHING);
     let history = pulumi.json(&["stack", "history", "--json", "--stack", STACK]).await;
     assert_eq!(history[1]["kind"], "update", "{history}");
+}
+
+/// A stack that the CLI renames is deployed under its new name: what is in the cloud is gone on with, and so under the old one.
+async fn rename_and_deploy(shop: &Shop, pulumi: &Pulumi) {
+    let before = shop.project.inventory().await;
+    for (from, to) in [(STACK, "aws-other"), (OTHER, "aws-test")] {
+        pulumi.succeeds(&["stack", "rename", to, "--stack", from]).await;
+        let deploy = ["deploy", "--all", "--env", "test", "--stack", to, "--yes", "--json"];
+        let deployed = shop.run(&deploy).await.succeeded();
+        let changes = &deployed["changes"];
+        assert_eq!((&changes["create"], &changes["replace"], &changes["delete"]), (&json!(0), &json!(0), &json!(0)));
+        assert_eq!(shop.project.inventory().await, before);
+        let again = shop.run(&deploy).await.succeeded();
+        assert_eq!(again["changes"]["update"], 0, "{again}");
+        let state = pulumi.export(&format!("organization/shop/{to}")).await;
+        assert!(urns(&state).iter().all(|urn| urn.starts_with(&format!("urn:pulumi:{to}::shop::"))), "{state}");
+    }
+    assert_eq!(shop.changes().await, NOTHING);
 }
 
 /// A resource that the CLI gave another name is known by what it is in the cloud, and gets its name back.

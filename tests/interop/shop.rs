@@ -18,6 +18,10 @@ pub const SECRET: &str = "correct-horse-battery";
 pub struct Shop {
     /// The project.
     pub project: Project,
+    /// The stack, as Pulumi names it.
+    pub stack: String,
+    /// The project's name.
+    name: &'static str,
     /// The URL of its state.
     backend: String,
     /// Whether the state is in the project's cloud.
@@ -29,8 +33,17 @@ impl Shop {
     pub async fn new() -> Self {
         let project = Project::new(&["web"]).await;
         project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET }, OPEN: visible }")]);
+        Self::of(project, "shop")
+    }
+
+    /// The example of the repository, with a secret beside what it has.
+    pub async fn example() -> Self {
+        Self::of(Project::of_example("{ environment: { SETTING: { from-env: SHOP_SECRET } } }").await, "semantest")
+    }
+
+    fn of(project: Project, name: &'static str) -> Self {
         let backend = format!("file://{}", project.path(".semantest").display());
-        Self { project, backend, in_bucket: false }
+        Self { project, stack: format!("organization/{name}/aws-test"), name, backend, in_bucket: false }
     }
 
     /// A project that keeps its state in an S3 bucket of its cloud.
@@ -77,7 +90,7 @@ impl Shop {
 
     /// The CLI on the same backend, in the same folder.
     pub async fn pulumi(&self) -> Pulumi {
-        let pulumi = Pulumi::on(&self.backend, "shop", &self.project.path(""), PASSPHRASE).await;
+        let pulumi = Pulumi::on(&self.backend, self.name, &self.project.path(""), PASSPHRASE).await;
         if !self.in_bucket {
             return pulumi;
         }
@@ -88,7 +101,7 @@ impl Shop {
     pub async fn pulumi_elsewhere(&self) -> Pulumi {
         let folder = self.project.path("elsewhere");
         std::fs::create_dir_all(folder.join("backend")).unwrap();
-        Pulumi::on(&format!("file://{}/backend", folder.display()), "shop", &folder, PASSPHRASE).await
+        Pulumi::on(&format!("file://{}/backend", folder.display()), self.name, &folder, PASSPHRASE).await
     }
 
     /// A file of the backend.

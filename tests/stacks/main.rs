@@ -3,5 +3,6 @@
 
 mod edits;
 mod life;
+mod sealed;
 mod support;
 mod transfer;

@@ -167,7 +167,8 @@ fn finish(command: &mut Command, input: Option<&str>) -> Run {
     Run { code: output.status.code(), stdout: String::from_utf8(output.stdout).unwrap(), stderr }
 }
 
-fn collect(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+/// Everything below a folder.
+pub fn collect(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         match path.is_dir() {
