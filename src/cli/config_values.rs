@@ -16,10 +16,10 @@ use crate::domain::config_text::ConfigText;
 use crate::ports::{ConfigEntry, ConfigPlace};
 
 /// Puts the values that the components refer to into them, secrets decrypted. From now on those are taken out of whatever is
-/// written. Names that aren't known stay so; [`missing`] tells them.
+/// written. Names in environment variables that aren't known stay so; [`missing`] tells them.
 ///
 /// # Errors
-/// When the values can't be read, or a secret can't be decrypted.
+/// When the values can't be read, a secret can't be decrypted, or a component can't be read with them or without one.
 pub async fn take(
     session: &Session,
     configuration: &mut Configuration,
@@ -41,8 +41,11 @@ pub async fn take(
             values.insert(name, ConfigText { text: entry.value.to_string(), is_secret: entry.is_secret });
         }
     }
-    configuration.fill_config(&environment, &|name| values.get(name).cloned());
-    Ok(())
+    configuration.fill_config(&environment, &|name| values.get(name).cloned())?;
+    match missing(configuration, &environment, selected.name.as_str(), &[])? {
+        Some(errors) => Err(errors.into()),
+        None => Ok(()),
+    }
 }
 
 /// Makes the redactor know a secret value: as a whole, and each text in it.
@@ -65,21 +68,38 @@ fn hide(session: &Session, entry: &ConfigEntry) {
     }
 }
 
-/// Puts the values into the components without decrypting any, for checks that need no more than to know what there is.
+/// Puts the values into the components without decrypting any, for checks that need no more than to know what there is. Gives
+/// what is wrong with them.
 ///
 /// # Errors
 /// When the settings of the stack can't be read.
-pub fn take_blinded(configuration: &mut Configuration, environment: &str, stack: &str) -> Result<(), Failure> {
+pub fn take_blinded(
+    configuration: &mut Configuration,
+    environment: &str,
+    stack: &str,
+) -> Result<Option<ConfigurationErrors>, Failure> {
     if configuration.config_names(environment)?.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let project = configuration.project_name().to_string();
     let settings = settings(configuration, stack)?;
-    configuration.fill_config(environment, &|name| {
+    let filled = configuration.fill_config(environment, &|name| {
         let value = settings.value(&ConfigKey::in_project(name, &project).ok()?)?;
         Some(ConfigText { text: value.blinded(), is_secret: value.is_secret() })
     });
-    Ok(())
+    Ok(filled.err())
+}
+
+/// As [`take_blinded`], for commands that look at components and deploy none.
+///
+/// # Errors
+/// When a component can't be read with the values, or without one.
+pub fn take_for_looking(configuration: &mut Configuration, environment: &str, stack: &str) -> Result<(), Failure> {
+    let wrong = take_blinded(configuration, environment, stack)?;
+    match ConfigurationErrors::joined(wrong.into_iter().chain(missing(configuration, environment, stack, &[])?)) {
+        Some(errors) => Err(errors.into()),
+        None => Ok(()),
+    }
 }
 
 /// The values that components refer to and that there aren't, at their lines.
@@ -92,8 +112,7 @@ pub fn missing(
     stack: &str,
     components: &[Component],
 ) -> Result<Option<ConfigurationErrors>, Failure> {
-    let variables = components.iter().flat_map(|component| component.function().environment.iter());
-    if !variables.into_iter().any(|(_, value)| value.unknown_config().next().is_some()) {
+    if configuration.missing_config(environment, components, &[], "").is_none() {
         return Ok(None);
     }
     let settings = settings(configuration, stack)?;

@@ -32,8 +32,8 @@ pub fn all_problems(
     let mut found: Vec<ConfigurationErrors> = errors.into_iter().chain(configuration.missing_environment()).collect();
     for name in &names {
         let stack = StackName::of(Provider::Aws, &configuration.environment(name)?.name.clone());
-        config_values::take_blinded(&mut configuration, name, stack.as_str())?;
-        let components = configuration.components_for(name)?;
+        found.extend(config_values::take_blinded(&mut configuration, name, stack.as_str())?);
+        let components = configuration.whole_components(name)?;
         found.extend(config_values::missing(&configuration, name, stack.as_str(), &components)?);
         let broken = broken_in(session, &configuration, name)?;
         found.extend(configuration.violations(name, &broken.components, &broken.environment));
@@ -103,7 +103,7 @@ fn broken_in(session: &Session, configuration: &Configuration, environment: &str
         today: chrono::Utc::now().date_naive(),
     };
     Ok(Broken {
-        components: validation::check_all(&configuration.components_for(environment)?, &circumstances),
+        components: validation::check_all(&configuration.whole_components(environment)?, &circumstances),
         environment: validation::check_settings(&settings),
     })
 }

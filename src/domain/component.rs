@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::config_text::ConfigText;
+use super::environment::Environment;
 use super::function::ServerlessFunction;
 use super::gateway::ApiGateway;
 use super::health::HealthCheck;
@@ -104,19 +104,9 @@ impl Component {
         &self.function
     }
 
-    /// Takes the secrets of the code's environment out of the variables that `lookup` knows; those that aren't there stay
-    /// missing.
-    pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
-        for value in self.function.environment.values_mut() {
-            value.take(lookup);
-        }
-    }
-
-    /// Puts the configuration values that `lookup` knows into the code's environment.
-    pub fn fill_config(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
-        for value in self.function.environment.values_mut() {
-            value.fill(lookup);
-        }
+    /// The environment variables of the code, to take secrets and configuration values in.
+    pub fn environment_mut(&mut self) -> &mut Environment {
+        &mut self.function.environment
     }
 
     /// The front door to it.

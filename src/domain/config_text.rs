@@ -22,12 +22,12 @@ impl fmt::Debug for ConfigText {
 }
 
 /// A text with references, and what is known of their values.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
     Reference { name: String, value: Option<ConfigText> },

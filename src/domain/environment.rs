@@ -159,9 +159,23 @@ impl Environment {
         self.0.iter()
     }
 
-    /// The values, to take secrets in.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut VariableValue> {
-        self.0.values_mut()
+    /// Takes the secrets out of the variables that `lookup` knows; those that aren't there stay missing.
+    pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
+        for value in self.0.values_mut() {
+            value.take(lookup);
+        }
+    }
+
+    /// Puts in the configuration values that `lookup` knows.
+    pub fn fill_config(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
+        for value in self.0.values_mut() {
+            value.fill(lookup);
+        }
+    }
+
+    /// The configuration values that it refers to.
+    pub fn config_names(&self) -> impl Iterator<Item = &str> {
+        self.0.values().flat_map(VariableValue::config_names)
     }
 
     /// How many variables there are.

@@ -73,7 +73,8 @@ async fn a_secret_variable_reaches_the_server_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_else() {
     let project = Project::new(&["web"]).await;
-    project.configure(&[("web", "environment: { SETTING: \"${config.scheme}://${config.token}@db\" }")]);
+    let settings = "memory: ${config.memory}\nenvironment: { SETTING: \"${config.scheme}://${config.token}@db\" }";
+    project.configure(&[("web", settings)]);
     let run = async |arguments: &[&str]| {
         let run = project.run(&[arguments, &["--env", "test"]].concat()).await;
         for secret in [SECRET, "another-horse-battery"] {
@@ -98,6 +99,10 @@ async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_els
     assert_eq!(project.proxy.writes(), 0);
 
     run(&["config", "set", "scheme", "tcp"]).await;
+    run(&["config", "set", "memory", "lots"]).await;
+    let refused = run(&deploy).await.failed(2);
+    assert!(refused.contains("not a valid amount of memory") && refused.contains(", in ${config.memory}"), "{refused}");
+    run(&["config", "set", "memory", "512MB"]).await;
     let with_stdin = |value: &'static str| {
         let mut command = project.command(&["config", "set", "--secret", "token", "--env", "test"]);
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
@@ -111,6 +116,8 @@ async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_els
     assert_eq!(get(&url(&deployed, "web")).await["setting"], format!("tcp://{SECRET}@db"));
     assert_eq!(run(&deploy).await.succeeded()["changes"]["update"], 0);
 
+    run(&["config", "set", "memory", "1GB"]).await;
+    assert_ne!(run(&deploy).await.succeeded()["changes"]["update"], 0);
     // Another value is a change, which is shown as one without either of them.
     with_stdin("another-horse-battery");
     let preview = run(&["preview", "--all", "-v"]).await;

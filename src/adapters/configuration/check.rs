@@ -26,6 +26,11 @@ impl Checker {
     }
 
     fn check(&mut self, node: &Node, shape: &Shape, path: &FieldPath) {
+        let single = matches!(shape, Shape::Text(_) | Shape::WholeNumber { .. } | Shape::Boolean | Shape::WordOr(..));
+        if single && node.is_reference() {
+            // Checked when the value is known.
+            return;
+        }
         match shape {
             Shape::Object(object) => self.object(node, object, path, false),
             Shape::Partial(object) => self.object(node, object, path, true),
@@ -175,7 +180,7 @@ impl Checker {
             return self.report(problem, path, node.span, format!("not {}", shape.what));
         }
         // Text that other readers of YAML, and editors with the schema, take for something else.
-        if scalar.kind != ScalarKind::Text {
+        if !matches!(scalar.kind, ScalarKind::Text | ScalarKind::Configured) {
             let problem = Problem::new(
                 "config/unquoted-text",
                 format!("expected text, found {}: {}", node.describe(), scalar.text),
@@ -208,7 +213,9 @@ impl Checker {
     fn whole_number(&mut self, node: &Node, from: u32, to: u32, path: &FieldPath) {
         let number = match &node.content {
             Content::Scalar(Scalar { text, kind }) => match (kind, text.parse::<u32>()) {
-                (ScalarKind::Number, Ok(number)) if (from..=to).contains(&number) && !text.starts_with('+') => {
+                (ScalarKind::Number | ScalarKind::Configured, Ok(number))
+                    if (from..=to).contains(&number) && !text.starts_with('+') =>
+                {
                     return;
                 }
                 (ScalarKind::Text, Ok(_)) => {
@@ -237,7 +244,7 @@ impl Checker {
                 _ => self.wrong_kind(node, "true or false", path),
             };
         };
-        if matches!(scalar.kind, ScalarKind::Boolean(_)) {
+        if scalar.truth().is_some() {
             return;
         }
         let meant = match scalar.text.to_ascii_lowercase().as_str() {

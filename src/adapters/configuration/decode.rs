@@ -21,7 +21,7 @@ use super::fields;
 use super::problem::Problem;
 use super::settings::{AwsSettings, LeaseSpan, StateEncryption, StateLocation};
 use super::shape::ObjectShape;
-use super::tree::{Content, Node, ScalarKind};
+use super::tree::{Content, Node};
 
 /// An object of the tree, its shape and the way to it.
 #[derive(Clone)]
@@ -88,7 +88,7 @@ impl<'a> View<'a> {
 
     fn truth(&self, key: &str) -> bool {
         match self.field(key).map(|node| &node.content) {
-            Some(Content::Scalar(scalar)) => scalar.kind == ScalarKind::Boolean(true),
+            Some(Content::Scalar(scalar)) => scalar.truth() == Some(true),
             _ => self.shape.default_of(key) == Some("true"),
         }
     }
@@ -175,6 +175,14 @@ fn function(view: &View<'_>, name: &ComponentName, folder: &Path) -> Decoded<Ser
         timeout: view.required("timeout")?,
         environment: environment(view)?,
     })
+}
+
+/// The environment variables of the component `name`, written in `node`.
+///
+/// # Errors
+/// When one can't be read.
+pub fn component_environment(node: &Node, name: &ComponentName) -> Decoded<Environment> {
+    environment(&View::root(node, &fields::COMPONENT, FieldPath::of(["components", name.as_str()])))
 }
 
 fn environment(view: &View<'_>) -> Decoded<Environment> {

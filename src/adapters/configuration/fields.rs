@@ -128,7 +128,7 @@ pub static COMPONENT: ObjectShape = ObjectShape {
                 keys: &VARIABLE_NAME,
                 values: Shape::AnythingOr("The variable's value, taken as it is written.", &SECRET),
             }),
-            "Environment variables of the code. ${config.<name>} stands for a configuration value of the stack (Pulumi.<stack>.yaml, `config set`), $${config. for these characters. What is written here is no secret; what is taken by from-env or from a secret configuration value is one.",
+            "Environment variables of the code. ${config.<name>} stands for a configuration value of the stack (Pulumi.<stack>.yaml, `config set`), as it does wherever a component has a single value; $${config. for these characters. What is written here is no secret; what is taken by from-env or from a secret configuration value is one.",
         ),
         optional(
             "health",

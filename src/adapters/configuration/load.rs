@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::domain::component::{Component, Project};
 use crate::domain::config_text::ConfigText;
+use crate::domain::environment::{Environment, VariableName, VariableValue};
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, FieldStep, Violation};
@@ -16,6 +17,7 @@ use super::decode;
 use super::fields;
 use super::merge::merged;
 use super::problem::{ConfigurationErrors, Problem};
+use super::references::{self, Reference};
 use super::settings::{AwsSettings, EnvironmentSettings, LeaseSpan, StateEncryption, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
@@ -56,8 +58,69 @@ struct DeclaredEnvironment {
 /// A component as it is in an environment, and the tree that says where each field was written.
 #[derive(Debug, Clone)]
 struct ResolvedComponent {
-    component: Component,
+    name: ComponentName,
+    reading: Reading,
     tree: Node,
+}
+
+/// How far a component could be read.
+#[derive(Debug, Clone)]
+enum Reading {
+    /// As a whole.
+    Whole(Box<Component>),
+    /// All but what refers to the stack's configuration values.
+    Open { environment: Environment, references: Vec<Reference> },
+}
+
+impl ResolvedComponent {
+    fn environment(&self) -> &Environment {
+        match &self.reading {
+            Reading::Whole(component) => &component.function().environment,
+            Reading::Open { environment, .. } => environment,
+        }
+    }
+
+    fn environment_mut(&mut self) -> &mut Environment {
+        match &mut self.reading {
+            Reading::Whole(component) => component.environment_mut(),
+            Reading::Open { environment, .. } => environment,
+        }
+    }
+
+    fn whole(&self) -> Option<&Component> {
+        match &self.reading {
+            Reading::Whole(component) => Some(component),
+            Reading::Open { .. } => None,
+        }
+    }
+
+    fn references(&self) -> &[Reference] {
+        match &self.reading {
+            Reading::Whole(_) => &[],
+            Reading::Open { references, .. } => references,
+        }
+    }
+
+    /// Puts in the configuration values that `lookup` knows, and reads what could not be read without them.
+    fn fill_config(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>, folder: &Path) -> Result<(), Vec<Problem>> {
+        self.environment_mut().fill_config(lookup);
+        let Reading::Open { environment, references } = &mut self.reading else { return Ok(()) };
+        let Some(filled) = references::fill(&self.tree, references, lookup)? else { return Ok(()) };
+        let found =
+            check(&filled, &Shape::Object(&fields::COMPONENT), &FieldPath::of(["components", self.name.as_str()]));
+        // The line shows a reference, and not what is wrong with its value.
+        let told = |problem: Problem| match references.iter().find(|reference| problem.span() == Some(reference.span)) {
+            Some(reference) => problem.saying_also(&format!(", in {}", reference.text)),
+            None => problem,
+        };
+        if !found.is_empty() {
+            return Err(found.into_iter().map(told).collect());
+        }
+        let mut component = decode::component(&filled, &self.name, folder).map_err(|problem| vec![told(problem)])?;
+        *component.environment_mut() = std::mem::take(environment);
+        self.reading = Reading::Whole(Box::new(component));
+        Ok(())
+    }
 }
 
 impl Draft {
@@ -130,7 +193,7 @@ impl Configuration {
     fn from_source(source: SourceFile) -> Result<Draft, ConfigurationErrors> {
         let source = Arc::new(source);
         let (tree, mut problems) = tree::parse(&source);
-        let Some(tree) = tree else {
+        let Some(mut tree) = tree else {
             if problems.is_empty() {
                 problems.push(
                     Problem::new("config/empty", "the file is empty")
@@ -139,6 +202,7 @@ impl Configuration {
             }
             return Err(ConfigurationErrors::new(&source, problems));
         };
+        references::mark(&mut tree, &mut problems);
         problems.extend(check(&tree, &Shape::Object(&fields::ROOT), &FieldPath::root()));
         problems.extend(unknown_overrides(&tree));
         let environments = resolve_environments(&tree, source.folder(), &mut problems);
@@ -214,10 +278,53 @@ impl Configuration {
     /// The components as they are in `environment`, in the order in which they are written.
     ///
     /// # Errors
-    /// When there is no such environment.
+    /// When there is no such environment, or a component refers to configuration values that weren't put in
+    /// ([`Configuration::fill_config`]).
     pub fn components_for(&self, environment: &str) -> Result<Vec<Component>, ConfigurationErrors> {
+        let unknown = self.open_references(environment)?.map(|(component, reference)| {
+            Problem::new(
+                "config/missing-value",
+                format!("{} isn't known, or isn't what can stand here", reference.text),
+            )
+            .in_field(format!("components.{component}.{}", reference.field))
+            .at(reference.span, "refers to it")
+        });
+        let unknown: Vec<Problem> = unknown.collect();
+        if !unknown.is_empty() {
+            return Err(ConfigurationErrors::new(&self.source, unknown));
+        }
+        self.whole_components(environment)
+    }
+
+    /// As [`Configuration::components_for`], without those that can't be read yet.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub fn whole_components(&self, environment: &str) -> Result<Vec<Component>, ConfigurationErrors> {
         let components = &self.declared(environment)?.components;
-        Ok(components.iter().map(|resolved| resolved.component.clone()).collect())
+        Ok(components.iter().filter_map(ResolvedComponent::whole).cloned().collect())
+    }
+
+    /// The environment variables of components that can't be read yet, each with its component.
+    pub(super) fn open_variables(
+        &self,
+        environment: &str,
+    ) -> impl Iterator<Item = (&ComponentName, (&VariableName, &VariableValue))> {
+        let components = self.declared(environment).map(|declared| declared.components.as_slice()).unwrap_or_default();
+        let open = components.iter().filter(|resolved| resolved.whole().is_none());
+        open.flat_map(|it| it.environment().iter().map(move |variable| (&it.name, variable)))
+    }
+
+    /// The references that keep components from being read, each with its component.
+    ///
+    /// # Errors
+    /// When there is no such environment.
+    pub(super) fn open_references(
+        &self,
+        environment: &str,
+    ) -> Result<impl Iterator<Item = (&ComponentName, &Reference)>, ConfigurationErrors> {
+        let components = &self.declared(environment)?.components;
+        Ok(components.iter().flat_map(|it| it.references().iter().map(move |reference| (&it.name, reference))))
     }
 
     /// The components `names` as they are in `environment`, each once, in the order in which the
@@ -261,7 +368,7 @@ impl Configuration {
     /// Takes the components' secrets out of the variables that `lookup` knows; those that aren't there stay missing.
     pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
         for declared in &mut self.environments {
-            declared.components.iter_mut().for_each(|resolved| resolved.component.take_secrets(lookup));
+            declared.components.iter_mut().for_each(|resolved| resolved.environment_mut().take_secrets(lookup));
         }
     }
 
@@ -271,14 +378,32 @@ impl Configuration {
     /// When there is no such environment.
     pub fn config_names(&self, environment: &str) -> Result<BTreeSet<String>, ConfigurationErrors> {
         let components = &self.declared(environment)?.components;
-        let variables = components.iter().flat_map(|resolved| resolved.component.function().environment.iter());
-        Ok(variables.flat_map(|(_, value)| value.config_names().map(str::to_owned)).collect())
+        let of_component = |resolved: &ResolvedComponent| -> Vec<String> {
+            let outside = resolved.references().iter().flat_map(Reference::names);
+            resolved.environment().config_names().chain(outside).map(str::to_owned).collect()
+        };
+        Ok(components.iter().flat_map(of_component).collect())
     }
 
     /// Puts the stack's configuration values that `lookup` knows into the components of `environment`.
-    pub fn fill_config(&mut self, environment: &str, lookup: &dyn Fn(&str) -> Option<ConfigText>) {
+    ///
+    /// # Errors
+    /// Values that aren't what is wanted where they are referred to, and secret ones outside of environment variables.
+    pub fn fill_config(
+        &mut self,
+        environment: &str,
+        lookup: &dyn Fn(&str) -> Option<ConfigText>,
+    ) -> Result<(), ConfigurationErrors> {
+        let folder = self.source.folder().to_owned();
+        let mut problems = Vec::new();
         for declared in self.environments.iter_mut().filter(|declared| declared.settings.name.as_str() == environment) {
-            declared.components.iter_mut().for_each(|resolved| resolved.component.fill_config(lookup));
+            for resolved in &mut declared.components {
+                problems.extend(resolved.fill_config(lookup, &folder).err().into_iter().flatten());
+            }
+        }
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(ConfigurationErrors::new(&self.source, problems)),
         }
     }
 
@@ -333,11 +458,7 @@ impl Configuration {
     /// The tree of a component as it is in an environment.
     pub(super) fn resolved(&self, environment: &str, component: &ComponentName) -> Option<&Node> {
         let declared = self.declared(environment).ok()?;
-        declared
-            .components
-            .iter()
-            .find(|resolved| resolved.component.name() == component)
-            .map(|resolved| &resolved.tree)
+        declared.components.iter().find(|resolved| resolved.name == *component).map(|resolved| &resolved.tree)
     }
 
     fn declared(&self, name: &str) -> Result<&DeclaredEnvironment, ConfigurationErrors> {
@@ -442,8 +563,14 @@ fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>)
                 problems.extend(found);
                 continue;
             }
-            match decode::component(&tree, &name, folder) {
-                Ok(component) => resolved.push(ResolvedComponent { component, tree }),
+            let references = references::of(&tree);
+            let reading = match references.is_empty() {
+                true => decode::component(&tree, &name, folder).map(|component| Reading::Whole(Box::new(component))),
+                false => decode::component_environment(&tree, &name)
+                    .map(|environment| Reading::Open { environment, references }),
+            };
+            match reading {
+                Ok(reading) => resolved.push(ResolvedComponent { name, reading, tree }),
                 Err(problem) => problems.push(problem),
             }
         }

@@ -10,6 +10,7 @@ mod merge;
 mod problem;
 mod readiness;
 mod reference;
+mod references;
 mod schema;
 mod settings;
 mod shape;

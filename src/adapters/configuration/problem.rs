@@ -57,7 +57,14 @@ impl Problem {
         problem
     }
 
-    /// Adds what to do about it.
+    /// Adds to what is wrong.
+    #[must_use]
+    pub fn saying_also(mut self, more: &str) -> Self {
+        self.0.message.push_str(more);
+        self
+    }
+
+    /// What to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());

@@ -2,6 +2,7 @@
 //! are taken from, an environment, a region. Each problem is shown at the line that asks for it.
 
 use crate::domain::component::Component;
+use crate::domain::names::ComponentName;
 use crate::domain::violation::{FieldPath, Severity};
 
 use super::load::{Configuration, locate};
@@ -15,7 +16,7 @@ impl Configuration {
             let function = component.function();
             let (message, hint) = sources::problem_of(function.source.path(), function.build.is_some())?;
             let problem = Problem::new("config/source-folder", message).with_hint(hint);
-            Some(self.at_field(problem, environment, component, &FieldPath::of(["source"]), "this folder"))
+            Some(self.at_field(problem, environment, component.name(), &FieldPath::of(["source"]), "this folder"))
         });
         self.told(problems.collect())
     }
@@ -34,13 +35,14 @@ impl Configuration {
                     .of_severity(severity)
                     .with_hint(format!("the secret {name} is taken from it: set it for the command that deploys"));
                 let field = FieldPath::of(["environment", name.as_str()]);
-                Some(self.at_field(problem, environment, component, &field, "not set"))
+                Some(self.at_field(problem, environment, component.name(), &field, "not set"))
             })
         });
         self.told(missing.collect())
     }
 
-    /// The stack's configuration values that `components` refer to and that aren't in `file`; `known` are those that are.
+    /// The stack's configuration values that `components` refer to, or any that can't be read without, and that aren't in
+    /// `file`; `known` are those that are.
     pub fn missing_config(
         &self,
         environment: &str,
@@ -48,22 +50,30 @@ impl Configuration {
         known: &[String],
         file: &str,
     ) -> Option<ConfigurationErrors> {
-        let missing = components.iter().flat_map(|component| {
-            component.function().environment.iter().flat_map(move |(name, value)| {
-                value.unknown_config().map(move |unknown| {
-                    let message = format!("there is no configuration value {unknown:?} in {file}");
-                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                    let hint = match known.is_empty() {
-                        true => format!("set it: semantest-iac config set {unknown} --env {environment}"),
-                        false => suggest::hint(unknown, &known),
-                    };
-                    let problem = Problem::new("config/missing-value", message).with_hint(hint);
-                    let field = FieldPath::of(["environment", name.as_str()]);
-                    self.at_field(problem, environment, component, &field, "refers to it")
-                })
-            })
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        let problem = |unknown: &str| {
+            let message = format!("there is no configuration value {unknown:?} in {file}");
+            let hint = match known.is_empty() {
+                true => format!("set it: semantest-iac config set {unknown} --env {environment}"),
+                false => suggest::hint(unknown, &known),
+            };
+            Problem::new("config/missing-value", message).with_hint(hint)
+        };
+        let mut missing = Vec::new();
+        let variables = components.iter().flat_map(|component| {
+            component.function().environment.iter().map(move |variable| (component.name(), variable))
         });
-        self.told(missing.collect())
+        for (component, (name, value)) in variables.chain(self.open_variables(environment)) {
+            let field = FieldPath::of(["environment", name.as_str()]);
+            let told = |unknown| self.at_field(problem(unknown), environment, component, &field, "refers to it");
+            missing.extend(value.unknown_config().map(told));
+        }
+        for (component, reference) in self.open_references(environment).into_iter().flatten() {
+            let told =
+                |unknown| self.at_field(problem(unknown), environment, component, &reference.field, "refers to it");
+            missing.extend(reference.unknown().map(told));
+        }
+        self.told(missing)
     }
 
     /// The warning that there is no environment at all, and so nowhere to deploy to.
@@ -101,12 +111,12 @@ impl Configuration {
         &self,
         problem: Problem,
         environment: &str,
-        component: &Component,
+        component: &ComponentName,
         field: &FieldPath,
         label: &str,
     ) -> Problem {
-        let problem = problem.in_field(format!("components.{}.{field}", component.name()));
-        match self.resolved(environment, component.name()) {
+        let problem = problem.in_field(format!("components.{component}.{field}"));
+        match self.resolved(environment, component) {
             Some(root) => problem.at(locate(root, field), label),
             None => problem,
         }

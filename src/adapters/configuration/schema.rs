@@ -9,7 +9,8 @@ use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
 /// The schema of `semantest-iac.yaml`.
 pub fn json_schema() -> Value {
     let mut definitions = Map::new();
-    let root = object(&fields::ROOT, false, &mut definitions);
+    let context = Context { partial: false, references: false };
+    let root = object(&fields::ROOT, context, &mut definitions);
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("$id".into(), json!("https://semantest.com/schemas/semantest-iac.schema.json"));
@@ -21,11 +22,36 @@ pub fn json_schema() -> Value {
     Value::Object(schema)
 }
 
-fn shape(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
-    let written = written(shape, partial, definitions);
+/// Where in the file something stands.
+#[derive(Clone, Copy)]
+struct Context {
+    /// In what an environment changes.
+    partial: bool,
+    /// In a component, where values may refer to configuration values.
+    references: bool,
+}
+
+/// The definition of a value that refers to configuration values.
+const REFERENCE: &str = "config-reference";
+
+fn shape(shape: &Shape, context: Context, definitions: &mut Map<String, Value>) -> Value {
+    let mut written = written(shape, context, definitions);
+    let single = matches!(shape, Shape::Text(_) | Shape::WholeNumber { .. } | Shape::Boolean | Shape::WordOr(..));
+    if single && context.references {
+        definitions.entry(REFERENCE).or_insert_with(|| {
+            json!({
+                "description": "${config.<name>} stands for a configuration value of the stack (Pulumi.<stack>.yaml, `config set`).",
+                "type": "string",
+                "pattern": "\\$\\{config\\.[^\\s{}$]+\\}",
+            })
+        });
+        written = json!({ "anyOf": [written, { "$ref": format!("#/$defs/{REFERENCE}") }] });
+    }
     // Collections whose entries are all left out or commented out.
     let can_be_empty = match shape {
-        Shape::Object(of) => partial || (of.exactly_one.is_empty() && of.fields.iter().all(|field| !field.required)),
+        Shape::Object(of) => {
+            context.partial || (of.exactly_one.is_empty() && of.fields.iter().all(|field| !field.required))
+        }
         Shape::Partial(_) | Shape::Map(_) => true,
         Shape::List { at_least, .. } => *at_least == 0,
         _ => false,
@@ -41,13 +67,13 @@ fn is_or_null(choices: &Value) -> bool {
     choices.as_array().is_some_and(|choices| choices.contains(&json!({ "type": "null" })))
 }
 
-fn written(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+fn written(shape: &Shape, context: Context, definitions: &mut Map<String, Value>) -> Value {
     match shape {
-        Shape::Object(of) => reference(of, partial, definitions),
-        Shape::Partial(of) => reference(of, true, definitions),
-        Shape::Map(of) => map(of, partial, definitions),
+        Shape::Object(of) => reference(of, context, definitions),
+        Shape::Partial(of) => reference(of, Context { partial: true, ..context }, definitions),
+        Shape::Map(of) => map(of, context, definitions),
         Shape::List { items, at_least } => {
-            let mut list = json!({ "type": "array", "items": self::shape(items, false, definitions) });
+            let mut list = json!({ "type": "array", "items": self::shape(items, Context { partial: false, ..context }, definitions) });
             if *at_least > 0 {
                 list["minItems"] = json!(at_least);
             }
@@ -58,39 +84,42 @@ fn written(shape: &Shape, partial: bool, definitions: &mut Map<String, Value>) -
             json!({ "type": ["string", "number", "boolean"], "description": description })
         }
         Shape::AnythingOr(description, object) => {
-            json!({ "anyOf": [written(&Shape::Anything(description), partial, definitions), reference(object, false, definitions)] })
+            // Environment variables, whose secrets come from elsewhere.
+            let other = reference(object, Context { partial: false, references: false }, definitions);
+            json!({ "anyOf": [written(&Shape::Anything(description), context, definitions), other] })
         }
         Shape::WholeNumber { from, to } => {
             json!({ "type": "integer", "minimum": from, "maximum": to })
         }
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::WordOr(word, other) => {
-            json!({ "anyOf": [{ "const": word }, self::shape(other, partial, definitions)] })
+            json!({ "anyOf": [{ "const": word }, written(other, context, definitions)] })
         }
     }
 }
 
 /// A reference to an object's definition, which is added where it isn't there yet.
-fn reference(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
-    let name = if partial { format!("{}-change", of.name) } else { of.name.to_owned() };
+fn reference(of: &'static ObjectShape, context: Context, definitions: &mut Map<String, Value>) -> Value {
+    let context = Context { references: context.references || of.name == fields::COMPONENT.name, ..context };
+    let name = if context.partial { format!("{}-change", of.name) } else { of.name.to_owned() };
     if !definitions.contains_key(&name) {
         definitions.insert(name.clone(), Value::Null);
-        let definition = object(of, partial, definitions);
+        let definition = object(of, context, definitions);
         definitions.insert(name.clone(), definition);
     }
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
-fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+fn object(of: &'static ObjectShape, context: Context, definitions: &mut Map<String, Value>) -> Value {
     let properties: Map<String, Value> =
-        of.fields.iter().map(|field| (field.key.to_owned(), property(field, partial, definitions))).collect();
+        of.fields.iter().map(|field| (field.key.to_owned(), property(field, context, definitions))).collect();
     let mut schema = json!({
         "description": of.description,
         "type": "object",
         "additionalProperties": false,
         "properties": properties,
     });
-    if !partial {
+    if !context.partial {
         let required: Vec<&str> = of.fields.iter().filter(|field| field.required).map(|field| field.key).collect();
         if !required.is_empty() {
             schema["required"] = json!(required);
@@ -103,10 +132,10 @@ fn object(of: &'static ObjectShape, partial: bool, definitions: &mut Map<String,
     schema
 }
 
-fn property(field: &Field, partial: bool, definitions: &mut Map<String, Value>) -> Value {
-    let mut schema = shape(&field.shape, partial, definitions);
+fn property(field: &Field, context: Context, definitions: &mut Map<String, Value>) -> Value {
+    let mut schema = shape(&field.shape, context, definitions);
     // In a change, an empty value removes what was there.
-    if partial && !field.required && schema.get("anyOf").is_none_or(|choices| !is_or_null(choices)) {
+    if context.partial && !field.required && schema.get("anyOf").is_none_or(|choices| !is_or_null(choices)) {
         schema = or_null(schema);
     }
     schema["description"] = json!(field.description);
@@ -119,10 +148,10 @@ fn property(field: &Field, partial: bool, definitions: &mut Map<String, Value>) 
     schema
 }
 
-fn map(of: &MapShape, partial: bool, definitions: &mut Map<String, Value>) -> Value {
+fn map(of: &MapShape, context: Context, definitions: &mut Map<String, Value>) -> Value {
     let mut schema = json!({ "type": "object" });
-    let mut values = shape(&of.values, partial, definitions);
-    if partial {
+    let mut values = shape(&of.values, context, definitions);
+    if context.partial {
         // A single entry may be removed too.
         values = or_null(values);
     }

@@ -13,7 +13,7 @@ fn value(node: &Node) -> Value {
     match &node.content {
         Content::Null => Value::Null,
         Content::Scalar(scalar) => match scalar.kind {
-            ScalarKind::Text => scalar.text.clone().into(),
+            ScalarKind::Text | ScalarKind::Reference | ScalarKind::Configured => scalar.text.clone().into(),
             ScalarKind::Boolean(truth) => truth.into(),
             ScalarKind::Number => serde_json::from_str(&scalar.text).unwrap_or_else(|_| scalar.text.clone().into()),
         },
@@ -90,6 +90,9 @@ fn what_the_tool_accepts_fits_the_schema() {
         "environments: { local: { adopt: { api-role: api-role-1a2b3c4, 'urn:pulumi:a::b::c::d': 'arn:aws:x' } } }\n",
         "state: { url: 'file:///var/state' }\n",
         "    environment: { TOKEN: { from-env: SHOP_TOKEN } }\n",
+        "    memory: ${config.memory}\n    timeout: '${config.seconds}s'\n    gateway: { auth: '${config.auth}', catch-all: '${config.all}' }\n",
+        "    gateway: { cors: { origins: ['${config.origin}'] }, throttle: { rate: '${config.rate}', burst: 10 } }\n",
+        "environments: { e: { components: { api: { memory: '${config.memory}', runtime: '${config.runtime}' } } } }\n",
     ] {
         let text = format!("{COMPONENT}{lines}");
         assert!(tool_accepts(&text), "{:?}", Configuration::from_bytes(Path::new("x.yaml"), text.into()).unwrap_err().reported());
@@ -127,6 +130,10 @@ fn slips_are_refused_by_tool_and_schema_alike() {
         "environments: { e: { components: { api: { memroy: 1GB } } } }\n",
         "environments: { e: { components: { api: { kind: ~ } } } }\n",
         "state: { url: ./state }\n",
+        "state: { url: '${config.url}' }\n",
+        "    memory: ${config.}\n",
+        "    environment: { TOKEN: { from-env: '${config.name}' } }\n",
+        "environments: { e: { aws: { region: '${config.region}' } } }\n",
     ] {
         let text = format!("{COMPONENT}{lines}");
         assert!(!tool_accepts(&text), "the tool accepts {text}");

@@ -7,6 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
 use crate::domain::authentication::Authentication;
+use crate::domain::config_text::ConfigText;
 use crate::domain::function::Start;
 use crate::domain::logs::LogRetention;
 use crate::domain::runtime::Runtime;
@@ -287,6 +288,81 @@ fn environments_merge_deeply_and_can_take_away() {
     let cors = changed.gateway().cors().unwrap().rules();
     assert_eq!(cors.origins.to_strings(), ["https://b.example"]);
     assert_eq!(cors.max_age.unwrap().to_string(), "1h");
+}
+
+/// A file whose component takes what it can from the stack's configuration.
+fn with_references() -> Configuration {
+    let file = component(
+        "memory: ${config.memory}\ntimeout: '${config.seconds}s'\nenvironment: { A: '${config.token}', B: { from-env: B } }\n\
+         gateway: { catch-all: '${config.all}', routes: [ { path: /a } ], cors: { origins: ['https://${config.host}'] }, throttle: { rate: '${config.rate}', burst: 200 } }",
+    ) + "environments:\n  plain:\n  other: { components: { api: { timeout: 9s } } }\n";
+    load(&file).unwrap()
+}
+
+fn filled(values: &[(&str, &str)], secret: &str) -> (Configuration, Vec<String>) {
+    let mut configuration = with_references();
+    configuration.take_secrets(&|name| (name == "B").then(|| "taken".to_owned()));
+    let wrong = configuration.fill_config("plain", &|name| {
+        let (_, text) = values.iter().find(|(known, _)| *known == name)?;
+        Some(ConfigText { text: (*text).to_owned(), is_secret: name == secret })
+    });
+    let told = |errors: ConfigurationErrors| -> Vec<String> {
+        errors.reported().iter().map(|it| format!("{}:{} {}", it.line.unwrap(), it.field, it.message)).collect()
+    };
+    let missing = configuration.missing_config("plain", &[], &[], "Pulumi.aws-plain.yaml");
+    let told = wrong.err().into_iter().chain(missing).flat_map(told).collect();
+    (configuration, told)
+}
+
+const VALUES: [(&str, &str); 6] =
+    [("memory", "1GB"), ("seconds", "12"), ("token", "t"), ("all", "false"), ("host", "a.example"), ("rate", "50")];
+
+#[test]
+fn configuration_values_stand_wherever_a_single_value_can() {
+    let names = with_references().config_names("plain").unwrap();
+    assert_eq!(names, ["all", "host", "memory", "rate", "seconds", "token"].map(str::to_owned).into());
+    assert!(!with_references().config_names("other").unwrap().contains("seconds"));
+    let (configuration, wrong) = filled(&VALUES, "token");
+    assert_eq!(wrong, [""; 0]);
+    let component = configuration.components_for("plain").unwrap().remove(0);
+    assert_eq!(component.function().memory.to_string(), "1GB");
+    assert_eq!(component.function().timeout.to_string(), "12s");
+    assert_eq!(component.gateway().cors().unwrap().rules().origins.to_strings(), ["https://a.example"]);
+    assert_eq!(component.gateway().routes().len(), 1, "no catch-all");
+    let environment = &component.function().environment;
+    let value = |name| environment.get(name).map(|value| (value.expose(), value.is_secret()));
+    assert_eq!((value("A"), value("B")), (Some(("t", true)), Some(("taken", true))));
+    // The other environment is another stack.
+    assert!(configuration.components_for("other").is_err());
+    assert_eq!(configuration.whole_components("other").unwrap().len(), 0);
+}
+
+#[test]
+fn values_that_do_not_fit_or_are_secret_or_missing_are_told_at_their_line() {
+    let with =
+        |name: &str, text: &'static str| VALUES.map(|(known, value)| (known, if known == name { text } else { value }));
+    let (configuration, wrong) = filled(&with("memory", "lots"), "");
+    assert!(
+        wrong.len() == 1
+            && wrong[0].starts_with("7:components.api.memory \"lots\" ")
+            && wrong[0].ends_with(", in ${config.memory}"),
+        "{wrong:?}"
+    );
+    assert!(configuration.components_for("plain").is_err());
+    for (name, text) in [("all", "maybe"), ("rate", "a few"), ("host", "a b")] {
+        assert_eq!(filled(&with(name, text), "").1.len(), 1, "{name}: {text}");
+    }
+    let (_, wrong) = filled(&VALUES, "memory");
+    assert!(
+        wrong.len() == 1 && wrong[0].contains("a secret configuration value can only be used in `environment`"),
+        "{wrong:?}"
+    );
+    let (configuration, wrong) = filled(&VALUES[1..], "");
+    assert_eq!(wrong, ["7:components.api.memory there is no configuration value \"memory\" in Pulumi.aws-plain.yaml"]);
+    let told = configuration.components_for("plain").unwrap_err().reported();
+    assert_eq!(told[0].field, "components.api.memory");
+    assert_eq!(messages(&component("memory: ${config.a b}")).len(), 1);
+    assert_eq!(messages(&component("memory: $${config.a}")).len(), 1, "text that is none");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use granit_parser::{Event, Parser, ScalarStyle, StructureStyle, Tag};
 use super::problem::Problem;
 use super::source::{SourceFile, Span};
 use super::syntax;
+use crate::domain::violation::{FieldPath, FieldStep};
 
 /// How many values a configuration may have once its aliases are resolved.
 const MOST_VALUES: usize = 20_000;
@@ -58,6 +59,17 @@ pub struct Scalar {
     pub kind: ScalarKind,
 }
 
+impl Scalar {
+    /// The truth value that it is, or that a configuration value is taken for.
+    pub fn truth(&self) -> Option<bool> {
+        match self.kind {
+            ScalarKind::Boolean(truth) => Some(truth),
+            ScalarKind::Configured => self.text.parse().ok(),
+            _ => None,
+        }
+    }
+}
+
 /// What a scalar is to YAML 1.2 (core schema, section 10.3.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalarKind {
@@ -67,9 +79,18 @@ pub enum ScalarKind {
     Boolean(bool),
     /// A number without quotes.
     Number,
+    /// Text that refers to configuration values: what it is to be isn't known yet.
+    Reference,
+    /// What a configuration value says, which is a text, a number or a truth value as it is wanted.
+    Configured,
 }
 
 impl Node {
+    /// Whether it is a single value that refers to configuration values.
+    pub fn is_reference(&self) -> bool {
+        matches!(&self.content, Content::Scalar(scalar) if scalar.kind == ScalarKind::Reference)
+    }
+
     /// The value of `key`, if this is a mapping that has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
         self.entry(key).map(|entry| &entry.value)
@@ -88,6 +109,34 @@ impl Node {
         }
     }
 
+    /// The entries of a mapping, to be changed; none of anything else.
+    pub fn entries_mut(&mut self) -> &mut [Entry] {
+        match &mut self.content {
+            Content::Map(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
+    /// The value of `key`, to be changed, if this is a mapping that has it.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        self.entries_mut().iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
+    }
+
+    /// The field of that path, to be changed.
+    pub fn at_mut(&mut self, field: &FieldPath) -> Option<&mut Self> {
+        let mut node = self;
+        for step in field.steps() {
+            node = match (step, &mut node.content) {
+                (FieldStep::Key(key), Content::Map(entries)) => {
+                    &mut entries.iter_mut().find(|entry| entry.key == *key)?.value
+                }
+                (FieldStep::Index(index), Content::List(items)) => items.get_mut(*index)?,
+                _ => return None,
+            };
+        }
+        Some(node)
+    }
+
     /// The items of a sequence; none of anything else.
     pub fn items(&self) -> &[Self] {
         match &self.content {
@@ -101,7 +150,8 @@ impl Node {
         match &self.content {
             Content::Null => "nothing",
             Content::Scalar(scalar) => match scalar.kind {
-                ScalarKind::Text => "text",
+                ScalarKind::Text | ScalarKind::Configured => "text",
+                ScalarKind::Reference => "a reference to a configuration value",
                 ScalarKind::Boolean(_) => "a truth value",
                 ScalarKind::Number => "a number",
             },

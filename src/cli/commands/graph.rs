@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use resource_graph::{Archive, ArchiveSource, PropertyMap, ResourceGraph, ResourceSpec, Urn};
 
+use crate::adapters::causes::with_causes;
 use crate::adapters::packaging::SHIM_HANDLER;
 use crate::cli::arguments::{GraphArguments, GraphFormat};
 use crate::cli::composition;
+use crate::cli::config_values;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::failure::{Failure, chain};
+use crate::cli::failure::Failure;
 use crate::cli::session::{CommandResult, Session};
 use crate::domain::component::Component;
 use crate::domain::function::Start;
@@ -78,12 +80,13 @@ impl GraphDocument {
 
 /// Draws.
 pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
-    let configuration = session.configuration()?;
+    let mut configuration = session.configuration()?;
     let selected = session.select_stack(&configuration, &arguments.stack)?;
     let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
         return Err(Failure::usage(format!("no environment goes with the stack {}", selected.name))
             .with_hint("name the environment with --env"));
     };
+    config_values::take_for_looking(&mut configuration, &environment, selected.name.as_str())?;
     let components = if arguments.components.is_empty() {
         configuration.components_for(&environment)?
     } else {
@@ -106,7 +109,7 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
         spec
     }));
     let graph = ResourceGraph::new(specs)
-        .map_err(|error| Failure::new(ExitCode::Failed, "graph", chain(&error)).with_hint(error.hint()))?;
+        .map_err(|error| Failure::new(ExitCode::Failed, "graph", with_causes(&error)).with_hint(error.hint()))?;
     if session.output.json().is_some() {
         if arguments.output.is_some() {
             return Err(

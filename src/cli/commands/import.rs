@@ -13,6 +13,7 @@ use crate::application::importing::{self, ImportConfirmation, ImportItem, Import
 use crate::application::{ApplicationError, ErrorKind, Options, Refresh, StackTarget};
 use crate::cli::arguments::ImportArguments;
 use crate::cli::composition::{self, Handlers};
+use crate::cli::config_values;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::palette::Palette;
@@ -31,13 +32,14 @@ pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
     let items = items(session, arguments)?;
     session.block_on(async {
         let cancellation = interrupt::listen(&session.output)?;
-        let configuration = session.configuration()?;
+        let mut configuration = session.configuration()?;
         let selected = session.select_stack(&configuration, &arguments.stack)?;
         let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
             return Err(Failure::usage(format!("no environment goes with the stack {}", selected.name))
                 .with_hint("name the environment with --env"));
         };
         if let Some(component) = &arguments.component {
+            config_values::take_for_looking(&mut configuration, &environment, selected.name.as_str())?;
             configuration.select(&environment, std::slice::from_ref(component))?;
         }
         let progress = Progress::start(session);
