@@ -6,7 +6,9 @@ use std::sync::Arc;
 use state::{Passphrase, PassphraseSource, SecretsError};
 
 use super::output::Output;
+use super::passphrase::ask_twice;
 use super::session::Session;
+use crate::adapters::causes::with_causes;
 use crate::adapters::state_store::NewPassphrase;
 
 /// The sources, with `file` if it was given.
@@ -28,17 +30,8 @@ fn read(file: &Path, output: &Output) -> Result<Passphrase, SecretsError> {
 }
 
 fn ask(output: &Output) -> Result<Passphrase, SecretsError> {
-    let line = |question: &str| {
-        output.messages().ask(question);
-        let line = console::Term::stderr().read_secure_line();
-        output.message("");
-        line.map_err(|error| SecretsError::PassphraseSource(format!("it can't be read from the terminal: {error}")))
-    };
-    let (first, second) = (line("New passphrase: ")?, line("Again: ")?);
-    match first == second {
-        true => Ok(known(&first, output)),
-        false => Err(SecretsError::PassphraseSource("the two inputs differ".to_owned())),
-    }
+    let typed = ask_twice(output, "New passphrase: ");
+    typed.map(|text| known(&text, output)).map_err(|error| SecretsError::PassphraseSource(with_causes(&error)))
 }
 
 /// From now on it is taken out of whatever is written.

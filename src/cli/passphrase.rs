@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::output::Output;
 use super::process::Process;
 use super::redaction::Redactor;
+use crate::adapters::causes::with_causes;
 
 /// The variables, as Pulumi's CLI reads them (SPEC.md section 3.3).
 const VARIABLE: &str = "PULUMI_CONFIG_PASSPHRASE";
@@ -35,6 +36,9 @@ pub enum PassphraseError {
     /// The file of the local cloud can be read by others.
     #[error("the passphrase's file {path} can be read by others", path = .0.display())]
     Readable(PathBuf),
+    /// A new one was typed in two ways.
+    #[error("the two inputs differ")]
+    Differ,
     /// What was typed couldn't be read.
     #[error("the passphrase couldn't be read from the terminal")]
     Terminal(#[source] io::Error),
@@ -47,6 +51,7 @@ impl PassphraseError {
             Self::Missing => format!("set {VARIABLE}, or {FILE_VARIABLE} to a file that holds it"),
             Self::File { .. } => format!("check the file, or set {VARIABLE}"),
             Self::Readable(path) => format!("chmod 600 {}", path.display()),
+            Self::Differ => "run the command again".to_owned(),
             Self::Terminal(_) => format!("set {VARIABLE}"),
         }
     }
@@ -72,18 +77,33 @@ impl PassphraseGiver {
     /// # Errors
     /// [`PassphraseError`]
     pub fn passphrase(&self) -> Result<String, PassphraseError> {
+        self.remembered(|output| ask(output, "Passphrase of the state's secrets: "))
+    }
+
+    /// The passphrase for a stack that is new to it: where it is typed, it is twice.
+    ///
+    /// # Errors
+    /// [`PassphraseError`]
+    pub fn new_passphrase(&self) -> Result<String, PassphraseError> {
+        self.remembered(|output| ask_twice(output, "New passphrase, to protect the state's secrets: "))
+    }
+
+    fn remembered(
+        &self,
+        typed: impl FnOnce(&Output) -> Result<String, PassphraseError>,
+    ) -> Result<String, PassphraseError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(passphrase) = &*known {
             return Ok(passphrase.clone());
         }
-        let passphrase = self.find()?;
+        let passphrase = self.find(typed)?;
         let redactor: &Redactor = self.output.redactor();
         redactor.add_secret(&passphrase);
         *known = Some(passphrase.clone());
         Ok(passphrase)
     }
 
-    fn find(&self) -> Result<String, PassphraseError> {
+    fn find(&self, typed: impl FnOnce(&Output) -> Result<String, PassphraseError>) -> Result<String, PassphraseError> {
         // An empty passphrase is one too, if it is set.
         if let Some(passphrase) = self.process.variables.get(VARIABLE.as_ref() as &std::ffi::OsStr) {
             return Ok(passphrase.to_string_lossy().into_owned());
@@ -99,10 +119,39 @@ impl PassphraseGiver {
         if !self.process.stdin_is_terminal || !self.process.stderr_is_terminal {
             return Err(PassphraseError::Missing);
         }
-        self.output.messages().ask("Passphrase of the state's secrets: ");
-        let passphrase = console::Term::stderr().read_secure_line().map_err(PassphraseError::Terminal)?;
-        self.output.message("");
-        Ok(passphrase)
+        typed(&self.output)
+    }
+}
+
+/// Reads a line that isn't shown.
+fn ask(output: &Output, question: &str) -> Result<String, PassphraseError> {
+    output.messages().ask(question);
+    let line = console::Term::stderr().read_secure_line();
+    output.message("");
+    line.map_err(PassphraseError::Terminal)
+}
+
+/// Reads a line that isn't shown, and once more, so that a slip is noticed.
+pub fn ask_twice(output: &Output, question: &str) -> Result<String, PassphraseError> {
+    let (first, second) = (ask(output, question)?, ask(output, "The same passphrase again: ")?);
+    if first == second { Ok(first) } else { Err(PassphraseError::Differ) }
+}
+
+impl state::PassphraseSource for PassphraseGiver {
+    fn passphrase(&self) -> Result<state::Passphrase, state::SecretsError> {
+        given(self.passphrase())
+    }
+
+    fn new_passphrase(&self) -> Result<state::Passphrase, state::SecretsError> {
+        given(self.new_passphrase())
+    }
+}
+
+fn given(text: Result<String, PassphraseError>) -> Result<state::Passphrase, state::SecretsError> {
+    match text {
+        Ok(text) => Ok(state::Passphrase::new(text)),
+        Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
+        Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", with_causes(&error), error.hint()))),
     }
 }
 

@@ -70,6 +70,19 @@ impl OnTerminal {
         panic!("{text:?} never came: {}", self.shown.lock().unwrap());
     }
 
+    /// Waits until the terminal shows a text after what was seen already.
+    fn wait_for_from(&self, seen: &mut usize, text: &str) {
+        for _ in 0..6000 {
+            let shown = self.shown.lock().unwrap().clone();
+            if let Some(at) = shown.get(*seen..).and_then(|new| new.find(text)) {
+                *seen += at + text.len();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{text:?} never came: {}", self.shown.lock().unwrap());
+    }
+
     fn type_in(&mut self, text: &str) {
         self.terminal.write_all(text.as_bytes()).unwrap();
     }
@@ -254,4 +267,50 @@ async fn a_second_interruption_ends_it_at_once() {
     project.all("deploy").await;
     project.all("destroy").await;
     assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
+/// A new stack's passphrase is asked for twice, an existing one's once, a secret value isn't shown, and removals are confirmed.
+#[test]
+fn passphrases_and_secret_values_are_asked_for_and_never_shown() {
+    let program = Program::with(&[
+        ("api/package.json", r#"{"main":"server.js"}"#),
+        ("api/server.js", ""),
+        (
+            "semantest-iac.yaml",
+            "project: shop\ncomponents:\n  api: { kind: rest-api, source: ./api, start: node server.js }\nenvironments:\n  test: { aws: { region: us-east-1 } }\n",
+        ),
+    ]);
+    let secrets = ["correct horse", "battery staple"];
+    let answered = |arguments: &[&str], answers: &[(&str, &str)]| {
+        let mut command = program.command(arguments);
+        command.env_remove("PULUMI_CONFIG_PASSPHRASE");
+        let mut terminal = OnTerminal::start(command);
+        let mut seen = 0;
+        for (question, answer) in answers {
+            terminal.wait_for_from(&mut seen, question);
+            terminal.type_in(&format!("{answer}\r"));
+        }
+        let (code, stdout, shown) = terminal.end();
+        for secret in secrets.iter().filter(|_| arguments[1] != "get") {
+            assert!(!shown.contains(secret) && !stdout.contains(secret), "{shown}\n{stdout}");
+        }
+        (code, stdout, shown)
+    };
+    let ask = |what| (what, secrets[0]);
+    let (code, _, shown) = answered(&["stack", "init", "dev"], &[ask("assphrase"), ("assphrase", "another")]);
+    assert!(code != Some(0) && !program.path("Pulumi.dev.yaml").exists(), "{shown}");
+    let (code, _, shown) = answered(&["stack", "init", "dev"], &[ask("assphrase"), ask("assphrase")]);
+    assert_eq!(code, Some(0), "{shown}");
+    let set = ["config", "set", "--secret", "token", "-s", "dev"];
+    let (code, _, shown) = answered(&set, &[("value", secrets[1]), ask("assphrase")]);
+    assert_eq!(code, Some(0), "{shown}");
+    let get = ["config", "get", "token", "-s", "dev"];
+    let (code, stdout, shown) = answered(&get, &[ask("assphrase")]);
+    assert!(code == Some(0) && stdout.contains(secrets[1]), "{shown}");
+    let (code, stdout, shown) = answered(&get, &[("assphrase", "wrong")]);
+    assert!(code != Some(0) && stdout.is_empty() && shown.contains("incorrect passphrase"), "{shown}");
+    let (_, _, shown) = answered(&["stack", "rm", "-s", "dev"], &[("Confirm?", "n")]);
+    assert!(program.path(".semantest/.pulumi/stacks/shop/dev.json").exists(), "{shown}");
+    let (code, _, shown) = answered(&["stack", "rm", "-s", "dev"], &[("Confirm?", "y")]);
+    assert!(code == Some(0) && !program.path(".semantest/.pulumi/stacks/shop/dev.json").exists(), "{shown}");
 }

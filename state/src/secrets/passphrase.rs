@@ -43,6 +43,14 @@ pub trait PassphraseSource: Send + Sync {
     /// # Errors
     /// [`SecretsError::NoPassphrase`] when there is none, [`SecretsError::PassphraseSource`] when it can't be read.
     fn passphrase(&self) -> Result<Passphrase, SecretsError>;
+
+    /// The passphrase for something new, against which it can't be checked: whoever types it does so twice.
+    ///
+    /// # Errors
+    /// As [`Self::passphrase`].
+    fn new_passphrase(&self) -> Result<Passphrase, SecretsError> {
+        self.passphrase()
+    }
 }
 
 impl<F: Fn() -> Result<Passphrase, SecretsError> + Send + Sync> PassphraseSource for F {
@@ -98,7 +106,7 @@ impl PassphraseSecrets {
     pub fn create(source: Arc<dyn PassphraseSource>) -> Result<Self, SecretsError> {
         let mut salt = [0; 8];
         SystemRandom::new().fill(&mut salt).map_err(|_| SecretsError::Encrypt("no random numbers to be had"))?;
-        let derived = derive_key(&source.passphrase()?, &salt);
+        let derived = derive_key(&source.new_passphrase()?, &salt);
         let cipher = SymmetricKey::new(derived.expose());
         let salt_text = format!("v1:{}:{}", STANDARD.encode(salt), cipher.encrypt(VERIFIER)?);
         let secrets = Self::open(&salt_text, source)?;
