@@ -1,6 +1,7 @@
 //! The outside things, one folder each. Each implements a trait of [`crate::ports`]; none knows the terminal.
 
 pub mod aws;
+pub mod causes;
 pub mod clock;
 pub mod configuration;
 pub mod health;

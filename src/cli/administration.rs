@@ -10,10 +10,11 @@ use super::arguments::StackSelection;
 use super::arguments::stack::{StackReference, StoreSelection};
 use super::composition;
 use super::exit_code::ExitCode;
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::project::SelectedStack;
 use super::session::Session;
 use super::state_access;
+use crate::adapters::causes::with_causes;
 use crate::adapters::configuration::Configuration;
 use crate::adapters::state_store::NewPassphrase;
 use crate::domain::names::StackName;
@@ -217,7 +218,7 @@ pub fn parse_reference(reference: &str, project: Option<&str>) -> Result<StackAd
 }
 
 fn usage(error: &state::Error) -> Failure {
-    let failure = Failure::new(ExitCode::Usage, "usage", chain(error));
+    let failure = Failure::new(ExitCode::Usage, "usage", with_causes(error));
     match error.hint() {
         Some(hint) => failure.with_hint(hint),
         None => failure,

@@ -21,8 +21,8 @@ use crate::ports::{
 use super::arguments::CloudOptions;
 use super::commands::store_failure;
 use super::exit_code::ExitCode;
-use super::failure::{Failure, chain};
-use super::passphrase::{PassphraseError, PassphraseGiver};
+use super::failure::Failure;
+use super::passphrase::PassphraseGiver;
 use super::process::Process;
 use super::project::SelectedStack;
 use super::session::Session;
@@ -273,15 +273,13 @@ fn secrets_access(session: &Session, embedded: bool) -> Result<state::SecretsAcc
     let local_file = embedded.then(|| session.data_folder()).transpose()?.map(|data| data.join("local/passphrase"));
     // One for the whole command: a passphrase is asked for once.
     Ok(session.secrets_access(embedded, || {
-        let passphrase = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
-        let give = move || match passphrase.passphrase() {
-            Ok(text) => Ok(state::Passphrase::new(text)),
-            Err(PassphraseError::Missing) => Err(state::SecretsError::NoPassphrase),
-            Err(error) => Err(state::SecretsError::PassphraseSource(format!("{}; {}", chain(&error), error.hint()))),
-        };
+        let giver = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
         state::SecretsAccess {
             key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
-            ..state::SecretsAccess::new(Arc::new(give), Arc::new(CloudKeys::new(Some(state_access::identity(session)))))
+            ..state::SecretsAccess::new(
+                Arc::new(giver),
+                Arc::new(CloudKeys::new(Some(state_access::identity(session)))),
+            )
         }
     }))
 }

@@ -7,6 +7,7 @@ use resource_graph::Urn;
 
 use super::exit_code::ExitCode;
 use super::palette::Palette;
+use crate::adapters::causes::with_causes;
 use crate::application::ApplicationError;
 use crate::domain::deployment::ErrorDetail;
 
@@ -82,26 +83,12 @@ impl From<crate::ports::ProviderError> for Failure {
 
 impl From<localstack::Error> for Failure {
     fn from(error: localstack::Error) -> Self {
-        let failure = Self::new(ExitCode::Failed, "local-cloud", chain(&error));
+        let failure = Self::new(ExitCode::Failed, "local-cloud", with_causes(&error));
         match error.hint() {
             Some(hint) => failure.with_hint(hint),
             None => failure,
         }
     }
-}
-
-/// An error with all its causes, each said once.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            let _ = write!(text, ": {message}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Draws problems with the lines of the file that they are in: each by itself, and at the end how many there are.
@@ -189,14 +176,5 @@ mod tests {
         ] {
             assert_eq!(Failure::from(ApplicationError::new(kind, "code", "message")).exit, exit);
         }
-    }
-
-    #[test]
-    fn causes_are_told_once() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer")]
-        struct Outer(#[source] std::io::Error);
-        let error = Outer(std::io::Error::other("inner"));
-        assert_eq!(chain(&error), "outer: inner");
     }
 }

@@ -9,10 +9,11 @@ use state::{
 };
 
 use crate::adapters::aws::{self, BucketSettings};
+use crate::adapters::causes::with_causes;
 use crate::adapters::configuration::{Configuration, StateLocation};
 
 use super::exit_code::ExitCode;
-use super::failure::{Failure, chain};
+use super::failure::Failure;
 use super::process::Process;
 use super::session::Session;
 
@@ -84,7 +85,7 @@ pub fn home(process: &Process) -> Option<PathBuf> {
 }
 
 fn unusable(error: &state::Error) -> Failure {
-    let failure = Failure::new(ExitCode::Usage, "state-unsupported", chain(error));
+    let failure = Failure::new(ExitCode::Usage, "state-unsupported", with_causes(error));
     error.hint().into_iter().fold(failure, Failure::with_hint)
 }
 

@@ -155,6 +155,16 @@ pub enum SecretsError {
          PULUMI_CONFIG_PASSPHRASE_FILE to a file containing the passphrase"
     )]
     WrongPassphrase,
+    /// The passphrase isn't the state's, and the settings name another manager than the state.
+    #[error(
+        "failed to decrypt: incorrect passphrase for the state, and {file} names another secrets manager than the state does, \
+         as when a change of it was cut off: run `semantest-iac stack change-secrets-provider` again, with the passphrase of \
+         before"
+    )]
+    HalfChanged {
+        /// The settings' file.
+        file: String,
+    },
     /// The salt string can't be understood.
     #[error("the encryption salt is malformed: {0}")]
     BadSalt(String),
@@ -216,7 +226,7 @@ impl SecretsError {
                 Self::NoPassphrase | Self::PassphraseSource(_) => {
                     "an empty passphrase counts when PULUMI_CONFIG_PASSPHRASE is set to the empty text"
                 }
-                Self::WrongPassphrase => "nothing was changed",
+                Self::WrongPassphrase | Self::HalfChanged { .. } => "nothing was changed",
                 Self::BadSalt(_) => {
                     "it is kept in the state (secrets_providers.state.salt) and in Pulumi.<stack>.yaml \
                      (encryptionsalt): restore the one that is whole"

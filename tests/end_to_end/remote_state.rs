@@ -229,3 +229,142 @@ async fn where_a_machine_died_another_goes_on_over_a_bucket() {
 async fn where_a_machine_died_another_goes_on_over_a_container() {
     another_machine_goes_on(&Remote::azure().await).await;
 }
+
+/// The commands on stacks and states do over the network what they do in a folder.
+async fn commands_work(remote: &Remote) {
+    remote.all("deploy").await;
+    let done = async |arguments: &[&str]| {
+        let run = remote.run(arguments).await;
+        assert_eq!(run.code, Some(0), "{arguments:?}: {}\n{}", run.stdout, run.stderr);
+        run.stdout
+    };
+    let json = async |arguments: &[&str]| -> Value { serde_json::from_str(&done(arguments).await).unwrap() };
+    let at = ["--env", "test"];
+    done(&["stack", "tag", "set", "team", "blue", "--env", "test"]).await;
+    let before = json(&[&["stack", "export"][..], &at].concat()).await;
+    let resources = before["deployment"]["resources"].as_array().unwrap();
+    let permission = resources.iter().find(|it| it["type"] == "aws:lambda/permission:Permission").unwrap();
+    let urn = permission["urn"].as_str().unwrap();
+
+    done(&["state", "protect", urn, "--yes", "--env", "test"]).await;
+    let refused = remote.run(&["state", "delete", urn, "--yes", "--env", "test"]).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("protected"), "{}", refused.stderr);
+    done(&["state", "unprotect", "--all", "--yes", "--env", "test"]).await;
+    done(&["state", "rename", urn, "renamed", "--yes", "--env", "test"]).await;
+    done(&["state", "delete", &urn.replace(urn.rsplit("::").next().unwrap(), "renamed"), "--yes", "--env", "test"])
+        .await;
+    let file = remote.project.path("before.json");
+    std::fs::write(&file, before.to_string()).unwrap();
+    done(&["stack", "import", "--file", file.to_str().unwrap(), "--env", "test"]).await;
+    assert_eq!(json(&[&["stack", "export"][..], &at].concat()).await, before);
+
+    done(&["stack", "init", "other"]).await;
+    done(&["state", "move", urn, "--source", "aws-test", "--dest", "other", "--yes"]).await;
+    let back = "urn:pulumi:other::shop::aws:lambda/permission:Permission::web-permission";
+    done(&["state", "move", back, "--source", "other", "--dest", "aws-test", "--yes"]).await;
+    done(&["stack", "rm", "other", "--yes", "--force"]).await;
+    done(&["stack", "import", "--file", file.to_str().unwrap(), "--env", "test"]).await;
+
+    done(&["stack", "encrypt", "--env", "test"]).await;
+    done(&["stack", "rename", "moved", "--force", "--env", "test"]).await;
+    done(&["stack", "decrypt", "-s", "moved"]).await;
+    let listed = json(&["stack", "ls", "--json"]).await;
+    let names: Vec<_> = listed.as_array().unwrap().iter().filter(|it| it["exists"] == true).collect();
+    assert!(names.len() == 1 && names[0]["name"] == "moved" && names[0]["sealed"] != true, "{listed}");
+    done(&["stack", "rename", "aws-test", "-s", "moved"]).await;
+    assert_eq!(done(&["stack", "tag", "get", "team", "--env", "test"]).await, "blue\n");
+    done(&["stack", "verify", "--secrets", "--env", "test"]).await;
+    let history = json(&["stack", "history", "--json", "--env", "test"]).await;
+    assert_eq!(history.as_array().unwrap().len(), 1, "{history}");
+
+    // From there into a folder, and on from it.
+    let folder = format!("file://{}", remote.project.path("folder").display());
+    done(&["stack", "migrate", &folder, "--remove", "--env", "test"]).await;
+    let exported = json(&["stack", "export", "-s", "organization/shop/aws-test", "--state-url", &folder]).await;
+    assert_eq!(exported["deployment"]["resources"], before["deployment"]["resources"]);
+    let configuration = std::fs::read_to_string(remote.project.path("semantest-iac.yaml")).unwrap();
+    let (_, rest) = configuration.split_once('\n').unwrap();
+    remote.project.write("semantest-iac.yaml", &format!("state: {{ url: \"{folder}\" }}\n{rest}"));
+    let deployed = remote.all("deploy").await;
+    let changes = &deployed["changes"];
+    assert_eq!((&changes["create"], &changes["update"], &changes["delete"]), (&json!(0), &json!(0), &json!(0)));
+    remote.all("destroy").await;
+    assert_eq!(remote.left().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_work_on_stacks_in_a_bucket() {
+    commands_work(&Remote::s3().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_work_on_stacks_in_a_container() {
+    commands_work(&Remote::azure().await).await;
+}
+
+/// Killed when the settings name the new manager and the state doesn't yet: the same command, or the next deployment, goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_passphrase_that_is_killed_between_its_two_files_is_gone_on_with() {
+    for by_deployment in [false, true] {
+        let remote = Remote::s3().await;
+        let configured = std::fs::read_to_string(remote.project.path("semantest-iac.yaml")).unwrap();
+        let secret = "    environment: { SETTING: \"${config.token}\" }\n    health:";
+        remote.project.write("semantest-iac.yaml", &configured.replace("    health:", secret));
+        remote.run(&["config", "set", "--secret", "token", "a-secret-value", "--env", "test"]).await;
+        remote.all("deploy").await;
+        remote.project.write("new", "another passphrase");
+        let change = [
+            "stack",
+            "change-secrets-provider",
+            "passphrase",
+            "--new-passphrase-file",
+            "new",
+            "--env",
+            "test",
+            "--json",
+        ];
+        let mut command = remote.command(&change);
+        command.current_dir(remote.project.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = child.id();
+        remote.proxy.set_hook(move |exchange, moment| {
+            if exchange.is_write() && moment == Moment::Before && exchange.path.ends_with("/stacks/shop/aws-test.json")
+            {
+                let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+                return Action::Cut;
+            }
+            Action::Pass
+        });
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+        remote.proxy.remove_hook();
+        assert_eq!(Run::of(output).code, None, "it was to be killed");
+
+        let another = |arguments: &[&str]| {
+            let mut command = remote.command(arguments);
+            command.env("PULUMI_CONFIG_PASSPHRASE", "another passphrase").current_dir(remote.project.path(""));
+            command
+        };
+        let run = async |mut command: std::process::Command| {
+            Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
+        };
+        // The settings are of the new passphrase, the state is of the old one: neither is lost, and it is told.
+        let read = run(another(&["config", "get", "token", "--env", "test"])).await;
+        assert_eq!(read.stdout, "a-secret-value\n", "{}", read.stderr);
+        remote.run(&["stack", "verify", "--secrets", "--env", "test", "--json"]).await.succeeded();
+        if by_deployment {
+            // It has but one passphrase, and the state needs the other one.
+            let told = run(another(DEPLOY)).await.failed(1);
+            assert!(
+                told.contains("names another secrets manager") && told.contains("change-secrets-provider"),
+                "{told}"
+            );
+        }
+        let mut again = remote.command(&change);
+        again.current_dir(remote.project.path(""));
+        run(again).await.succeeded();
+        run(another(&["stack", "verify", "--secrets", "--env", "test", "--json"])).await.succeeded();
+        let deployed = run(another(DEPLOY)).await.succeeded();
+        assert_eq!(deployed["changes"]["update"], 0, "{deployed}");
+        run(another(&["destroy", "--all", "--env", "test", "--yes", "--json"])).await.succeeded();
+    }
+}

@@ -41,6 +41,7 @@ async fn in_turn(shop: &Shop) {
     rename_and_name_back(shop, &pulumi).await;
     rename_and_deploy(shop, &pulumi).await;
     rename_resource(shop, &pulumi).await;
+    move_and_move_back(shop, &pulumi).await;
     forget(shop, &pulumi).await;
 }
 
@@ -115,6 +116,28 @@ async fn rename_resource(shop: &Shop, pulumi: &Pulumi) {
     let permission = leaf_of(pulumi).await;
     pulumi.succeeds(&["state", "rename", &permission, "renamed", "--yes", "--stack", STACK]).await;
     assert_ne!(leaf_of(pulumi).await, permission);
+    assert_eq!(shop.changes().await, NOTHING);
+    assert_eq!(leaf_of(pulumi).await, permission);
+    assert_eq!(shop.project.inventory().await, before);
+}
+
+/// A resource that the CLI moves to another stack and back is where it was.
+async fn move_and_move_back(shop: &Shop, pulumi: &Pulumi) {
+    let before = shop.project.inventory().await;
+    let permission = leaf_of(pulumi).await;
+    pulumi.succeeds(&["stack", "init", "organization/shop/side"]).await;
+    let moving = |urn: String, from: &'static str, to: &'static str| async move {
+        pulumi.succeeds(&["state", "move", &urn, "--source", from, "--dest", to, "--yes"]).await
+    };
+    moving(permission.clone(), STACK, "organization/shop/side").await;
+    let there = pulumi.export("organization/shop/side").await;
+    let there = urn_of(&there, "aws:lambda/permission:Permission").to_owned();
+    moving(there, "organization/shop/side", STACK).await;
+    pulumi.succeeds(&["stack", "rm", "organization/shop/side", "--yes", "--force"]).await;
+    // Its references to what stayed were dropped on the way, and come back.
+    let deployed = shop.deploy().await;
+    let changes = &deployed["changes"];
+    assert_eq!((&changes["create"], &changes["replace"], &changes["delete"]), (&json!(0), &json!(0), &json!(0)));
     assert_eq!(shop.changes().await, NOTHING);
     assert_eq!(leaf_of(pulumi).await, permission);
     assert_eq!(shop.project.inventory().await, before);

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 
 use super::http::LazyHttpClient;
 use super::profile;
+use crate::adapters::causes::innermost;
 use crate::ports::ProviderError;
 
 /// Temporary keys are renewed this long before they run out: a request may take a while.
@@ -102,15 +103,6 @@ impl S3Credentials for Chain {
             session_token: keys.session_token().map(|token| Zeroizing::new(token.to_owned())),
         })
     }
-}
-
-/// The SDK's own message says only that something went wrong; the cause says what.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::azure_token::{TokenSource, http_client};
 use super::url::KeyUrl;
+use crate::adapters::causes::innermost;
 
 const API_VERSION: &str = "7.4";
 const DEFAULT_ALGORITHM: &str = "RSA-OAEP-256";
@@ -163,14 +164,6 @@ fn refused(url: &KeyUrl, key: &VaultKey<'_>, operation: &str, status: u16, body:
         _ => None,
     };
     url.failed(what, hint)
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

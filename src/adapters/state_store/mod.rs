@@ -30,6 +30,7 @@ use self::locked::OpenStack;
 use self::recorded::StateResource;
 use self::secrets::StackSecrets;
 pub use self::settings::SecretsSettings;
+use crate::adapters::causes::with_causes;
 use crate::domain::deployment::{ChangeCounts, DeploymentEvent};
 use crate::domain::event::DomainEvent;
 use crate::ports::{
@@ -377,20 +378,6 @@ fn store_error(error: &state::Error) -> StoreError {
         _ => StoreErrorKind::Unavailable,
     };
     StoreError { kind, message: with_causes(error), hint: error.hint() }
-}
-
-/// An error's message with those of its causes that it doesn't hold.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !message.contains(&text) {
-            message = format!("{message}: {text}");
-        }
-        source = cause.source();
-    }
-    message
 }
 
 fn seal_error_kind(error: &state::SealError) -> StoreErrorKind {

@@ -78,12 +78,28 @@ impl StackSecrets {
     }
 }
 
+impl StackSecrets {
+    /// The error for a passphrase that isn't the state's, where the settings name another manager: as a change of it leaves
+    /// them that was cut off between its two files.
+    fn half_changed(&self) -> Option<SecretsError> {
+        let settings = self.settings.read().ok()??;
+        let ConfiguredSecrets::Manager(named) = settings.secrets() else { return None };
+        let file = settings.file().file_name()?.to_string_lossy().into_owned();
+        self.recorded.as_ref().filter(|recorded| !recorded.is_same(&named)).map(|_| SecretsError::HalfChanged { file })
+    }
+}
+
+fn is_wrong_passphrase(error: &SecretsError) -> bool {
+    matches!(error, SecretsError::WrongPassphrase)
+}
+
 impl Crypter for StackSecrets {
     fn encrypt(&self, plaintext: &str) -> Result<String, SecretsError> {
         self.manager(true)?.encrypt(plaintext)
     }
 
     fn decrypt(&self, ciphertext: &str) -> Result<zeroize::Zeroizing<String>, SecretsError> {
-        self.manager(false)?.decrypt(ciphertext)
+        let decrypted = self.manager(false)?.decrypt(ciphertext);
+        decrypted.map_err(|error| self.half_changed().filter(|_| is_wrong_passphrase(&error)).unwrap_or(error))
     }
 }

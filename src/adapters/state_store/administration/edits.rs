@@ -135,7 +135,7 @@ pub(super) fn edit_error(error: &EditError, deployment: &Deployment) -> StoreErr
     };
     let mut message = error.to_string();
     if let EditError::Value(value) = error {
-        message = crate::adapters::state_store::with_causes(value);
+        message = crate::adapters::causes::with_causes(value);
     }
     let hint = match error {
         EditError::NoSuchResource { urns } => Some(near_names(urns, deployment)),

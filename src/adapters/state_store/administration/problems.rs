@@ -3,8 +3,9 @@
 use state::{Checkpoint, Deployment};
 
 use super::StateAdministration;
+use crate::adapters::causes::with_causes;
 use crate::adapters::state_store::secrets::StackSecrets;
-use crate::adapters::state_store::{OpenJournal, changes, store_error, with_causes};
+use crate::adapters::state_store::{OpenJournal, changes, store_error};
 use crate::ports::{StackAddress, StoreError};
 
 impl StateAdministration {
