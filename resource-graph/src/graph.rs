@@ -3,9 +3,10 @@
 //! A [`ResourceGraph`] is complete by construction: no URN twice, no dependency on a resource that isn't in it, no cycle.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -123,7 +124,7 @@ impl ResourceGraph {
             .filter(|nodes| nodes.len() > 1 || self.graph.contains_edge(nodes[0], nodes[0]))
             .min_by_key(|nodes| nodes.iter().min().copied());
         let Some(start) = component.as_ref().and_then(|nodes| nodes.iter().min()).copied() else { return Vec::new() };
-        let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
+        let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::default();
         let mut queue = VecDeque::from([start]);
         while let Some(node) = queue.pop_front() {
             let mut dependencies: Vec<NodeIndex> = self.dependency_nodes(node).collect();

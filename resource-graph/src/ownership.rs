@@ -4,7 +4,7 @@
 //! What belongs to something is of the program that made the outermost thing it belongs to, the root of the stack aside: the
 //! mark of that one ([`Recorded::is_foreign`]) is asked, so that a name that merely looks like one of ours proves nothing.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::recorded::Recorded;
 

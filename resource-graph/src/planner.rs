@@ -3,7 +3,10 @@
 //! Decisions are made in the order of dependencies, since what happens to a resource decides which of its outputs those
 //! that need it can count on. Removals follow in [`removals`], and [`steps`] turns all of it into steps with edges.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+// Names are hashed many times in a plan; nobody can choose them to slow it down who couldn't do worse.
+use foldhash::HashMap;
 
 use crate::recorded::{RecordError, Recorded};
 use crate::{
@@ -190,7 +193,7 @@ struct Planner<'a, R> {
     decisions: Vec<Decision>,
     fates: Vec<RecordFate>,
     /// Records that are removed before the rest is made.
-    early: HashSet<u32>,
+    early: foldhash::HashSet<u32>,
     outputs: HashMap<(u32, &'a [String]), Option<crate::Value>>,
 }
 
@@ -203,7 +206,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
     ) -> Result<Self, PlanError> {
         let specs: Vec<_> = graph.in_order().collect();
         let position = specs.iter().zip(0..).map(|(spec, position)| (&spec.urn, position)).collect();
-        let mut live = HashMap::with_capacity(records.len());
+        let mut live = HashMap::with_capacity_and_hasher(records.len(), Default::default());
         for (record, index) in records.iter().zip(0..) {
             if !record.marks().pending_deletion && live.insert(record.urn().as_str(), index).is_some() {
                 return Err(PlanError::DuplicateRecord { urn: record.urn().clone() });
@@ -225,8 +228,8 @@ impl<'a, R: Recorded> Planner<'a, R> {
             selected,
             decisions: Vec::new(),
             fates: Vec::new(),
-            early: HashSet::new(),
-            outputs: HashMap::new(),
+            early: foldhash::HashSet::default(),
+            outputs: HashMap::default(),
         })
     }
 

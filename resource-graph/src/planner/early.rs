@@ -4,7 +4,7 @@
 //! outlive it: it goes before, and if it is wanted further on, it is replaced by deleting first as well. Looser references
 //! don't stand in the way; what holds them is updated as soon as the new copy is there.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::decision::{Details, Fate};
 use super::removals::{RecordFate, is_removal};
@@ -88,7 +88,7 @@ impl<R: Recorded> Planner<'_, R> {
     /// Records of the resources that inputs come from which force a replacement and aren't known yet.
     fn wanted_links(&self, position: u32, details: &Details) -> HashSet<u32> {
         let spec = self.specs[position as usize];
-        let mut links = HashSet::new();
+        let mut links = HashSet::default();
         for change in details.changes.iter().filter(|change| change.forces_replacement && !change.is_certain()) {
             if let Some(value) = change.path.root().and_then(|root| spec.inputs.get(root)) {
                 value.for_each_reference(&mut |reference| links.extend(self.live.get(reference.urn.as_str())));
@@ -100,7 +100,7 @@ impl<R: Recorded> Planner<'_, R> {
     /// Records of the resources that the recorded copy is linked to by inputs that would force a replacement.
     fn recorded_links(&self, index: u32) -> Result<HashSet<u32>, PlanError> {
         let record = self.record(index);
-        let mut links = HashSet::new();
+        let mut links = HashSet::default();
         if let Some(info) = self.types.info(&record.urn().type_token()) {
             let record = record.to_record().map_err(self.unreadable(index))?;
             for (input, urns) in &record.property_dependencies {
@@ -119,7 +119,7 @@ impl<R: Recorded> Planner<'_, R> {
         let above = |index: u32| dependants.get(&index).into_iter().flatten().copied();
         let mut open: Vec<u32> = self.early.iter().copied().collect();
         open.extend((0..).zip(self.records).map(|(index, _)| index).filter(|index| self.is_deleted_first(*index)));
-        let mut followers: HashSet<u32> = HashSet::new();
+        let mut followers: HashSet<u32> = HashSet::default();
         while let Some(index) = open.pop() {
             for dependant in above(index) {
                 let follows = is_removal(&self.fates[dependant as usize]) && !self.early.contains(&dependant);
@@ -155,7 +155,7 @@ impl<R: Recorded> Planner<'_, R> {
     /// such a one: whether their own replacement is needed can't be waited for.
     pub(super) fn settle_conditions(&mut self, dependants: &HashMap<u32, Vec<u32>>) {
         let below = self.below_deleted_first();
-        let mut certain: HashSet<u32> = HashSet::new();
+        let mut certain: HashSet<u32> = HashSet::default();
         for position in self.positions().filter(|position| self.deletes_first(*position)) {
             if self.needs[position as usize].iter().any(|needed| below[*needed as usize]) {
                 certain.insert(position);
@@ -163,7 +163,7 @@ impl<R: Recorded> Planner<'_, R> {
             let Some(index) = self.record_of(position) else { continue };
             // What refers to its old copy, also by way of records that are removed.
             let mut open = vec![index];
-            let mut seen: HashSet<u32> = HashSet::from([index]);
+            let mut seen: HashSet<u32> = HashSet::from_iter([index]);
             while let Some(index) = open.pop() {
                 for above in dependants.get(&index).into_iter().flatten().filter(|above| seen.insert(**above)) {
                     match self.position.get(self.record(*above).urn()) {

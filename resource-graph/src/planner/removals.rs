@@ -1,6 +1,6 @@
 //! What happens to records that nothing wants any more, and which deletes can't wait until the end.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use super::decision::{Fate, is_free};
 use super::{PlanError, Planner, Selection};
@@ -151,7 +151,7 @@ impl<R: Recorded> Planner<'_, R> {
 
     /// For each record, the records that refer to it: those of old copies included.
     pub(super) fn dependants(&self) -> HashMap<u32, Vec<u32>> {
-        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut dependants: HashMap<u32, Vec<u32>> = HashMap::default();
         for (index, _) in (0..).zip(self.records) {
             self.for_each_needed(index, &mut |needed| {
                 let above = dependants.entry(needed).or_default();
@@ -173,7 +173,7 @@ impl<R: Recorded> Planner<'_, R> {
     /// Old copies, each with a record that may refer to it, since it refers to a resource of that name. Those that stand
     /// before what refers to them, as they did when they were made, come first.
     fn references_to_copies(&self) -> Vec<(u32, u32)> {
-        let mut copies: HashMap<&str, Vec<u32>> = HashMap::new();
+        let mut copies: HashMap<&str, Vec<u32>> = HashMap::default();
         for (index, record) in (0..).zip(self.records) {
             if record.marks().pending_deletion {
                 copies.entry(record.urn().as_str()).or_default().push(index);
@@ -213,7 +213,7 @@ impl<R: Recorded> Planner<'_, R> {
 
 /// Whether `to` is found on the way from `from` to those that refer to it, and so on.
 fn reaches(dependants: &HashMap<u32, Vec<u32>>, from: u32, to: u32) -> bool {
-    let (mut open, mut seen) = (vec![from], HashSet::from([from]));
+    let (mut open, mut seen) = (vec![from], HashSet::from_iter([from]));
     while let Some(index) = open.pop() {
         if index == to {
             return true;
@@ -232,6 +232,6 @@ fn is_default_provider(urn: &Urn, token: &TypeToken) -> bool {
     token.is_provider() && urn.name().starts_with("default")
 }
 
-fn is_among(roots: &HashSet<Urn>, urn: &str) -> bool {
+fn is_among(roots: &std::collections::HashSet<Urn>, urn: &str) -> bool {
     roots.iter().any(|root| root.as_str() == urn)
 }

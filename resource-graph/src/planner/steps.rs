@@ -1,6 +1,6 @@
 //! Turning decisions into steps, with the edges that they need.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ impl<R: Recorded> Planner<'_, R> {
         self.decisions = decisions;
         let has_removals =
             self.fates.iter().any(is_removal) || self.decisions.iter().any(|decision| decision.fate == Fate::Replace);
-        let dependants = if has_removals { self.dependants() } else { HashMap::new() };
+        let dependants = if has_removals { self.dependants() } else { HashMap::default() };
         self.settle_conditions(&dependants);
         let below_deleted_first = self.below_deleted_first();
 
@@ -182,7 +182,7 @@ impl<R: Recorded> Planner<'_, R> {
 
     /// Steps for records that go, last recorded first.
     fn draft_removed(&self, draft: &mut Draft, counts: &mut Counts) -> Result<HashMap<u32, StepId>, PlanError> {
-        let mut removed = HashMap::new();
+        let mut removed = HashMap::default();
         for (place, fate) in self.fates.iter().enumerate().rev() {
             let index = u32::try_from(place).unwrap_or(u32::MAX);
             let (mut operation, mut reasons) = match fate {
