@@ -302,6 +302,50 @@ async fn the_commands_work_on_stacks_in_a_container() {
     commands_work(&Remote::azure().await).await;
 }
 
+/// Runs a command that is killed when it is about to write a checkpoint of the stack.
+async fn killed_at_checkpoint(remote: &Remote, mut command: std::process::Command, stack: &str) {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (pid, file) = (child.id(), format!("/stacks/shop/{stack}.json"));
+    remote.proxy.set_hook(move |exchange, moment| {
+        if exchange.is_write() && moment == Moment::Before && exchange.path.ends_with(&file) {
+            let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+            return Action::Cut;
+        }
+        Action::Pass
+    });
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    remote.proxy.remove_hook();
+    assert_eq!(Run::of(output).code, None, "it was to be killed");
+}
+
+/// Killed when the resource is in the other stack already, and still in its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_of_resources_that_is_killed_between_its_two_stacks_is_gone_on_with() {
+    let remote = Remote::s3().await;
+    remote.all("deploy").await;
+    let names = async |stack: &str| -> Vec<String> {
+        let exported = remote.run(&["stack", "export", "-s", stack]).await;
+        let exported: Value = serde_json::from_str(&exported.stdout).unwrap();
+        let resources = exported["deployment"]["resources"].as_array().unwrap();
+        resources.iter().map(|it| it["urn"].as_str().unwrap().to_owned()).collect()
+    };
+    let made = remote.run(&["stack", "init", "other"]).await;
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let before = names("aws-test").await;
+    let urn = before.iter().find(|urn| urn.contains("lambda/permission:Permission")).unwrap();
+    let arguments = ["state", "move", urn, "--source", "aws-test", "--dest", "other", "--yes", "--json"];
+    killed_at_checkpoint(&remote, remote.command(&arguments), "aws-test").await;
+    assert_eq!(names("aws-test").await, before, "it is still there");
+    let there = names("other").await;
+    assert!(there.iter().any(|urn| urn.ends_with("::web-permission")), "{there:?}");
+    let again = remote.run(&arguments).await.succeeded();
+    assert_eq!(again["alreadyThere"], json!([urn]), "{again}");
+    assert_eq!((names("aws-test").await.len(), names("other").await), (before.len() - 1, there));
+    for stack in ["aws-test", "other"] {
+        remote.run(&["stack", "verify", "--secrets", "-s", stack, "--json"]).await.succeeded();
+    }
+}
+
 /// Killed when the settings name the new manager and the state doesn't yet: the same command, or the next deployment, goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_the_passphrase_that_is_killed_between_its_two_files_is_gone_on_with() {
@@ -324,20 +368,8 @@ async fn a_change_of_the_passphrase_that_is_killed_between_its_two_files_is_gone
             "--json",
         ];
         let mut command = remote.command(&change);
-        command.current_dir(remote.project.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.spawn().unwrap();
-        let pid = child.id();
-        remote.proxy.set_hook(move |exchange, moment| {
-            if exchange.is_write() && moment == Moment::Before && exchange.path.ends_with("/stacks/shop/aws-test.json")
-            {
-                let _ = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
-                return Action::Cut;
-            }
-            Action::Pass
-        });
-        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
-        remote.proxy.remove_hook();
-        assert_eq!(Run::of(output).code, None, "it was to be killed");
+        command.current_dir(remote.project.path(""));
+        killed_at_checkpoint(&remote, command, "aws-test").await;
 
         let another = |arguments: &[&str]| {
             let mut command = remote.command(arguments);
