@@ -121,7 +121,7 @@ impl<'s> Workspace<'s> {
     ) -> Result<Arc<dyn StackMigration>, Failure> {
         let embedded = self.is_embedded(selected);
         let target = parse_url(self.session, url)?;
-        composition::open_migration(self.session, (&self.url, &target), embedded).await
+        composition::open_migration(self.session, (&self.url, &target), embedded, self.configuration.as_ref()).await
     }
 
     fn is_embedded(&self, selected: Option<&SelectedStack>) -> bool {
@@ -137,7 +137,7 @@ impl<'s> Workspace<'s> {
     /// When it can't be opened.
     pub async fn open(&self, selected: Option<&SelectedStack>) -> Result<Arc<dyn StackAdministration>, Failure> {
         let embedded = self.is_embedded(selected);
-        composition::open_administration(self.session, &self.url, embedded, self.encryption()).await
+        composition::open_administration(self.session, &self.url, embedded, self.configuration.as_ref()).await
     }
 
     /// What the configuration says of the encryption of stacks.

@@ -215,7 +215,7 @@ pub fn settings_failure(error: &state::SettingsError) -> Failure {
 }
 
 /// Opens a store for work on its stacks; nothing is read yet. `embedded`: the stack that is worked on lives in the embedded
-/// local cloud. `encryption`: what new stacks are to be.
+/// local cloud. `configuration`: what says how new stacks are encrypted and locks are taken, where there is one.
 ///
 /// # Errors
 /// When the location isn't supported.
@@ -223,12 +223,13 @@ pub async fn open_administration(
     session: &Session,
     url: &state::StoreUrl,
     embedded: bool,
-    encryption: Option<state::Encryption>,
+    configuration: Option<&Configuration>,
 ) -> Result<Arc<dyn StackAdministration>, Failure> {
-    Ok(Arc::new(administration(session, url, embedded, encryption).await?))
+    let encryption = configuration.map(|configuration| configuration.state_encryption().into());
+    Ok(Arc::new(administration(session, url, embedded, encryption, configuration).await?))
 }
 
-/// Opens two stores, so that stacks can go from one to the other.
+/// Opens two stores, so that stacks can go from one to the other in the form that they have.
 ///
 /// # Errors
 /// When a location isn't supported.
@@ -236,9 +237,10 @@ pub async fn open_migration(
     session: &Session,
     (from, to): (&state::StoreUrl, &state::StoreUrl),
     embedded: bool,
+    configuration: Option<&Configuration>,
 ) -> Result<Arc<dyn StackMigration>, Failure> {
-    let from = administration(session, from, embedded, None).await?;
-    let to = administration(session, to, embedded, None).await?;
+    let from = administration(session, from, embedded, None, configuration).await?;
+    let to = administration(session, to, embedded, None, configuration).await?;
     Ok(Arc::new(StateMigration::new(from, to)))
 }
 
@@ -247,9 +249,10 @@ async fn administration(
     url: &state::StoreUrl,
     embedded: bool,
     encryption: Option<state::Encryption>,
+    configuration: Option<&Configuration>,
 ) -> Result<StateAdministration, Failure> {
     let access = secrets_access(session, embedded)?;
-    let (owner, lock) = (lock_owner(session), state::LockOptions::default());
+    let (owner, lock) = (lock_owner(session), configuration.map(lock_options).unwrap_or_default());
     let store = state_access::open_url(session, url, encryption).await?;
     Ok(StateAdministration::new(store, owner, lock, access))
 }

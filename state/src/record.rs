@@ -235,18 +235,7 @@ fn same(new: &Properties, old: &Properties) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secrets::SecretsError;
-
-    struct NoSecrets;
-
-    impl Crypter for NoSecrets {
-        fn encrypt(&self, _: &str) -> Result<String, SecretsError> {
-            unreachable!("there are no secrets")
-        }
-        fn decrypt(&self, _: &str) -> Result<zeroize::Zeroizing<String>, SecretsError> {
-            unreachable!("there are no secrets")
-        }
-    }
+    use crate::secrets::testing::NoSecrets;
 
     fn old() -> (Resource, ResourceRecord) {
         let urn = Urn::new("dev", "shop", None, &resource_graph::TypeToken::new("a:b:C"), "x");

@@ -117,26 +117,12 @@ fn set(resource: &mut Resource, inputs: Option<Properties>, outputs: Option<Prop
 
 #[cfg(test)]
 mod tests {
-
     use bytes::Bytes;
-    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::Export;
     use crate::codec::read::Origin;
-    use crate::{Export, SecretsError};
-
-    /// Ciphertexts are the plaintexts with the key's letter before them.
-    struct Letter(char);
-
-    impl Crypter for Letter {
-        fn encrypt(&self, plaintext: &str) -> Result<String, SecretsError> {
-            Ok(format!("{}{plaintext}", self.0))
-        }
-        fn decrypt(&self, ciphertext: &str) -> Result<Zeroizing<String>, SecretsError> {
-            let plaintext = ciphertext.strip_prefix(self.0).ok_or(SecretsError::WrongPassphrase)?;
-            Ok(Zeroizing::new(plaintext.to_owned()))
-        }
-    }
+    use crate::secrets::testing::Letter;
 
     const SIGNATURE: &str = r#""4dabf18193072939515e22adb298388d":"1b47061264138c4ac30d75fd1eb44270""#;
 

@@ -8,6 +8,8 @@ pub mod choice;
 pub mod cloud;
 pub mod passphrase;
 pub mod symmetric;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::fmt;
 use std::sync::Arc;

@@ -263,18 +263,8 @@ mod tests {
     use resource_graph::TypeToken;
 
     use super::*;
-    use crate::{Manifest, SecretsError};
-
-    struct NoSecrets;
-
-    impl Crypter for NoSecrets {
-        fn encrypt(&self, _: &str) -> Result<String, SecretsError> {
-            unreachable!("there are no secrets")
-        }
-        fn decrypt(&self, _: &str) -> Result<zeroize::Zeroizing<String>, SecretsError> {
-            unreachable!("there are no secrets")
-        }
-    }
+    use crate::Manifest;
+    use crate::secrets::testing::NoSecrets;
 
     fn urn(parent: Option<&str>, name: &str) -> Urn {
         Urn::new("dev", "shop", parent, &TypeToken::new("a:b:C"), name)

@@ -270,20 +270,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    /// "Encrypts" by putting a letter in front.
-    struct Letter(char);
-
-    impl Crypter for Letter {
-        fn encrypt(&self, plaintext: &str) -> Result<String, SecretsError> {
-            Ok(format!("{}{plaintext}", self.0))
-        }
-
-        fn decrypt(&self, ciphertext: &str) -> Result<Zeroizing<String>, SecretsError> {
-            let rest = ciphertext.strip_prefix(self.0).ok_or(SecretsError::BadCiphertext("another letter"))?;
-            Ok(Zeroizing::new(rest.to_owned()))
-        }
-    }
+    use crate::secrets::testing::Letter;
 
     fn path(text: &str) -> PropertyPath {
         PropertyPath::parse(text).unwrap()
