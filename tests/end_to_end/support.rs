@@ -142,6 +142,16 @@ impl Project {
         if let Some(home) = std::env::home_dir() {
             command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_cache", home.join(".npm"));
         }
+        for (name, value) in std::env::vars_os() {
+            let lower = name.to_string_lossy().to_lowercase();
+            match lower.as_str() {
+                // Of npm alone: what is tested talks to this machine.
+                "https_proxy" => drop(command.env("npm_config_https_proxy", value)),
+                "node_extra_ca_certs" => drop(command.env(name, value)),
+                _ if lower.starts_with("npm_config_") => drop(command.env(name, value)),
+                _ => {}
+            }
+        }
         command
     }
 
