@@ -4,7 +4,7 @@ use crate::deployment::Deployment;
 use crate::json::Json;
 use crate::resource::Resource;
 use crate::secrets::Crypter;
-use crate::value_codec::{Properties, SECRET, ValueDecoder, ValueEncoder, ValueError};
+use crate::value_codec::{Properties, SECRET, SIGNATURE, ValueDecoder, ValueEncoder, ValueError};
 
 impl Deployment {
     /// Decrypts every secret into the clear, as `pulumi stack export --show-secrets` does. Resources without secrets keep
@@ -56,6 +56,22 @@ impl Deployment {
         Ok(())
     }
 
+    /// Whether secrets stand in the clear, and each of them is null: so wrote `pulumi stack export --show-secrets` them until
+    /// 2026 when the passphrase was wrong (SPEC.md section 3.3).
+    pub fn has_lost_secrets(&self) -> bool {
+        let pending = self.pending_operations.iter().map(|operation| &operation.resource);
+        let mut count = PlaintextCount::default();
+        for resource in self.resources.iter().chain(pending) {
+            for properties in [&resource.inputs, &resource.outputs] {
+                let value = properties.json().filter(|_| properties.contain_secret());
+                if let Some(Ok(value)) = value.map(|json| json.parse::<serde_json::Value>()) {
+                    count.add(&value);
+                }
+            }
+        }
+        count.all > 0 && count.all == count.null
+    }
+
     fn rewrite_secrets(
         &mut self,
         decoder: &ValueDecoder<'_>,
@@ -64,6 +80,30 @@ impl Deployment {
     ) -> Result<(), ValueError> {
         let mut resources = self.resources.iter_mut().chain(pending(&mut self.pending_operations));
         resources.try_for_each(|resource| rewrite(resource, decoder, encoder, is_rewritten))
+    }
+}
+
+/// How many secrets stand in the clear, and how many of those are null.
+#[derive(Default)]
+struct PlaintextCount {
+    all: usize,
+    null: usize,
+}
+
+impl PlaintextCount {
+    fn add(&mut self, value: &serde_json::Value) {
+        use serde_json::Value;
+        match value {
+            Value::Object(map) => match (map.get(SIGNATURE), map.get("plaintext")) {
+                (Some(Value::String(signature)), Some(Value::String(plaintext))) if signature == SECRET => {
+                    self.all += 1;
+                    self.null += usize::from(plaintext == "null");
+                }
+                _ => map.values().for_each(|value| self.add(value)),
+            },
+            Value::Array(items) => items.iter().for_each(|item| self.add(item)),
+            _ => {}
+        }
     }
 }
 
@@ -150,6 +190,17 @@ mod tests {
         assert_eq!(outputs(&deployment), format!(r#"{{"n":1.0,"s":{{{SIGNATURE},"ciphertext":"m\"a\\u003cb\""}}}}"#));
         deployment.reencrypt_secrets(&Letter('m'), &Letter('k')).unwrap();
         assert!(outputs(&deployment).contains(r#""ciphertext":"k"#));
+    }
+
+    #[test]
+    fn secrets_that_an_older_cli_lost_are_noticed() {
+        assert!(state(r#""plaintext":"null""#).has_lost_secrets());
+        for kept in [r#""plaintext":"\"x\"""#, r#""plaintext":"\"null\"""#, r#""ciphertext":"null""#] {
+            assert!(!state(kept).has_lost_secrets(), "{kept}");
+        }
+        let mut some = state(r#""plaintext":"null""#);
+        some.resources.extend(state(r#""plaintext":"1""#).resources);
+        assert!(!some.has_lost_secrets(), "a secret may well be null");
     }
 
     #[test]

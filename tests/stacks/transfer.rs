@@ -42,6 +42,22 @@ fn a_wrong_passphrase_shows_nothing_and_changes_nothing() {
     assert!(outputs.contains("[secret]") && outputs.contains("https://example.test"), "{outputs}");
 }
 
+/// As Pulumi's CLI exported them until 2026 with a wrong passphrase (SPEC.md section 3.3).
+#[test]
+fn a_state_whose_every_secret_is_null_is_imported_by_force_alone() {
+    let project = Project::with_state();
+    let before = project.files();
+    let lost = changed(&state("dev"), |it| {
+        it["resources"][0]["outputs"]["database"] = json!({ SIGNATURE: SECRET, "plaintext": "null" });
+    });
+    let told = project.import("dev", &lost).refused(1);
+    assert!(told.contains("every secret in the file is null") && told.contains("--force"), "{told}");
+    assert_eq!(project.files(), before);
+    let run = project.run_with(&["stack", "import", "--force", "-s", "dev"], &lost.to_string());
+    assert!(run.code == Some(0) && run.stderr.contains("every secret in the file is null"), "{}", run.stderr);
+    project.run(&["stack", "verify", "-s", "dev", "--secrets"]).done();
+}
+
 #[test]
 fn states_that_are_none_or_not_this_stacks_are_refused_with_pulumis_words() {
     let project = Project::with_state();

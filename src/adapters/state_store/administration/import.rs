@@ -53,13 +53,21 @@ impl StateAdministration {
             }
             warnings.push(format!("{message}; the next deployment settles it on the imported state"));
         }
+        let lost_secrets = deployment.has_lost_secrets();
         self.protect_secrets(&mut deployment, &loaded, &mut warnings)?;
-        let problems = problems_of(&deployment, address);
+        let mut problems = problems_of(&deployment, address);
+        let is_sound = problems.is_empty();
+        if lost_secrets {
+            problems.push(
+                "every secret in the file is null, as older versions of `pulumi stack export --show-secrets` wrote them when \
+                 the passphrase was wrong: export it again with the right one"
+                    .to_owned(),
+            );
+        }
         if !problems.is_empty() && !force {
             let advice = "importing this file could be dangerous; rerun with --force to proceed anyway";
             return Err(StoreError::new(StoreErrorKind::Refused, format!("{}\n{advice}", problems.join("\n"))));
         }
-        let is_sound = problems.is_empty();
         warnings.extend(problems);
         for operation in std::mem::take(&mut deployment.pending_operations) {
             let (kind, urn) = (&operation.kind, &operation.resource.urn);
