@@ -50,7 +50,7 @@ impl StackStore {
         if let Some(latest) = &mut checkpoint.latest {
             latest.rename((from.project(), from.stack()), (to.project(), to.stack()), crypter)?;
         }
-        let transferred = self.transfer(lock, target, &checkpoint).await?;
+        let transferred = self.transfer(lock, target, &checkpoint, Some(crypter)).await?;
         lock.verify().await?;
         self.clear_away(from).await?;
         Ok(transferred)
@@ -63,7 +63,7 @@ impl StackStore {
     /// As [`Self::rename_stack`].
     pub async fn copy_stack(&self, lock: &StackLock, target: &StackLock) -> Result<Transferred> {
         let checkpoint = self.settled(lock).await?;
-        self.transfer(lock, target, &checkpoint).await
+        self.transfer(lock, target, &checkpoint, None).await
     }
 
     /// The stack's checkpoint, when no deployment is open that it would have to be settled with.
@@ -80,7 +80,13 @@ impl StackStore {
         }
     }
 
-    async fn transfer(&self, lock: &StackLock, target: &StackLock, checkpoint: &Checkpoint) -> Result<Transferred> {
+    async fn transfer(
+        &self,
+        lock: &StackLock,
+        target: &StackLock,
+        checkpoint: &Checkpoint,
+        crypter: Option<&dyn Crypter>,
+    ) -> Result<Transferred> {
         target.verify().await?;
         let (from, to) = (lock.stack(), target.stack());
         // The form goes along, whichever new stacks of that store have.
@@ -91,7 +97,7 @@ impl StackStore {
         };
         // What an interrupted transfer has brought is no other stack.
         let found = store.load_unverified(to).await?;
-        let is_there = found.as_ref().is_some_and(|found| found.checkpoint.to_bytes() == checkpoint.to_bytes())
+        let is_there = found.as_ref().is_some_and(|found| is_same(&found.checkpoint, checkpoint, crypter))
             && store.is_sealed(to).await? == sealed;
         if found.is_some() && !is_there {
             return Err(Error::StackExists { stack: to.to_string(), store: store.display_url() });
@@ -151,6 +157,20 @@ impl StackStore {
             false => Ok(()),
         }
     }
+}
+
+/// Whether two checkpoints hold the same. Secrets that name resources are encrypted anew when the stack gets another name, and
+/// no two ciphertexts are the same.
+fn is_same(one: &Checkpoint, other: &Checkpoint, crypter: Option<&dyn Crypter>) -> bool {
+    if one.to_bytes() == other.to_bytes() {
+        return true;
+    }
+    let revealed = |checkpoint: &Checkpoint| {
+        let mut checkpoint = checkpoint.clone();
+        checkpoint.latest.as_mut()?.reveal_secrets(crypter?).ok()?;
+        Some(checkpoint.to_bytes())
+    };
+    revealed(one).is_some_and(|one| Some(one) == revealed(other))
 }
 
 /// The name of a stack's file when the stack is another: those that are named after it get its new name.

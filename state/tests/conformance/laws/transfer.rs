@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use resource_graph::{ResourceReference, Urn, Value};
 use serde_json::json;
-use state::{Crypter, Error, JournalError, StackId, StackLock, StackStore, StoreOptions, Transferred, UpdateInfo};
+use state::{
+    Checkpoint, Crypter, Error, JournalError, StackId, StackLock, StackStore, StoreOptions, Transferred, UpdateInfo,
+    ValueDecoder,
+};
 
 use super::lock;
 use crate::places::Place;
@@ -128,6 +132,44 @@ pub async fn a_stack_goes_to_another_store(place: &Place) {
         to.release().await.unwrap();
         from.release().await.unwrap();
     }
+}
+
+/// A state with a secret that names a resource: it is encrypted anew when the stack is renamed.
+fn with_secret_reference() -> Checkpoint {
+    let mut state = checkpoint(2);
+    let (urn, id) = (Urn::root("dev", "shop").to_string(), None);
+    let reference = Value::Resource(Box::new(ResourceReference { urn, id, package_version: String::new() }));
+    let latest = state.latest.as_mut().unwrap();
+    let mut record = latest.resources[1].to_record(&ValueDecoder::revealing(&*no_secrets())).unwrap();
+    record.outputs = [("group", Value::secret(reference))].into();
+    latest.edit().upsert(&record, &*no_secrets()).unwrap();
+    state
+}
+
+#[tokio::test]
+async fn a_renaming_whose_secrets_name_resources_is_gone_on_with() {
+    let store =
+        StackStore::over_object_store(Arc::new(InMemory::new()), Path::from(""), "memory://", StoreOptions::default());
+    let first = lock(&store).await;
+    store.save(&first, &with_secret_reference(), None).await.unwrap();
+    first.release().await.unwrap();
+    let (from, to) = (lock(&store).await, lock_of(&store, &renamed()).await);
+    let before = store.load(&id()).await.unwrap().unwrap().checkpoint;
+    store.rename_stack(&from, &to, &*no_secrets()).await.unwrap();
+    let moved = store.load(&renamed()).await.unwrap().unwrap().checkpoint;
+    // As if it had been cut off before anything of the old name was taken away.
+    store.save(&from, &before, None).await.unwrap();
+    from.release().await.unwrap();
+    to.release().await.unwrap();
+    rename(&store).await.unwrap();
+    assert_eq!(store.load(&renamed()).await.unwrap().unwrap().checkpoint.to_bytes(), moved.to_bytes());
+    let decoder_secrets = no_secrets();
+    let resource = &moved.latest.as_ref().unwrap().resources[1];
+    let record = resource.to_record(&ValueDecoder::revealing(&*decoder_secrets)).unwrap();
+    let Some(Value::Resource(reference)) = record.outputs.get("group").map(Value::exposed) else {
+        panic!("no reference")
+    };
+    assert_eq!(reference.urn, Urn::root("production", "store").to_string());
 }
 
 /// Every writing call of a renaming fails in turn, as if the process had died there: the stack is whole under one of its
