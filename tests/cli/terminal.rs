@@ -30,7 +30,7 @@ impl OnTerminal {
 
     /// The terminal isn't read as long as `stopped` isn't 0.
     fn start_read_when(mut command: Command, stopped: &Arc<AtomicUsize>) -> Self {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
         let size = Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
@@ -95,6 +95,14 @@ impl OnTerminal {
         self.reader.take().unwrap().join().unwrap();
         let shown = self.shown.lock().unwrap().clone();
         (code, stdout, shown)
+    }
+}
+
+impl Drop for OnTerminal {
+    /// A test that fails leaves no program behind that waits for an answer.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
