@@ -8,6 +8,7 @@ use super::composition::{self, settings_failure};
 use super::failure::Failure;
 use super::new_passphrase;
 use super::project::SelectedStack;
+use super::pulumi_files;
 use super::session::Session;
 use super::state_access;
 use crate::adapters::configuration::{Configuration, ConfigurationErrors};
@@ -123,7 +124,6 @@ pub fn missing(
 }
 
 fn settings(configuration: &Configuration, stack: &str) -> Result<StackSettings, Failure> {
-    let folder = configuration.folder();
-    let project = state::ProjectSettings::find(folder).map_err(|error| settings_failure(&error))?;
-    StackSettings::read(&project.stack_file(folder, stack)).map_err(|error| settings_failure(&error))
+    let file = pulumi_files::stack_file(configuration.folder(), stack)?;
+    StackSettings::read(&file).map_err(|error| settings_failure(&error))
 }
