@@ -6,8 +6,8 @@
 
 use std::fmt;
 
-use super::anchor::{Anchor, Mark, OpenAnchor, Stage};
-use super::inventory::Item;
+use super::anchor::{Anchor, OpenAnchor, Stage};
+use super::inventory::{InventorySealer, Item};
 use super::{Kind, Place, SealError};
 use crate::codec::read::Origin;
 use crate::deployment::Checkpoint;
@@ -189,7 +189,7 @@ impl StackStore {
         let id = lock.stack();
         let inventory = self.clear_inventory(id).await?;
         let mut now = Anchor { stage: Stage::RemovingClear, ..Anchor::default() };
-        let mut kept: Vec<(String, Mark)> = Vec::new();
+        let mut sealer = InventorySealer::new(&open.key, id);
         for item in inventory.items {
             if let Some(lost) = lock.known_loss() {
                 return Err(lost.into());
@@ -197,20 +197,16 @@ impl StackStore {
             let (Some(sealed_key), Some(object)) = (&item.sealed, self.objects.get(&item.clear).await?) else {
                 continue;
             };
-            let place = Place { id, kind: item.kind, name: &item.name };
-            let entry = kept.iter().find(|(number, _)| *number == item.name);
-            let checkpoint = entry.filter(|_| item.kind == Kind::History).map(|(_, mark)| mark.clone());
-            let sealed = open.key.seal(place, open.generation, checkpoint, &object.content)?;
+            let sealed = sealer.seal(&item, open.generation, &object.content)?;
             let _ = self.objects.put(sealed_key, sealed.content, &Condition::Always).await?;
             let file = self.objects.show(sealed_key);
             let read = self.objects.get(sealed_key).await?;
-            let opened = read.map(|read| open.key.open(place, read.content, &file)).transpose()?;
+            let opened = read.map(|read| open.key.open(item.place(id), read.content, &file)).transpose()?;
             if opened.is_none_or(|opened| opened.content != object.content) {
                 return Err(SealError::Tampered { file }.into());
             }
             match item.kind {
                 Kind::Checkpoint if *sealed_key == id.sealed_checkpoint() => now.checkpoint.settle(Some(sealed.mark)),
-                Kind::Checkpoint => kept.extend(item.number.clone().map(|number| (number, sealed.mark))),
                 Kind::Tags => now.tags.settle(Some(sealed.mark)),
                 _ => {}
             }
@@ -270,8 +266,7 @@ impl StackStore {
             }
             let Some(sealed_key) = &item.sealed else { continue };
             let Some(object) = self.objects.get(sealed_key).await? else { continue };
-            let place = Place { id, kind: item.kind, name: &item.name };
-            let opened = open.key.open(place, object.content, &self.objects.show(sealed_key))?;
+            let opened = open.key.open(item.place(id), object.content, &self.objects.show(sealed_key))?;
             if item.kind == Kind::Tags {
                 open.anchor.tags.check(Some(&opened.mark), &self.objects.show(sealed_key))?;
             }

@@ -1,9 +1,14 @@
 //! All files of a stack, each with its name in either form.
 
+use std::collections::HashMap;
+
+use super::anchor::Mark;
+use super::keys::{SealedObject, StackKey};
 use super::names::NEXT;
-use super::{Kind, SEALED, StackForm};
+use super::{Kind, Place, SEALED, StackForm};
 use crate::codec::Compression;
 use crate::error::Result;
+use crate::secrets::SecretsError;
 use crate::store::layout::STACKS;
 use crate::store::{Entry, StackId, StackStore};
 
@@ -22,6 +27,11 @@ pub(super) struct Item {
 }
 
 impl Item {
+    /// What is expected of it as a file of a stack.
+    pub fn place<'p>(&'p self, id: &'p StackId) -> Place<'p> {
+        Place { id, kind: self.kind, name: &self.name }
+    }
+
     /// The key in clear of a content: the names of packed checkpoints say how.
     pub fn clear_key(&self, content: &[u8]) -> String {
         match self.kind {
@@ -34,6 +44,36 @@ impl Item {
             }
             _ => self.clear.clone(),
         }
+    }
+}
+
+/// Seals the files of an inventory one after the other, as one key does: entries of the history name the checkpoints that were
+/// kept with them, which come before them.
+pub(super) struct InventorySealer<'k> {
+    key: &'k StackKey,
+    id: &'k StackId,
+    kept: HashMap<String, Mark>,
+}
+
+impl<'k> InventorySealer<'k> {
+    /// Seals for a stack, by its key.
+    pub fn new(key: &'k StackKey, id: &'k StackId) -> Self {
+        Self { key, id, kept: HashMap::new() }
+    }
+
+    /// Seals the content of a file.
+    pub fn seal(
+        &mut self,
+        item: &Item,
+        generation: u64,
+        content: &[u8],
+    ) -> std::result::Result<SealedObject, SecretsError> {
+        let named = self.kept.get(&item.name).filter(|_| item.kind == Kind::History).cloned();
+        let sealed = self.key.seal(item.place(self.id), generation, named, content)?;
+        if let Some(number) = &item.number {
+            self.kept.insert(number.clone(), sealed.mark.clone());
+        }
+        Ok(sealed)
     }
 }
 

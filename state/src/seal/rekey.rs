@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use super::anchor::{Anchor, Mark, Stage};
+use super::Kind;
+use super::anchor::{Anchor, Stage};
+use super::inventory::InventorySealer;
 use super::names::NEXT;
-use super::{Kind, Place};
 use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::lock::StackLock;
@@ -53,23 +54,19 @@ impl StackStore {
         self.remove_next(id).await?;
         let generation = open.generation + 1;
         let mut now = Anchor { stage: Stage::ChangingKey, ..Anchor::default() };
-        let mut kept: Vec<(String, Mark)> = Vec::new();
+        let mut sealer = InventorySealer::new(&key, id);
         for item in self.sealed_inventory(id).await?.items {
             if let Some(lost) = lock.known_loss() {
                 return Err(lost.into());
             }
             let Some(sealed_key) = &item.sealed else { continue };
             let Some(object) = self.objects.get(sealed_key).await? else { continue };
-            let place = Place { id, kind: item.kind, name: &item.name };
-            let opened = open.key.open(place, object.content, &self.objects.show(sealed_key))?;
+            let opened = open.key.open(item.place(id), object.content, &self.objects.show(sealed_key))?;
             let is_state = *sealed_key == id.sealed_checkpoint();
-            let entry = kept.iter().find(|(number, _)| *number == item.name);
-            let named = entry.filter(|_| item.kind == Kind::History).map(|(_, mark)| mark.clone());
-            let sealed = key.seal(place, generation, named, if is_state { &content } else { &opened.content })?;
+            let sealed = sealer.seal(&item, generation, if is_state { &content } else { &opened.content })?;
             let _ = self.objects.put(&format!("{sealed_key}{NEXT}"), sealed.content, &Condition::Always).await?;
             match item.kind {
                 Kind::Checkpoint if is_state => now.checkpoint.settle(Some(sealed.mark)),
-                Kind::Checkpoint => kept.extend(item.number.clone().map(|number| (number, sealed.mark))),
                 Kind::Tags => now.tags.settle(Some(sealed.mark)),
                 _ => {}
             }

@@ -90,21 +90,24 @@ impl StackStore {
         target.verify().await?;
         let (from, to) = (lock.stack(), target.stack());
         // The form goes along, whichever new stacks of that store have.
-        let sealed = self.is_sealed(from).await?;
-        let store = &match sealed {
-            true => self.for_sealed_stack(from, target.store(), to).await?,
-            false => target.store().for_new_stacks(None),
+        let anchor = match self.is_sealed(from).await? {
+            true => Some(self.anchor(from).await?),
+            false => None,
+        };
+        let store = &match &anchor {
+            Some(anchor) => target.store().for_sealed_stack(to, anchor),
+            None => target.store().for_new_stacks(None),
         };
         // What an interrupted transfer has brought is no other stack.
         let found = store.load_unverified(to).await?;
         let is_there = found.as_ref().is_some_and(|found| is_same(&found.checkpoint, checkpoint, crypter))
-            && store.is_sealed(to).await? == sealed;
+            && store.is_sealed(to).await? == anchor.is_some();
         if found.is_some() && !is_there {
             return Err(Error::StackExists { stack: to.to_string(), store: store.display_url() });
         }
-        let mut transferred = match sealed {
-            true => self.copy_sealed_files(lock, store, to).await?,
-            false => Transferred {
+        let mut transferred = match &anchor {
+            Some(anchor) => self.copy_sealed_files(lock, anchor, store, to).await?,
+            None => Transferred {
                 history: self.copy_folder((from, &from.history()), store, (to, &to.history())).await?,
                 backups: self.copy_folder((from, &from.backups()), store, (to, &to.backups())).await?,
                 event_logs: self.copy_folder((from, &from.events()), store, (to, &to.events())).await?,
@@ -115,7 +118,7 @@ impl StackStore {
         if !is_there {
             store.save(target, checkpoint, None).await?;
         }
-        if sealed {
+        if anchor.is_some() {
             transferred.tags = self.copy_sealed_tags(from, store, to).await?;
         }
         Ok(transferred)
