@@ -181,6 +181,7 @@ fn tags_outputs_and_drawings_are_pulumis() {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn the_clis_own_backend_has_a_history_as_the_cli_shows_it() {
     let shared = std::env::var_os("SEMANTEST_SHARED")
         .map_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), Into::into);
