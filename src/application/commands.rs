@@ -7,11 +7,12 @@ use resource_graph::{Ownership, ResourceSpec, Urn};
 
 use super::adoption;
 use super::error::{ApplicationError, ErrorKind};
-use super::planning::{self, Wanted};
+use super::plan::outputs;
+use super::plan::planning::{self, Wanted};
+use super::queries;
 use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use super::request::{DeployRequest, DestroyRequest, Options, Ports};
-use super::saga::{Confirmation, Preview, Saga, counts_of};
-use super::{outputs, queries};
+use super::saga::saga::{Confirmation, Preview, Saga, counts_of};
 use crate::domain;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{
@@ -86,7 +87,7 @@ pub async fn preview(
     }
     let latencies = ports.latencies.load();
     let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
-    let lower_bound = super::saga::lower_bound(ports, &planned.plan);
+    let lower_bound = super::saga::saga::lower_bound(ports, &planned.plan);
     show(&Preview {
         command: DeploymentCommand::Deploy,
         stack: &request.options.target.stack,
@@ -105,7 +106,7 @@ pub async fn preview(
         changes: counts_of(&planned.plan),
         calls: ports.calls.counts(),
         duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
-        lower_bound_ms: super::saga::milliseconds(lower_bound.duration),
+        lower_bound_ms: super::saga::saga::milliseconds(lower_bound.duration),
         outputs: outputs::shown(&snapshot.outputs),
         adopted: planned.adoptions.reported(),
         errors: Vec::new(),

@@ -2,7 +2,7 @@
 
 use resource_graph::Urn;
 
-use super::apply::{StepFailure, detail_of};
+use super::steps::apply::{StepFailure, detail_of};
 use crate::domain::deployment::{ErrorDetail, IllegalTransition};
 use crate::ports::{ProviderError, ProviderErrorKind, StoreError, StoreErrorKind};
 

@@ -15,11 +15,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::{ApplicationError, ErrorKind};
-use super::gate::ReadGate;
-use super::ownership::{Owner, Owners, ThingKey};
-use super::refresh::tags;
+use super::plan::refresh::tags;
 use super::report::SCHEMA_VERSION;
 use super::request::{Options, Ports};
+use super::steps::gate::ReadGate;
+use super::steps::ownership::{Owner, Owners, ThingKey};
 use crate::domain::deployment::{ChangeCounts, ErrorDetail};
 use crate::ports::clock::recorded_time;
 use crate::ports::{
@@ -255,7 +255,7 @@ impl Planned {
         let mut planner = Planner {
             ports,
             request,
-            known: super::planning::live(&snapshot.resources),
+            known: super::plan::planning::live(&snapshot.resources),
             now: recorded_time(ports.clock.now_ms()),
             planned: Self { before: Vec::new(), records: Vec::new() },
         };

@@ -1,31 +1,18 @@
 //! What the program does: commands, queries, event handlers and the deployment saga. Only ports are called; nothing prints.
 
 pub mod adoption;
-mod apply;
-pub mod audit;
-mod begun;
 pub mod commands;
-mod dispatcher;
 pub mod error;
-mod execution;
-pub mod gate;
-mod health;
 pub mod importing;
-mod intent;
-mod interim;
-mod measure;
-pub mod metrics;
-pub mod outputs;
-mod ownership;
-pub mod planning;
+pub mod journal;
+pub mod plan;
+pub mod projections;
 pub mod queries;
-mod records;
-mod recovery;
-mod refresh;
 pub mod report;
 pub mod request;
 mod saga;
 pub mod stacks;
+pub mod steps;
 
 pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};

@@ -6,7 +6,7 @@ use resource_graph::Urn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::outputs;
+use super::plan::outputs;
 use super::report::{Outputs, SCHEMA_VERSION};
 use crate::domain::deployment::{ChangeCounts, DeploymentEvent};
 use crate::domain::event::DomainEvent;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::application::DeploymentReport;
-use crate::application::metrics::Counted;
+use crate::application::projections::metrics::Counted;
 
 /// Writes the file in one go, so that no reader sees half of it.
 ///
@@ -58,7 +58,7 @@ fn render(report: &DeploymentReport, counted: &Counted) -> String {
             (format!("{{{stack},{of}}}"), operations)
         })
         .collect();
-    let of_operations = |value: fn(&crate::application::metrics::Operations) -> f64| {
+    let of_operations = |value: fn(&crate::application::projections::metrics::Operations) -> f64| {
         operations.iter().map(|(labels, operations)| (format!("_total{labels}"), value(operations))).collect()
     };
     family("semantest_operations", "counter", "Operations on resources.", of_operations(|of| of.count as f64));
@@ -91,7 +91,7 @@ fn labels(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::metrics::Metrics;
+    use crate::application::projections::metrics::Metrics;
     use crate::application::{DeploymentResult, Outputs};
     use crate::cli::progress::testing::story;
     use crate::domain::deployment::{CallCounts, ChangeCounts};

@@ -9,7 +9,7 @@ use resource_graph::{ChangeKind, Operation, Phase, Plan, PropertyChange, Reason,
 use super::palette::Palette;
 use super::progress::{mark, planned};
 use crate::application::adoption::Adoption;
-use crate::application::planning::Drift;
+use crate::application::plan::planning::Drift;
 use crate::domain::deployment::{self, ChangeCounts, DeploymentCommand};
 
 /// The longest text of a value, in characters.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, RecordError, RecordMarks, Recorded, ResourceRecord, Urn, Value};
-use semantest_iac::application::audit::AuditEntry;
+use semantest_iac::application::projections::audit::AuditEntry;
 use semantest_iac::domain::deployment::{DeploymentEvent, ResourceImage};
 use semantest_iac::domain::event::DomainEvent;
 use semantest_iac::ports::{

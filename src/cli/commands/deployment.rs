@@ -10,7 +10,7 @@ use resource_graph::{Cancellation, Urgency};
 
 use crate::adapters::configuration::Configuration;
 use crate::application::adoption::Mapping;
-use crate::application::metrics::Metrics;
+use crate::application::projections::metrics::Metrics;
 use crate::application::{
     self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, Options, Refresh, StackTarget,
 };

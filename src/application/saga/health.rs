@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use resource_graph::{Cancellation, Plan, PropertyMap, ResourceRecord, Urgency, Urn, Value};
 
-use super::dispatcher::Dispatcher;
-use super::error::ApplicationError;
-use super::planning::Wanted;
-use super::request::{Options, Ports};
+use crate::application::error::ApplicationError;
+use crate::application::journal::dispatcher::Dispatcher;
+use crate::application::plan::planning::Wanted;
+use crate::application::request::{Options, Ports};
 use crate::domain;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
 use crate::ports::{CloudIdentity, HealthProbe, HealthReport};

@@ -8,8 +8,8 @@ use resource_graph::{
 };
 use serde_json::{Map, json};
 
-use super::apply::operation_of;
-use super::error::{ApplicationError, ErrorKind};
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::steps::apply::operation_of;
 use crate::domain::deployment::{PlannedStep, ResourceImage};
 use crate::ports::{Cloud, LockedStack};
 

@@ -11,11 +11,11 @@ use resource_graph::{
     ResourceTypes, Step, Urn, Value,
 };
 
-use super::dispatcher::Dispatcher;
 use super::gate::WriteCounter;
 use super::ownership::{Owner, Owners, ThingKey};
 use super::records::{like_before, record_of, same_but_for_times};
-use super::saga::milliseconds;
+use crate::application::journal::dispatcher::Dispatcher;
+use crate::application::saga::saga::milliseconds;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
 use crate::ports::clock::recorded_time;
 use crate::ports::{

@@ -9,16 +9,19 @@ use std::time::Duration;
 
 use resource_graph::{Latencies, LowerBound, Plan, UntouchedReason};
 
-use super::adoption::Adoption;
-use super::audit::AuditLog;
-use super::begun::Begun;
-use super::dispatcher::Dispatcher;
-use super::error::{ApplicationError, ErrorKind};
-use super::measure::Measured;
-use super::planning::{self, Planned, Wanted};
-use super::report::{DeploymentReport, DeploymentResult, LeftResource, SCHEMA_VERSION};
-use super::request::{Options, Ports};
-use super::{gate, health, intent, outputs, recovery};
+use super::health;
+use super::run::Begun;
+use crate::application::adoption::Adoption;
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::journal::dispatcher::Dispatcher;
+use crate::application::journal::{intent, recovery};
+use crate::application::plan::outputs;
+use crate::application::plan::planning::{self, Planned, Wanted};
+use crate::application::projections::audit::AuditLog;
+use crate::application::projections::latencies::Measured;
+use crate::application::report::{DeploymentReport, DeploymentResult, LeftResource, SCHEMA_VERSION};
+use crate::application::request::{Options, Ports};
+use crate::application::steps::gate;
 use crate::domain;
 use crate::domain::deployment::{ChangeCounts, Deployment, DeploymentCommand, DeploymentEvent};
 use crate::ports::clock::rfc3339;
@@ -51,7 +54,7 @@ pub trait Confirmation: Send + Sync {
 }
 
 /// Everything that a run of the saga needs.
-pub(super) struct Saga<'a> {
+pub(in crate::application) struct Saga<'a> {
     pub ports: &'a Ports,
     pub options: &'a Options,
     /// All components of the project in this environment.
@@ -320,10 +323,10 @@ pub fn counts_of(plan: &Plan) -> ChangeCounts {
 }
 
 /// The shortest time that quotas and dependencies allow.
-pub(super) fn lower_bound(ports: &Ports, plan: &Plan) -> LowerBound {
+pub(in crate::application) fn lower_bound(ports: &Ports, plan: &Plan) -> LowerBound {
     resource_graph::lower_bound(plan, &ports.cloud.quotas().into_iter().collect(), |_| true)
 }
 
-pub(super) fn milliseconds(duration: Duration) -> u64 {
+pub(in crate::application) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

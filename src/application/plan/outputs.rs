@@ -3,7 +3,7 @@
 
 use resource_graph::{OutputReference, PropertyMap, ResolveError, Resolved, Value};
 
-use super::report::Outputs;
+use crate::application::report::Outputs;
 use crate::ports::OutputDeclaration;
 
 /// Shown in the place of a secret.

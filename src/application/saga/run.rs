@@ -12,17 +12,20 @@ use resource_graph::{
     SystemClock, TypeToken, Urn, lower_bound_of,
 };
 
-use super::adoption::Adoption;
-use super::apply::{Applier, StepFailure};
-use super::audit::AuditLog;
-use super::dispatcher::Dispatcher;
-use super::error::{ApplicationError, ErrorKind};
-use super::execution::{StepExecutor, record_rest, unneeded};
+use super::checkpoints;
 use super::health::{self, Checked};
-use super::planning::{self, Planned};
-use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use super::saga::{Saga, counts_of, milliseconds};
-use super::{intent, interim, outputs, records};
+use crate::application::adoption::Adoption;
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::journal::dispatcher::Dispatcher;
+use crate::application::journal::intent;
+use crate::application::plan::outputs;
+use crate::application::plan::planning::{self, Planned};
+use crate::application::projections::audit::AuditLog;
+use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
+use crate::application::steps::apply::{Applier, StepFailure};
+use crate::application::steps::executor::{StepExecutor, record_rest, unneeded};
+use crate::application::steps::records;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
 use crate::ports::clock::recorded_time;
 use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
@@ -31,7 +34,7 @@ use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
 const SAGA: &str = "Deployment";
 
 /// A deployment whose request is durable.
-pub(super) struct Begun<'a> {
+pub(in crate::application) struct Begun<'a> {
     pub saga: &'a Saga<'a>,
     pub planned: Planned,
     pub snapshot: &'a StackSnapshot,
@@ -111,7 +114,7 @@ impl Begun<'_> {
             self.planned.records.clone(),
         );
         let write = async || dispatcher.stack().checkpoint(&dispatcher.changes(), creating).await;
-        match interim::with_checkpoints(&SystemClock::new(), self.apply(&applier), write).await? {
+        match checkpoints::with_checkpoints(&SystemClock::new(), self.apply(&applier), write).await? {
             Some(applied) => self.conclude(applied).await,
             None => Ok(self.stopped_at_once().await?),
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use resource_graph::{DiffRules, ResourceOptions, ResourceRecord, Urn};
 
-use super::error::{ApplicationError, ErrorKind};
-use super::gate::ReadGate;
-use super::records::like_before;
-use super::request::{Options, Ports};
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::request::{Options, Ports};
+use crate::application::steps::gate::ReadGate;
+use crate::application::steps::records::like_before;
 use crate::ports::{CallGate, OperationContext, RecordedResource, ResourceTags};
 
 /// Reads that may be under way at a time.

@@ -11,15 +11,17 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, ResourceTypes, Urn, Value};
 
-use super::apply::output_of;
-use super::error::{ApplicationError, ErrorKind};
-use super::gate::ReadGate;
-use super::ownership::ThingKey;
-use super::planning::recorded_output;
-use super::records::{hide_named, like_before};
-use super::refresh::tags;
-use super::request::{Options, Ports};
-use super::{health, intent, records};
+use super::intent;
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::plan::planning::recorded_output;
+use crate::application::plan::refresh::tags;
+use crate::application::request::{Options, Ports};
+use crate::application::saga::health;
+use crate::application::steps::apply::output_of;
+use crate::application::steps::gate::ReadGate;
+use crate::application::steps::ownership::ThingKey;
+use crate::application::steps::records;
+use crate::application::steps::records::{hide_named, like_before};
 use crate::domain::deployment::{
     Deployment, DeploymentEvent, DeploymentPhase, Operation, PlannedStep, SettledOutcome, StepPhase,
 };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use resource_graph::{CallSlot, Cancellation, Scheduler, StepContext, SystemClock, Urgency};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::request::{Options, Ports};
+use crate::application::request::{Options, Ports};
 use crate::domain::deployment::CallCounts;
 use crate::ports::{CallGate, CallKind, CallPermit, Cloud, LockedStack, ProviderError, ProviderErrorKind, StoreError};
 

@@ -8,10 +8,10 @@ use resource_graph::{
     ResourceRecord, ResourceSpec, Selection, Urn,
 };
 
-use super::adoption::{self, Adoptions};
-use super::error::{ApplicationError, ErrorKind};
 use super::refresh::{self, Refreshed};
-use super::request::{Options, Ports, Refresh};
+use crate::application::adoption::{self, Adoptions};
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::request::{Options, Ports, Refresh};
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{CloudIdentity, OutputDeclaration, RecordedResource, StackSnapshot};
 

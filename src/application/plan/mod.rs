@@ -1,0 +1,5 @@
+//! From what is wanted, recorded and there to a plan, and to what the stack shows when it is carried out.
+
+pub(super) mod outputs;
+pub mod planning;
+pub(super) mod refresh;

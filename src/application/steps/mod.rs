@@ -1,0 +1,8 @@
+//! Carrying out the steps of a plan: each through its gate to the cloud, and its end as an event with the record of what is
+//! there now.
+
+pub(super) mod apply;
+pub(super) mod executor;
+pub mod gate;
+pub(super) mod ownership;
+pub(super) mod records;
