@@ -6,7 +6,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use resource_graph::Urn;
 
 use super::exit_code::ExitCode;
-use super::palette::Palette;
+use super::terminal::palette::Palette;
 use crate::adapters::causes::with_causes;
 use crate::application::ApplicationError;
 use crate::domain::deployment::ErrorDetail;

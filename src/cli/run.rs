@@ -11,14 +11,15 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use super::arguments::{self, Arguments, ColorChoice, Command, JsonForm};
-use super::document::{CommandFacts, print_failure};
+use super::commands;
 use super::exit_code::ExitCode;
 use super::failure::Failure;
-use super::output::Output;
-use super::process::Process;
+use super::process::environment::Process;
+use super::process::logs;
+use super::process::session::{CommandResult, Session, output_options};
 use super::redaction::Redactor;
-use super::session::{CommandResult, Session, output_options};
-use super::{commands, logging};
+use super::terminal::output::Output;
+use super::views::document::{CommandFacts, print_failure};
 
 /// The program, as the operating system starts it.
 pub fn main() -> std::process::ExitCode {
@@ -66,7 +67,7 @@ fn learn_credentials(redactor: &Redactor, process: &Process) {
 
 fn execute(process: Process, arguments: Arguments, output: &Arc<Output>, started: Instant) -> ExitCode {
     let Arguments { global, command } = arguments;
-    logging::start(output, global.verbose, process.text("SEMANTEST_LOG_LEVEL"));
+    logs::start(output, global.verbose, process.text("SEMANTEST_LOG_LEVEL"));
     let user = process.user_name();
     let mut session = Session::new(process, global, Arc::clone(output), command.name(), started);
     let panics = PanicMessages::install(output);
@@ -234,7 +235,7 @@ impl Drop for PanicMessages {
 
 #[cfg(test)]
 mod tests {
-    use super::super::output::testing::Captured;
+    use super::super::terminal::output::testing::Captured;
     use super::*;
 
     fn run_with(arguments: &[&str]) -> (ExitCode, String, String) {

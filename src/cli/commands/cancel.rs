@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::store_failure;
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::CancelArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::prompt::Prompt;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::prompts::Prompt;
+use crate::cli::workspace::stores::OpenedStack;
 use crate::ports::HeldLock;
 
 /// `cancel --json`.

@@ -3,7 +3,7 @@
 use crate::cli::arguments::{self, CompletionsArguments};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
 
 /// Prints the script.
 pub fn completions(session: &Session, wanted: &CompletionsArguments) -> CommandResult {

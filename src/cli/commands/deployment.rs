@@ -18,20 +18,22 @@ use crate::cli::arguments::{
     AdoptionOptions, CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm,
     PreviewArguments, RefreshMode, StackSelection,
 };
-use crate::cli::composition::{self, Handlers};
-use crate::cli::confirmation::{TerminalConfirmation, require_confirmation};
-use crate::cli::document::closing_event;
+use crate::cli::compose::ports::{self, Handlers};
 use crate::cli::exit_code::ExitCode;
-use crate::cli::explanation::explain;
 use crate::cli::failure::{Failure, render_detail, render_warning};
-use crate::cli::preview::PlanView;
+use crate::cli::process::interrupts;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::process::source_facts;
 use crate::cli::progress::{EventStream, Progress, plural};
-use crate::cli::project::SelectedStack;
-use crate::cli::rules::check_rules;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::source_facts;
-use crate::cli::summary::{OperationTable, outputs_text, summary_line};
-use crate::cli::{config_values, interrupt, metrics};
+use crate::cli::terminal::confirmation::{TerminalConfirmation, require_confirmation};
+use crate::cli::views::document::closing_event;
+use crate::cli::views::explanation::explain;
+use crate::cli::views::metrics;
+use crate::cli::views::plan::PlanView;
+use crate::cli::views::summary::{OperationTable, outputs_text, summary_line};
+use crate::cli::workspace::config_values;
+use crate::cli::workspace::project::SelectedStack;
+use crate::cli::workspace::rules::check_rules;
 use crate::domain::component::Component;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent};
 use crate::domain::event::DomainEvent;
@@ -134,7 +136,7 @@ struct Run<'a> {
     configuration: Configuration,
     selected: SelectedStack,
     environment: String,
-    connection: composition::Connection,
+    connection: ports::Connection,
     progress: Progress,
     cancellation: Cancellation,
     table: Arc<OperationTable>,
@@ -144,7 +146,7 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     async fn start(session: &'a Session, stack: &StackSelection, cloud: &CloudOptions) -> Result<Self, Failure> {
-        let cancellation = interrupt::listen(&session.output)?;
+        let cancellation = interrupts::listen(&session.output)?;
         let configuration = session.configuration()?;
         let selected = session.select_stack(&configuration, stack)?;
         let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
@@ -160,7 +162,7 @@ impl<'a> Run<'a> {
             handlers.push(Arc::new(EventStream(Arc::clone(&session.output))));
         }
         let handlers = Handlers { events: handlers, notices: progress.notices() };
-        let connecting = composition::connect(session, &configuration, &environment, &selected, cloud, handlers);
+        let connecting = ports::connect(session, &configuration, &environment, &selected, cloud, handlers);
         let connection = tokio::select! {
             connection = connecting => connection?,
             () = cancellation.requested(Urgency::Graceful) => return Err(stopped_early()),

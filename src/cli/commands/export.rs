@@ -5,11 +5,11 @@ use std::path::Path;
 use super::store_failure;
 use crate::application::importing::bulk_file::BulkFile;
 use crate::cli::arguments::ExportArguments;
-use crate::cli::composition;
+use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
-use crate::cli::session::{CommandResult, Session};
 
 /// Writes the file. Takes no lock and calls no cloud.
 pub fn export(session: &Session, arguments: &ExportArguments) -> CommandResult {
@@ -20,8 +20,8 @@ pub fn export(session: &Session, arguments: &ExportArguments) -> CommandResult {
             .with_hint("name the environment with --env"));
     };
     let file = session.block_on(async {
-        let cloud = composition::describe_cloud(session, &configuration, &environment).await?;
-        let store = composition::open_store(session, &configuration, &selected).await?;
+        let cloud = ports::describe_cloud(session, &configuration, &environment).await?;
+        let store = ports::open_store(session, &configuration, &selected).await?;
         let snapshot = store.read().await.map_err(store_failure)?;
         Ok(BulkFile::of(cloud.as_ref(), &snapshot.resources)?)
     })?;

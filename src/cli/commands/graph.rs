@@ -10,11 +10,11 @@ use resource_graph::{Archive, ArchiveSource, PropertyMap, ResourceGraph, Resourc
 use crate::adapters::causes::with_causes;
 use crate::adapters::packaging::SHIM_HANDLER;
 use crate::cli::arguments::{GraphArguments, GraphFormat};
-use crate::cli::composition;
-use crate::cli::config_values;
+use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::config_values;
 use crate::domain::component::Component;
 use crate::domain::function::Start;
 use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode, PhysicalNames};
@@ -92,7 +92,7 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
     } else {
         configuration.select(&environment, &arguments.components)?
     };
-    let cloud = session.block_on(composition::describe_cloud(session, &configuration, &environment))?;
+    let cloud = session.block_on(ports::describe_cloud(session, &configuration, &environment))?;
     let request = BlueprintRequest {
         project: configuration.project_name().to_string(),
         environment,

@@ -12,15 +12,15 @@ use crate::application::importing::bulk_file::BulkFile;
 use crate::application::importing::{self, ImportConfirmation, ImportItem, ImportRequest, ImportedResource, Reference};
 use crate::application::{ApplicationError, ErrorKind, Options, Refresh, StackTarget};
 use crate::cli::arguments::ImportArguments;
-use crate::cli::composition::{self, Handlers};
-use crate::cli::config_values;
+use crate::cli::compose::ports::{self, Handlers};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::palette::Palette;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::process::{interrupts, source_facts};
 use crate::cli::progress::{Progress, plural};
-use crate::cli::prompt::Prompt;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::{interrupt, source_facts};
+use crate::cli::terminal::palette::Palette;
+use crate::cli::terminal::prompts::Prompt;
+use crate::cli::workspace::config_values;
 
 /// Reads resources from the cloud and records them.
 pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
@@ -31,7 +31,7 @@ pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
     }
     let items = items(session, arguments)?;
     session.block_on(async {
-        let cancellation = interrupt::listen(&session.output)?;
+        let cancellation = interrupts::listen(&session.output)?;
         let mut configuration = session.configuration()?;
         let selected = session.select_stack(&configuration, &arguments.stack)?;
         let Some(environment) = selected.environment.as_ref().map(ToString::to_string) else {
@@ -44,8 +44,7 @@ pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
         }
         let progress = Progress::start(session);
         let handlers = Handlers { events: Vec::new(), notices: progress.notices() };
-        let connecting =
-            composition::connect(session, &configuration, &environment, &selected, &arguments.cloud, handlers);
+        let connecting = ports::connect(session, &configuration, &environment, &selected, &arguments.cloud, handlers);
         let connection = connecting.await?;
         let target = StackTarget {
             project: configuration.project_name().to_string(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::cli::arguments::{LocalArguments, LocalCommand};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, render_warning};
-use crate::cli::output::Output;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::output::Output;
 
 /// `local … --json`: what is there after the command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

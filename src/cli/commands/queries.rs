@@ -12,13 +12,13 @@ use crate::application::{DeploymentResult, Outputs};
 use crate::cli::arguments::{
     EventsArguments, HistoryArguments, JsonForm, OutputsArguments, StackSelection, StatusArguments,
 };
-use crate::cli::composition;
+use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::palette::Palette;
+use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::{event_line, plural};
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::summary::{outputs_text, plain};
+use crate::cli::terminal::palette::Palette;
+use crate::cli::views::summary::{outputs_text, plain};
 use crate::domain::deployment::{ChangeCounts, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::{StackStore, StoreError};
@@ -67,7 +67,7 @@ impl Query {
     fn open(session: &Session, selection: &StackSelection) -> Result<Self, Failure> {
         let configuration = session.configuration()?;
         let selected = session.select_stack(&configuration, selection)?;
-        let store = session.block_on(composition::open_store(session, &configuration, &selected))?;
+        let store = session.block_on(ports::open_store(session, &configuration, &selected))?;
         Ok(Self { project: configuration.project_name().to_string(), stack: selected.name.to_string(), store })
     }
 }

@@ -7,9 +7,9 @@ use crate::adapters::configuration::ConfigurationErrors;
 use crate::cli::arguments::ValidateArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::draw;
+use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
-use crate::cli::rules::all_problems;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::workspace::rules::all_problems;
 use crate::domain::violation::Severity;
 
 /// `validate --json`.

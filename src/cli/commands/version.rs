@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::exit_code::ExitCode;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
 
 /// `version --json`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::live::LiveProgress;
 use super::plain::PlainProgress;
-use crate::cli::output::Output;
-use crate::cli::session::Session;
+use crate::cli::process::session::Session;
+use crate::cli::terminal::output::Output;
 use crate::ports::{EventHandler, NoticeHandler};
 
 /// A progress display: live on a terminal, lines elsewhere. While it shows something, nobody waits for stderr.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::output::Output;
+use crate::cli::terminal::output::Output;
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 

@@ -1,6 +1,6 @@
 //! Words, marks, times and sizes as people read them.
 
-use crate::cli::palette::Palette;
+use crate::cli::terminal::palette::Palette;
 use crate::domain::deployment::Operation;
 
 /// A time in milliseconds: `0.04 s`, `1.2 s`, `2 min 05 s`, `1 h 02 min`.

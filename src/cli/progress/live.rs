@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::plain::{event_line, notice_line};
 use super::tree::{ProgressTree, WindowSize};
-use crate::cli::output::Output;
+use crate::cli::terminal::output::Output;
 use crate::domain::deployment::DeploymentEvent;
 use crate::domain::event::DomainEvent;
 use crate::ports::{EventHandler, Notice, NoticeHandler};
@@ -199,7 +199,7 @@ impl Shared {
 mod tests {
     use super::super::plain::tests::story;
     use super::*;
-    use crate::cli::output::testing::{captured, plain};
+    use crate::cli::terminal::output::testing::{captured, plain};
 
     const SIZE: WindowSize = WindowSize { columns: 80, rows: 24 };
 

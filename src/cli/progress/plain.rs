@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::format::{bytes, duration, mark, plural};
 use crate::cli::failure::render_warning;
-use crate::cli::output::Output;
-use crate::cli::palette::Palette;
+use crate::cli::terminal::output::Output;
+use crate::cli::terminal::palette::Palette;
 use crate::domain::deployment::{
     ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome, is_bookkeeping,
 };
@@ -213,7 +213,7 @@ pub mod tests {
     use resource_graph::{TypeToken, Urn};
 
     use super::*;
-    use crate::cli::output::testing::{captured, plain};
+    use crate::cli::terminal::output::testing::{captured, plain};
     use crate::domain::deployment::{CallCounts, Deployment, ErrorDetail, PlannedStep};
 
     pub fn urn(token: &str, name: &str) -> Urn {
@@ -384,7 +384,7 @@ pub mod tests {
 
     #[test]
     fn quiet_keeps_warnings_only() {
-        let options = crate::cli::output::OutputOptions { quiet: true, ..plain(None) };
+        let options = crate::cli::terminal::output::OutputOptions { quiet: true, ..plain(None) };
         let (output, _, stderr) = captured(options);
         let progress = PlainProgress::new(output, true);
         story().iter().for_each(|event| progress.handle(event));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use resource_graph::Urn;
 
 use super::format::{duration, mark, past, progressive};
-use crate::cli::palette::Palette;
+use crate::cli::terminal::palette::Palette;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, Operation, is_bookkeeping};
 
 /// How far an operation is.

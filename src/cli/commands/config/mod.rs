@@ -5,12 +5,12 @@ mod write;
 
 use std::sync::Arc;
 
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::config::ConfigCommand;
 use crate::cli::arguments::stack::StackReference;
+use crate::cli::compose::new_passphrase;
 use crate::cli::failure::Failure;
-use crate::cli::new_passphrase;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::Workspace;
 use crate::ports::{ConfigPlace, StackConfiguration};
 
 /// Carries out one of its commands.

@@ -5,8 +5,8 @@ use crate::application::stacks::config::{self, ConfigDocument, ConfigValueDocume
 use crate::cli::arguments::config::{ConfigGetArguments, ConfigListArguments};
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::table::table;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::tables::table;
 
 /// Shows all values.
 pub fn list(session: &Session, arguments: &ConfigListArguments) -> CommandResult {

@@ -10,7 +10,7 @@ use crate::cli::arguments::config::{ConfigSetAllArguments, ConfigSetArguments, C
 use crate::cli::arguments::stack::StackReference;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
 use crate::ports::{ConfigChange, ConfigKind};
 
 /// Sets one value.

@@ -13,8 +13,8 @@ use crate::adapters::configuration::{Configuration, FILE_NAME};
 use crate::cli::arguments::InitArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::prompt::Prompt;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::prompts::Prompt;
 use crate::domain::names::{ComponentName, ProjectName};
 use crate::domain::provider::Region;
 use crate::domain::runtime::Runtime;
@@ -255,8 +255,8 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::output::testing::{captured, plain};
-    use crate::cli::process::Process;
+    use crate::cli::process::environment::Process;
+    use crate::cli::terminal::output::testing::{captured, plain};
 
     fn with_folder(files: &[(&str, &str)]) -> (tempfile::TempDir, Session) {
         let folder =

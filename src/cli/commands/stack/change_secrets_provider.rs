@@ -1,13 +1,13 @@
 //! `stack change-secrets-provider`: another manager, or another passphrase, for a stack's secrets.
 
 use crate::application::stacks::config::SecretsChangeDocument;
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::StackSecretsArguments;
 use crate::cli::commands::store_failure;
+use crate::cli::compose::new_passphrase;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::new_passphrase;
+use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::workspace::stores::Workspace;
 
 /// Encrypts the stack's secrets anew.
 pub fn change_secrets_provider(session: &Session, arguments: &StackSecretsArguments) -> CommandResult {

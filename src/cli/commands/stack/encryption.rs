@@ -1,12 +1,12 @@
 //! `stack encrypt` and `stack decrypt`: what of a stack's files is encrypted.
 
 use crate::application::stacks::{self, EncryptionChange};
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::{StackDecryptArguments, StackEncryptArguments, StackReference};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, render_warning};
-use crate::cli::palette::Palette;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::palette::Palette;
+use crate::cli::workspace::stores::Workspace;
 use crate::ports::StackEncryption;
 
 /// Seals a stack.

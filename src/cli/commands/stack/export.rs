@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackExportArguments;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, render_warning};
-use crate::cli::private_file;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::private_file;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::OpenedStack;
 use crate::ports::ExportRequest;
 
 /// Writes the state to stdout or a file, as it is: taking anything out of it would spoil it.

@@ -1,12 +1,12 @@
 //! `stack graph`: what depends on what in a state, as a file for Graphviz.
 
 use crate::application::stacks::{Drawing, draw};
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackGraphArguments;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::OpenedStack;
 
 /// Draws the graph into a file.
 pub fn graph(session: &Session, arguments: &StackGraphArguments) -> CommandResult {

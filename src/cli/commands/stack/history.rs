@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use crate::application::stacks::{self, HistoryItem};
-use crate::cli::administration::OpenedStack;
-use crate::cli::ages::ago_text;
 use crate::cli::arguments::stack::StackHistoryArguments;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::palette::Palette;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::ages::ago_text;
+use crate::cli::terminal::palette::Palette;
+use crate::cli::workspace::stores::OpenedStack;
 
 /// Shows a page of the history.
 pub fn history(session: &Session, arguments: &StackHistoryArguments) -> CommandResult {

@@ -2,13 +2,13 @@
 
 use std::io::Read as _;
 
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackImportArguments;
 use crate::cli::commands::store_failure;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, render_warning};
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::OpenedStack;
 use crate::ports::ImportRequest;
 
 /// What is said when it is done; Pulumi's text.

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::StackInitArguments;
 use crate::cli::commands::store_failure;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::render_warning;
-use crate::cli::locking::Notices;
-use crate::cli::pulumi_files;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::pulumi_files;
+use crate::cli::workspace::stores::Workspace;
 use crate::ports::{NewStackSecrets, StackAddress};
 
 /// `stack init --json`.

@@ -3,15 +3,15 @@
 use chrono::Utc;
 
 use crate::application::stacks::{self, StackListEntry, Workplace};
-use crate::cli::administration::Workspace;
-use crate::cli::ages::ago_text;
 use crate::cli::arguments::StackSelection;
 use crate::cli::arguments::stack::StackListArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::palette::Palette;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::table::table;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::ages::ago_text;
+use crate::cli::terminal::palette::Palette;
+use crate::cli::terminal::tables::table;
+use crate::cli::workspace::stores::Workspace;
 
 /// Shows the stacks.
 pub fn list(session: &Session, arguments: &StackListArguments) -> CommandResult {

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::StackMigrateArguments;
 use crate::cli::commands::store_failure;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::Workspace;
 
 /// `stack migrate --json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

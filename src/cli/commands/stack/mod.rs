@@ -17,7 +17,7 @@ mod tag;
 mod verify;
 
 use crate::cli::arguments::stack::StackCommand;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
 
 pub use init::InitialStackDocument;
 pub use migrate::MigrationDocument;

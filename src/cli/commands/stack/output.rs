@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackOutputArguments;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::table::table;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::tables::table;
+use crate::cli::workspace::stores::OpenedStack;
 
 /// Shows the outputs, or one.
 pub fn output(session: &Session, arguments: &StackOutputArguments) -> CommandResult {

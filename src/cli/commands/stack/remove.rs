@@ -1,13 +1,13 @@
 //! `stack rm`: a stack goes, with its settings.
 
 use crate::application::stacks;
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::stack::StackRemoveArguments;
-use crate::cli::consent::TerminalConsent;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::{pulumi_files, selection};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::consent::TerminalConsent;
+use crate::cli::workspace::stores::Workspace;
+use crate::cli::workspace::{pulumi_files, selection};
 use crate::ports::RemoveRequest;
 
 /// Removes a stack.

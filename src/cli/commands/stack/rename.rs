@@ -1,13 +1,13 @@
 //! `stack rename`: a stack gets another name, in its state, its history and its files.
 
-use crate::cli::administration::{Workspace, parse_reference};
 use crate::cli::arguments::stack::StackRenameArguments;
 use crate::cli::commands::store_failure;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::{pulumi_files, selection};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::{Workspace, parse_reference};
+use crate::cli::workspace::{pulumi_files, selection};
 use crate::ports::StackAddress;
 
 /// Renames a stack.

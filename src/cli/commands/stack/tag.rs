@@ -1,14 +1,14 @@
 //! `stack tag`: a stack's tags.
 
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::{StackTagCommand, StackTagListArguments, StackTagNameArguments};
 use crate::cli::arguments::{LockWait, stack::StackReference};
 use crate::cli::commands::store_failure;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
-use crate::cli::table::table;
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::tables::table;
+use crate::cli::workspace::stores::OpenedStack;
 
 /// Carries out one of its commands.
 pub fn tag(session: &Session, command: &StackTagCommand) -> CommandResult {

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::application::stacks;
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackVerifyArguments;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::OpenedStack;
 
 /// `stack verify --json` of a stack that is sound.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::application::stacks;
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::stack::StackReference;
 use crate::cli::arguments::state::EditOptions;
-use crate::cli::consent::TerminalConsent;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::locking::Notices;
+use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::terminal::consent::TerminalConsent;
+use crate::cli::workspace::stores::OpenedStack;
 use crate::ports::{EditChange, StateEdit};
 
 /// What an edit of a state prints with `--json`.

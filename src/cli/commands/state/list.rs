@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::application::stacks::{self, ResourceEntry};
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::state::StateListArguments;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::palette::Palette;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::palette::Palette;
+use crate::cli::workspace::stores::OpenedStack;
 
 /// `state ls --json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]

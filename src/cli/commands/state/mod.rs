@@ -6,7 +6,7 @@ mod moving;
 mod show;
 
 use crate::cli::arguments::state::StateCommand;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
 use crate::ports::{StateEdit, Targets};
 
 pub use edit::EditDocument;

@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::application::stacks;
-use crate::cli::administration::Workspace;
 use crate::cli::arguments::StackSelection;
 use crate::cli::arguments::state::StateMoveArguments;
-use crate::cli::consent::TerminalConsent;
+use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::locking::Notices;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::terminal::consent::TerminalConsent;
+use crate::cli::workspace::stores::Workspace;
 use crate::ports::{BrokenReference, MoveRequest};
 
 /// A resource that was moved.

@@ -1,10 +1,10 @@
 //! `state show`: all that a state says of a resource.
 
-use crate::cli::administration::OpenedStack;
 use crate::cli::arguments::state::StateShowArguments;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::session::{CommandResult, Session};
+use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::workspace::stores::OpenedStack;
 
 /// Shows a resource as JSON; an old copy that waits to be deleted has the same name and follows.
 pub fn show(session: &Session, arguments: &StateShowArguments) -> CommandResult {

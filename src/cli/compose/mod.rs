@@ -1,0 +1,7 @@
+//! The composition root: builds adapters out of configuration, arguments and environment.
+
+pub mod locks;
+pub mod new_passphrase;
+pub mod passphrases;
+pub mod ports;
+pub mod store;

@@ -1,0 +1,291 @@
+//! The composition root: builds the adapters that a command needs, out of configuration, arguments and environment.
+
+use std::sync::Arc;
+
+use crate::adapters::aws;
+use crate::adapters::clock::MachineClock;
+use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint};
+use crate::adapters::health::HttpHealthChecker;
+use crate::adapters::keys::CloudKeys;
+use crate::adapters::latencies::LatencyFile;
+use crate::adapters::source_code::SourceCode;
+use crate::adapters::state_store::administration::{StateAdministration, StateMigration};
+use crate::adapters::state_store::{NewPassphrase, SecretsSettings, StackConfigurationFile, StateStore};
+use crate::application::Ports;
+use crate::application::steps::gate::Calls;
+use crate::domain::violation::Severity;
+use crate::ports::{
+    Cloud, EventHandler, NoticeHandler, StackAdministration, StackConfiguration, StackMigration, StackStore,
+};
+
+use super::passphrases::PassphraseGiver;
+use super::store;
+use crate::cli::arguments::CloudOptions;
+use crate::cli::commands::store_failure;
+use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::Failure;
+use crate::cli::process::environment::Process;
+use crate::cli::process::session::Session;
+use crate::cli::watched_cloud::WatchedCloud;
+use crate::cli::workspace::project::SelectedStack;
+
+/// Where the embedded local cloud's resources go when nothing says otherwise.
+const LOCAL_REGION: &str = "us-east-1";
+/// The account in it.
+const LOCAL_ACCOUNT: &str = "000000000000";
+
+/// Who hears of what goes on.
+pub struct Handlers {
+    /// Who hears of the deployment's events.
+    pub events: Vec<Arc<dyn EventHandler>>,
+    /// Who hears of what takes time.
+    pub notices: Arc<dyn NoticeHandler>,
+}
+
+/// What a command that deploys is connected to.
+pub struct Connection {
+    /// The outside world.
+    pub ports: Ports,
+}
+
+/// Connects to the cloud and the state.
+///
+/// # Errors
+/// When a setting makes no sense, or the embedded local cloud can't be started.
+pub async fn connect(
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+    selected: &SelectedStack,
+    options: &CloudOptions,
+    handlers: Handlers,
+) -> Result<Connection, Failure> {
+    let cache = session.cache_folder()?;
+    let code = Arc::new(SourceCode::new(cache.join("packages"), session.process.variables.clone()));
+    let cloud = open_cloud(session, configuration, environment, options, Arc::clone(&code)).await?;
+    let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
+    let store = open_store(session, configuration, selected).await?;
+    let health = HttpHealthChecker::new()
+        .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;
+    let project = configuration.project_name().as_str();
+    let calls = Arc::new(Calls::new(cloud.as_ref()));
+    // A stack stands for one account and region, or one emulator: what takes long in one says nothing of another.
+    let measured = cache.join("latencies").join(project).join(format!("{}.json", selected.name));
+    let ports = Ports {
+        cloud,
+        store,
+        packager: code,
+        health: Arc::new(health),
+        clock: Arc::new(MachineClock),
+        latencies: Arc::new(LatencyFile::new(measured)),
+        notices: handlers.notices,
+        calls,
+        handlers: handlers.events,
+    };
+    Ok(Connection { ports })
+}
+
+async fn open_cloud(
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+    options: &CloudOptions,
+    code: Arc<SourceCode>,
+) -> Result<Arc<dyn Cloud>, Failure> {
+    let settings = configuration.aws_settings(environment)?;
+    let wanted = match options.endpoint.as_deref() {
+        Some("local") => Some(Endpoint::Local),
+        Some(url) => Some(url.parse::<Endpoint>().map_err(|error| Failure::usage(error.to_string()))?),
+        None => settings.endpoint,
+    };
+    let is_local = wanted == Some(Endpoint::Local);
+    let endpoint = match wanted {
+        Some(Endpoint::Local) => Some(crate::cli::commands::ensure_local_cloud(session).await?),
+        Some(Endpoint::Url(url)) => Some(url.as_str().trim_end_matches('/').to_owned()),
+        None => None,
+    };
+    let region = options.region.clone().or_else(|| settings.region.map(|region| region.to_string()));
+    let settings = aws::AwsSettings {
+        // The embedded cloud has all regions, and no configuration file says which.
+        region: region.or_else(|| is_local.then(|| LOCAL_REGION.to_owned())),
+        profile: options
+            .profile
+            .clone()
+            .or_else(|| settings.profile.map(|profile| profile.as_str().to_owned()))
+            .or_else(|| preset_profile(&session.process)),
+        endpoint,
+        expected_account: settings.account.map(|account| account.as_str().to_owned()),
+        local_credentials: is_local.then(local_credentials),
+    };
+    // Nothing was called yet: what can go wrong here is a setting.
+    let cloud = aws::Aws::connect(settings, code).await.map_err(|error| {
+        let is_region = error.code.as_deref() == Some(aws::NO_REGION);
+        match configuration.missing_region(environment, Severity::Error).filter(|_| is_region) {
+            Some(errors) => errors.into(),
+            None => Failure::from(error).with_exit(ExitCode::Usage),
+        }
+    })?;
+    Ok(Arc::new(cloud))
+}
+
+/// The profile that the environment names; as with every AWS tool, keys in it win over the profile.
+fn preset_profile(process: &Process) -> Option<String> {
+    let has_keys =
+        process.variable("AWS_ACCESS_KEY_ID").is_some() && process.variable("AWS_SECRET_ACCESS_KEY").is_some();
+    process.text("AWS_PROFILE").filter(|_| !has_keys).map(str::to_owned)
+}
+
+/// The cloud as far as it is needed to describe resources: nothing is started and nothing is called, and no region needs
+/// to be known.
+///
+/// # Errors
+/// When there is no such environment.
+pub async fn describe_cloud(
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+) -> Result<Arc<dyn Cloud>, Failure> {
+    let region = configuration.aws_settings(environment)?.region.map(|region| region.to_string());
+    let code = SourceCode::new(session.cache_folder()?.join("packages"), session.process.variables.clone());
+    let settings = aws::AwsSettings {
+        region: Some(region.unwrap_or_else(|| LOCAL_REGION.to_owned())),
+        local_credentials: Some(local_credentials()),
+        ..aws::AwsSettings::default()
+    };
+    Ok(Arc::new(aws::Aws::connect(settings, Arc::new(code)).await?))
+}
+
+fn local_credentials() -> aws::LocalCredentials {
+    aws::LocalCredentials { access_key_id: LOCAL_ACCOUNT.to_owned(), secret_access_key: "local".to_owned() }
+}
+
+/// Opens the state of a stack; nothing is read yet.
+///
+/// # Errors
+/// When the location isn't supported, or what it takes to open it isn't known.
+pub async fn open_store(
+    session: &Session,
+    configuration: &Configuration,
+    selected: &SelectedStack,
+) -> Result<Arc<dyn StackStore>, Failure> {
+    let store = store::open(session, configuration).await?;
+    let access = secrets_access(session, is_embedded(configuration, selected))?;
+    let project = configuration.project_name().as_str();
+    let (owner, lock) = (lock_owner(session), lock_options(configuration));
+    let store = StateStore::new(store, project, selected.name.as_str(), owner, lock, access).map_err(store_failure)?;
+    Ok(Arc::new(store.with_settings(secrets_settings(configuration, selected.name.as_str())?)))
+}
+
+/// Opens the configuration of a stack; nothing is read yet. `url`: the store with its state.
+///
+/// # Errors
+/// When the store's location isn't supported, or `Pulumi.yaml` can't be read.
+pub async fn open_configuration(
+    session: &Session,
+    url: &state::StoreUrl,
+    configuration: &Configuration,
+    selected: &SelectedStack,
+    new_passphrase: NewPassphrase,
+) -> Result<Arc<dyn StackConfiguration>, Failure> {
+    let store = store::open_url(session, url, None).await?;
+    let access = secrets_access(session, is_embedded(configuration, selected))?;
+    let (owner, lock) = (lock_owner(session), lock_options(configuration));
+    let (project, stack) = (configuration.project_name().as_str(), selected.name.as_str());
+    let stack_store = StateStore::new(store, project, stack, owner, lock, access).map_err(store_failure)?;
+    let settings = secrets_settings(configuration, stack)?;
+    let file = settings.file.clone().unwrap_or_default();
+    Ok(Arc::new(StackConfigurationFile::new(stack_store.with_settings(settings), file, new_passphrase)))
+}
+
+/// What `Pulumi.yaml` and the configuration say of the settings and the secrets manager of a stack.
+fn secrets_settings(configuration: &Configuration, stack: &str) -> Result<SecretsSettings, Failure> {
+    let folder = configuration.folder();
+    let project = state::ProjectSettings::find(folder).map_err(|error| settings_failure(&error))?;
+    Ok(SecretsSettings {
+        file: Some(project.stack_file(folder, stack)),
+        is_shared: project.file.is_some(),
+        kind: configuration.secrets_provider(),
+    })
+}
+
+/// A failure of Pulumi's files beside the configuration.
+pub fn settings_failure(error: &state::SettingsError) -> Failure {
+    let failure = Failure::new(ExitCode::Usage, "settings", error.in_full());
+    error.hint().into_iter().fold(failure, Failure::with_hint)
+}
+
+/// Opens a store for work on its stacks; nothing is read yet. `embedded`: the stack that is worked on lives in the embedded
+/// local cloud. `configuration`: what says how new stacks are encrypted and locks are taken, where there is one.
+///
+/// # Errors
+/// When the location isn't supported.
+pub async fn open_administration(
+    session: &Session,
+    url: &state::StoreUrl,
+    embedded: bool,
+    configuration: Option<&Configuration>,
+) -> Result<Arc<dyn StackAdministration>, Failure> {
+    let encryption = configuration.map(|configuration| configuration.state_encryption().into());
+    Ok(Arc::new(administration(session, url, embedded, encryption, configuration).await?))
+}
+
+/// Opens two stores, so that stacks can go from one to the other in the form that they have.
+///
+/// # Errors
+/// When a location isn't supported.
+pub async fn open_migration(
+    session: &Session,
+    (from, to): (&state::StoreUrl, &state::StoreUrl),
+    embedded: bool,
+    configuration: Option<&Configuration>,
+) -> Result<Arc<dyn StackMigration>, Failure> {
+    let from = administration(session, from, embedded, None, configuration).await?;
+    let to = administration(session, to, embedded, None, configuration).await?;
+    Ok(Arc::new(StateMigration::new(from, to)))
+}
+
+async fn administration(
+    session: &Session,
+    url: &state::StoreUrl,
+    embedded: bool,
+    encryption: Option<state::Encryption>,
+    configuration: Option<&Configuration>,
+) -> Result<StateAdministration, Failure> {
+    let access = secrets_access(session, embedded)?;
+    let (owner, lock) = (lock_owner(session), configuration.map(lock_options).unwrap_or_default());
+    let store = store::open_url(session, url, encryption).await?;
+    Ok(StateAdministration::new(store, owner, lock, access))
+}
+
+/// How locks are taken, as the configuration says.
+pub fn lock_options(configuration: &Configuration) -> state::LockOptions {
+    let mut options = state::LockOptions::default();
+    if let Some(lease) = configuration.state_lease() {
+        options.lease = lease.duration();
+    }
+    options
+}
+
+/// This process, as a holder of locks.
+fn lock_owner(session: &Session) -> state::Owner {
+    state::Owner::this_process(session.process.user_name(), session.process.host_name(), &state::SystemProcesses)
+}
+
+/// How managers of secrets get their keys. Nothing is asked yet.
+fn secrets_access(session: &Session, embedded: bool) -> Result<state::SecretsAccess, Failure> {
+    let local_file = embedded.then(|| session.data_folder()).transpose()?.map(|data| data.join("local/passphrase"));
+    // One for the whole command: a passphrase is asked for once.
+    Ok(session.secrets_access(embedded, || {
+        let giver = PassphraseGiver::new(session.process.clone(), Arc::clone(&session.output), local_file);
+        state::SecretsAccess {
+            key_override: session.process.text("PULUMI_CLOUD_SECRET_OVERRIDE").map(str::to_owned),
+            ..state::SecretsAccess::new(Arc::new(giver), Arc::new(CloudKeys::new(Some(store::identity(session)))))
+        }
+    }))
+}
+
+/// Whether the stack lives in the embedded local cloud, whose secrets protect nothing that others could reach.
+pub fn is_embedded(configuration: &Configuration, selected: &SelectedStack) -> bool {
+    let settings = selected.environment.as_ref().map(|environment| configuration.aws_settings(environment.as_str()));
+    matches!(settings, Some(Ok(AwsSettings { endpoint: Some(Endpoint::Local), .. })))
+}
