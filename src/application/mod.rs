@@ -8,6 +8,7 @@ pub mod journal;
 pub mod plan;
 pub mod projections;
 pub mod queries;
+pub mod redaction;
 pub mod report;
 pub mod request;
 mod saga;

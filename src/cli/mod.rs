@@ -7,12 +7,10 @@ pub mod exit_code;
 pub mod failure;
 pub mod process;
 pub mod progress;
-pub mod redaction;
 pub mod reference;
 pub mod run;
 pub mod terminal;
 pub mod views;
-pub mod watched_cloud;
 pub mod workspace;
 
 pub use run::main;

@@ -17,9 +17,9 @@ use super::failure::Failure;
 use super::process::environment::Process;
 use super::process::logs;
 use super::process::session::{CommandResult, Session, output_options};
-use super::redaction::Redactor;
 use super::terminal::output::Output;
 use super::views::document::{CommandFacts, print_failure};
+use crate::application::redaction::Redactor;
 
 /// The program, as the operating system starts it.
 pub fn main() -> std::process::ExitCode {

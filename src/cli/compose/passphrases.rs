@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::adapters::causes::with_causes;
+use crate::application::redaction::Redactor;
 use crate::cli::process::environment::Process;
-use crate::cli::redaction::Redactor;
 use crate::cli::terminal::output::Output;
 
 /// The variables, as Pulumi's CLI reads them (SPEC.md section 3.3).

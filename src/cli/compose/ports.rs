@@ -20,13 +20,13 @@ use crate::ports::{
 
 use super::passphrases::PassphraseGiver;
 use super::store;
+use crate::application::redaction::WatchedCloud;
 use crate::cli::arguments::CloudOptions;
 use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::process::environment::Process;
 use crate::cli::process::session::Session;
-use crate::cli::watched_cloud::WatchedCloud;
 use crate::cli::workspace::project::SelectedStack;
 
 /// Where the embedded local cloud's resources go when nothing says otherwise.

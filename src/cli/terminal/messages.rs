@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::cli::redaction::Redactor;
+use crate::application::redaction::Redactor;
 
 /// stderr: messages, and below them the region of the live display.
 pub struct Messages {

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::messages::Messages;
 use super::palette::Palette;
+use crate::application::redaction::Redactor;
 use crate::cli::arguments::JsonForm;
-use crate::cli::redaction::Redactor;
 use crate::domain::event::DomainEvent;
 
 /// How much is told, and in which form.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
 
-use super::redaction::Redactor;
+use super::redactor::Redactor;
 use crate::domain::provider::Provider;
 use crate::ports::{
     Blueprint, BlueprintRequest, Cloud, CloudIdentity, Found, ImportedId, OperationContext, ProviderError,
