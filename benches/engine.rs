@@ -20,7 +20,7 @@ use resource_graph::{
 };
 use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::adapters::state_store::StateStore;
-use semantest_iac::application::steps::gate::Calls;
+use semantest_iac::application::steps::calls::Calls;
 use semantest_iac::application::{
     self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh,
     StackTarget,

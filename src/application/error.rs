@@ -2,7 +2,6 @@
 
 use resource_graph::Urn;
 
-use super::steps::apply::{StepFailure, detail_of};
 use crate::domain::deployment::{ErrorDetail, IllegalTransition};
 use crate::ports::{ProviderError, ProviderErrorKind, StoreError, StoreErrorKind};
 
@@ -100,8 +99,12 @@ impl From<IllegalTransition> for ApplicationError {
     }
 }
 
-impl From<StepFailure> for ApplicationError {
-    fn from(failure: StepFailure) -> Self {
-        Self { kind: ErrorKind::NeedsAttention, details: vec![failure.0] }
+/// A provider's error for people and machines.
+pub fn detail_of(error: &ProviderError, urn: &Urn) -> ErrorDetail {
+    ErrorDetail {
+        urn: Some(urn.to_string()),
+        code: error.code.clone().unwrap_or_else(|| error.kind.code().to_owned()),
+        message: error.message.clone(),
+        hint: error.hint.clone(),
     }
 }

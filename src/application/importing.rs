@@ -255,7 +255,7 @@ impl Planned {
         let mut planner = Planner {
             ports,
             request,
-            known: super::plan::planning::live(&snapshot.resources),
+            known: super::plan::recorded::live(&snapshot.resources),
             now: recorded_time(ports.clock.now_ms()),
             planned: Self { before: Vec::new(), records: Vec::new() },
         };

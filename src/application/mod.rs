@@ -17,6 +17,6 @@ pub mod steps;
 
 pub use commands::{deploy, destroy, preview};
 pub use error::{ApplicationError, ErrorKind};
+pub use plan::preview::{Confirmation, Preview};
 pub use report::{AdoptedResource, DeploymentReport, DeploymentResult, LeftResource, Outputs};
 pub use request::{DeployRequest, DestroyRequest, Options, Ports, Refresh, StackTarget};
-pub use saga::{Confirmation, Preview};

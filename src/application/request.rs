@@ -7,7 +7,7 @@ use std::time::Duration;
 use resource_graph::{Cancellation, Urn};
 
 use super::adoption::Mapping;
-use super::steps::gate::Calls;
+use super::steps::calls::Calls;
 use crate::domain;
 use crate::ports::latencies::LatencyStore;
 use crate::ports::{Cloud, EventHandler, HealthChecker, NoticeHandler, Packager, StackStore, WallClock};

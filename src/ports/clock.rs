@@ -1,5 +1,7 @@
 //! The time of day and fresh ids. The application has neither of its own, so that tests can fix both.
 
+use std::time::Duration;
+
 /// The time of day.
 pub trait WallClock: Send + Sync {
     /// Milliseconds since 1970, UTC.
@@ -10,6 +12,11 @@ pub trait WallClock: Send + Sync {
 
     /// A UUID, version 4.
     fn fresh_uuid(&self) -> String;
+}
+
+/// A duration in whole milliseconds.
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// RFC 3339 in UTC with milliseconds and `Z`, as in the platform's events.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, Cancellation, Latencies, PropertyMap, ResourceRecord, Urn};
 use semantest_iac::application::adoption::Mapping;
 use semantest_iac::application::plan::planning::Drift;
-use semantest_iac::application::steps::gate::Calls;
+use semantest_iac::application::steps::calls::Calls;
 use semantest_iac::application::{
     ApplicationError, Confirmation, DeployRequest, DeploymentReport, DestroyRequest, Options, Ports, Preview, Refresh,
     StackTarget, deploy, destroy, preview,

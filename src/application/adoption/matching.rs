@@ -12,7 +12,7 @@ use super::candidates::{Candidates, is_named, shown};
 use super::renamed::with_names;
 use super::{Adoption, Adoptions, Mapping};
 use crate::application::error::{ApplicationError, ErrorKind};
-use crate::application::plan::planning::recorded_output;
+use crate::application::plan::recorded::{output_of, recorded_output};
 use crate::domain::deployment::ErrorDetail;
 use crate::ports::clock::recorded_time;
 use crate::ports::{Cloud, CloudIdentity, RecordedResource, ResourceProvider, WallClock};
@@ -52,7 +52,7 @@ pub fn find(
         cloud,
         candidates,
         mapped: mapped.into_iter().map(|one| (one.spec.urn.clone(), one.record)).collect(),
-        live: crate::application::plan::planning::live(records)
+        live: crate::application::plan::recorded::live(records)
             .into_iter()
             .map(|(urn, record)| (urn.clone(), record))
             .collect(),
@@ -290,7 +290,7 @@ impl<'r> Search<'_, 'r> {
     /// An output of a resource that is ours, or is to be.
     fn lookup(&self, reference: &OutputReference) -> Resolved {
         if let Some((_, adoption)) = self.found.iter().find(|(urn, _)| *urn == reference.urn) {
-            return crate::application::steps::apply::output_of(&adoption.record, &reference.path);
+            return output_of(&adoption.record, &reference.path);
         }
         let ours = self.live.get(&reference.urn).filter(|record| !record.marks().pending_replacement);
         ours.map_or(Resolved::Unknown, |record| recorded_output(record, &reference.path))

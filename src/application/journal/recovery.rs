@@ -13,11 +13,9 @@ use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, Res
 
 use super::intent;
 use crate::application::error::{ApplicationError, ErrorKind};
-use crate::application::plan::planning::recorded_output;
+use crate::application::plan::recorded::{output_of, recorded_output};
 use crate::application::plan::refresh::tags;
 use crate::application::request::{Options, Ports};
-use crate::application::saga::health;
-use crate::application::steps::apply::output_of;
 use crate::application::steps::gate::ReadGate;
 use crate::application::steps::ownership::ThingKey;
 use crate::application::steps::records;
@@ -556,12 +554,12 @@ impl Settlement<'_> {
     /// Marks the components that were to be asked for their health and weren't, so that the next deployment asks them.
     fn mark_unchecked(&mut self, events: &[DomainEvent]) -> Result<(), ApplicationError> {
         let target = &self.options.target;
-        for component in health::unchecked(events.iter().map(|event| &event.event)) {
+        for component in unchecked(events.iter().map(|event| &event.event)) {
             let urn = self.ports.cloud.component_urn(&target.project, &target.stack, component);
             let Some(record) = self.records.live.get(&urn).filter(|record| record.init_errors.is_empty()) else {
                 continue;
             };
-            let record = health::marked(record, &format!("{} was cut off before", self.deployment));
+            let record = records::marked_unchecked(record, &format!("{} was cut off before", self.deployment));
             self.put(record)?;
         }
         Ok(())
@@ -574,4 +572,19 @@ fn is_as_recorded(record: &ResourceRecord, state: &ResourceState) -> bool {
         resource_graph::diff::same(&Value::Map(recorded.clone()), &Value::Map(now.clone()))
     };
     same(&record.inputs, &state.inputs) && same(&record.outputs, &state.outputs)
+}
+
+/// The components that a deployment was to ask and that didn't answer well, as its events tell.
+fn unchecked<'a>(events: impl Iterator<Item = &'a DeploymentEvent>) -> Vec<&'a str> {
+    let mut unchecked: Vec<&str> = Vec::new();
+    for event in events {
+        match event {
+            DeploymentEvent::DeploymentPlanned { health_checks, .. } => {
+                unchecked = health_checks.iter().map(String::as_str).collect();
+            }
+            DeploymentEvent::HealthCheckPassed { component, .. } => unchecked.retain(|name| name != component),
+            _ => {}
+        }
+    }
+    unchecked
 }

@@ -2,4 +2,7 @@
 
 pub(super) mod outputs;
 pub mod planning;
+pub mod preview;
+pub(super) mod recorded;
 pub(super) mod refresh;
+pub(super) mod wanted;

@@ -5,28 +5,17 @@ use std::sync::Arc;
 
 use resource_graph::{
     Latencies, OutputReference, Ownership, Plan, PlanOptions, PropertyMap, ResolveError, Resolved, ResourceGraph,
-    ResourceRecord, ResourceSpec, Selection, Urn,
+    ResourceRecord, Selection, Urn,
 };
 
+use super::recorded::{live, recorded_output};
 use super::refresh::{self, Refreshed};
+use super::wanted::Wanted;
 use crate::application::adoption::{self, Adoptions};
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{Options, Ports, Refresh};
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
-use crate::ports::{CloudIdentity, OutputDeclaration, RecordedResource, StackSnapshot};
-
-/// What a command wants.
-#[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The command.
-    pub command: DeploymentCommand,
-    /// The resources, the root first; empty to destroy.
-    pub specs: Vec<Arc<ResourceSpec>>,
-    /// What the components show.
-    pub outputs: Vec<OutputDeclaration>,
-    /// As whom.
-    pub identity: Option<CloudIdentity>,
-}
+use crate::ports::{RecordedResource, StackSnapshot};
 
 /// A resource that isn't as the state records it.
 #[derive(Clone, Debug)]
@@ -162,11 +151,6 @@ fn places(records: &[RecordedResource]) -> HashMap<Urn, usize> {
     all.map(|(index, record)| (record.urn().clone(), index)).collect()
 }
 
-/// The live records, by name.
-pub fn live(records: &[RecordedResource]) -> HashMap<&Urn, &RecordedResource> {
-    records.iter().filter(|record| !record.marks().pending_deletion).map(|record| (record.urn(), record)).collect()
-}
-
 /// The recorded resources that something is about to happen to.
 fn touched(plan: &Plan) -> HashSet<Urn> {
     use resource_graph::Operation::{CreateReplacement, Delete, DeleteReplaced, Update};
@@ -272,19 +256,6 @@ pub fn outputs_after_deploy(
 ) -> Result<PropertyMap, ResolveError> {
     let before = outputs_before(wanted, options, snapshot);
     super::outputs::resolve(&before, &wanted.outputs, is_partial(options), lookup)
-}
-
-/// An output of a recorded resource; `["id"]` is its id.
-pub fn recorded_output(record: &RecordedResource, path: &[String]) -> Resolved {
-    if let [name] = path
-        && name == "id"
-    {
-        return record.id().map_or(Resolved::Missing, |id| Resolved::Known(id.into()));
-    }
-    match record.output(path) {
-        Ok(Some(value)) => Resolved::Known(value),
-        _ => Resolved::Missing,
-    }
 }
 
 /// The outputs to start from: when everything is deployed, those of components that are no longer wanted go.

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use resource_graph::{Cancellation, Plan, PropertyMap, ResourceRecord, Urgency, Urn, Value};
+use resource_graph::{Cancellation, Plan, PropertyMap, Urgency, Urn, Value};
 
+use super::context::Context;
 use crate::application::error::ApplicationError;
 use crate::application::journal::dispatcher::Dispatcher;
-use crate::application::plan::planning::Wanted;
-use crate::application::request::{Options, Ports};
+use crate::application::request::Ports;
 use crate::domain;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
 use crate::ports::{CloudIdentity, HealthProbe, HealthReport};
@@ -43,14 +43,8 @@ pub struct Checked {
 
 /// The components that are to be asked: wanted ones that say how, and of which the plan changes something, or that weren't
 /// well (or weren't asked) the last time.
-pub fn concerned(
-    ports: &Ports,
-    options: &Options,
-    components: &[domain::component::Component],
-    wanted: &Wanted,
-    plan: &Plan,
-) -> Vec<String> {
-    let target = &options.target;
+pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
+    let (ports, target, wanted) = (context.ports, &context.options.target, &context.wanted);
     let mut changed: HashSet<&Urn> = HashSet::new();
     for step in plan.steps() {
         let recorded = step.record.as_deref();
@@ -62,7 +56,7 @@ pub fn concerned(
         }
     }
     let shows = |name: &str| wanted.outputs.iter().any(|output| output.component == name && output.name == URL);
-    let concerned = components.iter().filter_map(|component| {
+    let concerned = context.components.iter().filter_map(|component| {
         let name = component.name().as_str();
         let group = ports.cloud.component_urn(&target.project, &target.stack, name);
         (component.health().is_some() && shows(name) && changed.contains(&group)).then(|| name.to_owned())
@@ -95,26 +89,6 @@ pub fn due(
         })
     });
     checks.collect()
-}
-
-/// The components that a deployment was to ask and that didn't answer well, as its events tell.
-pub fn unchecked<'a>(events: impl Iterator<Item = &'a DeploymentEvent>) -> Vec<&'a str> {
-    let mut unchecked: Vec<&str> = Vec::new();
-    for event in events {
-        match event {
-            DeploymentEvent::DeploymentPlanned { health_checks, .. } => {
-                unchecked = health_checks.iter().map(String::as_str).collect();
-            }
-            DeploymentEvent::HealthCheckPassed { component, .. } => unchecked.retain(|name| name != component),
-            _ => {}
-        }
-    }
-    unchecked
-}
-
-/// A component's record with the mark that it has to be asked again.
-pub fn marked(record: &ResourceRecord, why: &str) -> ResourceRecord {
-    ResourceRecord { init_errors: vec![format!("it hasn't answered a health check: {why}")], ..record.clone() }
 }
 
 /// Asks all at a time and records each answer; `None` when the deployment is to stop before all have answered.

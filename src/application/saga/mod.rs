@@ -1,9 +1,11 @@
 //! The deployment saga: from the request to the end, through the lock, the plan, the health of what was made, and removal.
 
 mod checkpoints;
-pub(super) mod health;
+mod context;
+mod health;
 mod run;
 #[expect(clippy::module_inception, reason = "the room is called after what lives in it")]
-pub(super) mod saga;
+mod saga;
 
-pub use saga::{Confirmation, Preview};
+pub use context::Context;
+pub use saga::Saga;

@@ -13,29 +13,31 @@ use resource_graph::{
 };
 
 use super::checkpoints;
+use super::context::Context;
 use super::health::{self, Checked};
-use super::saga::{Saga, counts_of, milliseconds};
 use crate::application::adoption::Adoption;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::journal::intent;
 use crate::application::plan::outputs;
 use crate::application::plan::planning::{self, Planned};
+use crate::application::plan::preview::counts_of;
+use crate::application::plan::recorded::{self, recorded_output};
 use crate::application::projections::audit::AuditLog;
 use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use crate::application::steps::apply::{Applier, StepFailure};
 use crate::application::steps::executor::{StepExecutor, record_rest, unneeded};
 use crate::application::steps::records;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
-use crate::ports::clock::recorded_time;
+use crate::ports::clock::{milliseconds, recorded_time};
 use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
 
 /// The name of the deployment's saga.
 const SAGA: &str = "Deployment";
 
 /// A deployment whose request is durable.
-pub(in crate::application) struct Begun<'a> {
-    pub saga: &'a Saga<'a>,
+pub struct Run<'a> {
+    pub context: &'a Context<'a>,
     pub planned: Planned,
     pub snapshot: &'a StackSnapshot,
     pub dispatcher: Arc<Dispatcher>,
@@ -51,7 +53,7 @@ pub(in crate::application) struct Begun<'a> {
 
 /// What came of the plan.
 #[derive(Default)]
-struct Applied {
+struct Progress {
     errors: Vec<ErrorDetail>,
     stopped: bool,
     /// What the stack shows now; only when everything that is wanted was made.
@@ -62,7 +64,7 @@ struct Applied {
     unhealthy: BTreeMap<String, String>,
 }
 
-impl Begun<'_> {
+impl Run<'_> {
     /// Carries the plan out.
     pub async fn run(&self, recovered: Option<DeploymentEvent>, creating: &[ResourceImage]) -> DeploymentReport {
         match self.carry_out(recovered, creating).await {
@@ -76,13 +78,13 @@ impl Begun<'_> {
         recovered: Option<DeploymentEvent>,
         creating: &[ResourceImage],
     ) -> Result<DeploymentReport, ApplicationError> {
-        let (ports, options, dispatcher) = (self.saga.ports, self.saga.options, &self.dispatcher);
+        let (ports, options, dispatcher) = (self.context.ports, self.context.options, &self.dispatcher);
         let plan = &self.planned.plan;
         dispatcher.dispatch(DeploymentEvent::SagaStarted {
             saga_id: dispatcher.deployment_id(),
             saga_name: SAGA.into(),
             correlation_id: dispatcher.correlation_id(),
-            initial_context: self.saga.context(),
+            initial_context: self.context.facts(),
         })?;
         let provider_reference = self.record_provider()?;
         if let Some(event) = recovered {
@@ -121,14 +123,14 @@ impl Begun<'_> {
     }
 
     /// Applies the plan and checks health before removals. `None`: stopped at once.
-    async fn apply(&self, applier: &Applier) -> Result<Option<Applied>, ApplicationError> {
-        let (ports, plan) = (self.saga.ports, &self.planned.plan);
+    async fn apply(&self, applier: &Applier) -> Result<Option<Progress>, ApplicationError> {
+        let (ports, plan) = (self.context.ports, &self.planned.plan);
         let scheduler = ports.calls.scheduler();
         let executor = StepExecutor::new(applier, Arc::clone(&ports.calls));
         let mut options = RunOptions {
-            parallelism: self.saga.options.parallelism,
+            parallelism: self.context.options.parallelism,
             phases: Phases::Make,
-            cancellation: self.saga.options.cancellation.clone(),
+            cancellation: self.context.options.cancellation.clone(),
             ..RunOptions::default()
         };
         self.begin("apply")?;
@@ -171,19 +173,19 @@ impl Begun<'_> {
         let plan = &self.planned.plan;
         let busy = |id: StepId| runs.iter().find_map(|run| run.steps.get(id.index())?.busy());
         let durations: Vec<Duration> = plan.steps().iter().map(|step| busy(step.id).unwrap_or_default()).collect();
-        let quotas = self.saga.ports.cloud.quotas().into_iter().collect();
+        let quotas = self.context.ports.cloud.quotas().into_iter().collect();
         let bound = lower_bound_of(plan, &quotas, &durations, |step| busy(step.id).is_some());
         milliseconds(bound.duration)
     }
 
-    async fn check_health(&self, outputs: &PropertyMap, applied: &mut Applied) -> Result<(), ApplicationError> {
-        let (ports, identity) = (self.saga.ports, &self.saga.identity);
-        let checks = health::due(ports, identity, self.saga.components, &self.health_checks, outputs);
+    async fn check_health(&self, outputs: &PropertyMap, applied: &mut Progress) -> Result<(), ApplicationError> {
+        let (ports, identity) = (self.context.ports, &self.context.identity);
+        let checks = health::due(ports, identity, self.context.components, &self.health_checks, outputs);
         if checks.is_empty() {
             return Ok(());
         }
         self.begin("health-check")?;
-        match health::run(self.saga.ports, &self.saga.options.cancellation, checks, &self.dispatcher).await? {
+        match health::run(self.context.ports, &self.context.options.cancellation, checks, &self.dispatcher).await? {
             None => applied.stopped = true,
             Some(Checked { healthy, unhealthy }) => {
                 let errors: Vec<ErrorDetail> = unhealthy.iter().map(|(_, detail)| detail.clone()).collect();
@@ -199,13 +201,13 @@ impl Begun<'_> {
     /// Marks the components that changed and didn't answer well, or weren't asked: the next deployment asks them.
     fn mark_unchecked(
         &self,
-        applied: &Applied,
+        applied: &Progress,
         made: &RunReport<StepFailure>,
         applier: &Applier,
     ) -> Result<(), ApplicationError> {
-        let target = &self.saga.options.target;
+        let target = &self.context.options.target;
         for component in self.health_checks.iter().filter(|name| !applied.healthy.contains(name)) {
-            let group = self.saga.ports.cloud.component_urn(&target.project, &target.stack, component);
+            let group = self.context.ports.cloud.component_urn(&target.project, &target.stack, component);
             let before = self.live_record(&group)?;
             let was_marked = before.as_ref().is_some_and(|record| !record.init_errors.is_empty());
             let changed = self.planned.plan.steps().iter().any(|step| {
@@ -217,22 +219,22 @@ impl Begun<'_> {
             let Some(record) = applier.record_of(&group).or(before).filter(|_| changed || was_marked) else { continue };
             let otherwise = || format!("the deployment {} didn't get that far", self.dispatcher.deployment_id());
             let why = applied.unhealthy.get(component).and_then(|message| message.lines().next());
-            let marked = health::marked(&record, &why.map_or_else(otherwise, str::to_owned));
+            let marked = records::marked_unchecked(&record, &why.map_or_else(otherwise, str::to_owned));
             self.record(&marked)?;
         }
         Ok(())
     }
 
     fn outputs(&self, applier: &Applier) -> Result<PropertyMap, ErrorDetail> {
-        let (wanted, options, snapshot) = (&self.saga.wanted, self.saga.options, self.snapshot);
+        let (wanted, options, snapshot) = (&self.context.wanted, self.context.options, self.snapshot);
         if wanted.command == DeploymentCommand::Destroy {
             return Ok(planning::outputs_after_destroy(options, snapshot));
         }
-        let live = planning::live(&self.planned.records);
+        let live = recorded::live(&self.planned.records);
         planning::outputs_after_deploy(wanted, options, snapshot, &mut |reference| match applier.lookup(reference) {
-            Resolved::Unknown => live
-                .get(&reference.urn)
-                .map_or(Resolved::Missing, |record| planning::recorded_output(record, &reference.path)),
+            Resolved::Unknown => {
+                live.get(&reference.urn).map_or(Resolved::Missing, |record| recorded_output(record, &reference.path))
+            }
             known => known,
         })
         .map_err(|error| ErrorDetail {
@@ -243,18 +245,18 @@ impl Begun<'_> {
     }
 
     /// All steps have ended: the deployment does, too.
-    async fn conclude(&self, mut applied: Applied) -> Result<DeploymentReport, ApplicationError> {
+    async fn conclude(&self, mut applied: Progress) -> Result<DeploymentReport, ApplicationError> {
         let dispatcher = &self.dispatcher;
         let succeeded = applied.errors.is_empty() && !applied.stopped;
         let mut shown = self.snapshot.outputs.clone();
         // What is shown follows what is made, though something may be left to be removed.
-        let is_deploy = self.saga.wanted.command == DeploymentCommand::Deploy;
+        let is_deploy = self.context.wanted.command == DeploymentCommand::Deploy;
         if let Some(outputs) = applied.outputs.take().filter(|_| is_deploy || succeeded) {
             self.record_root(&outputs)?;
             shown = outputs;
         }
-        let (changes, calls) = (dispatcher.done(), self.saga.ports.calls.counts());
-        let duration_ms = self.saga.elapsed_ms();
+        let (changes, calls) = (dispatcher.done(), self.context.ports.calls.counts());
+        let duration_ms = self.context.elapsed_ms();
         let unknown = dispatcher.unknown();
         let (result, event) = if succeeded {
             let outputs = outputs::shown(&shown);
@@ -294,8 +296,8 @@ impl Begun<'_> {
         self.end_saga(stop_errors(&[]).first())?;
         self.dispatcher.dispatch(DeploymentEvent::DeploymentInterrupted {
             changes: self.dispatcher.done(),
-            calls: self.saga.ports.calls.counts(),
-            duration_ms: self.saga.elapsed_ms(),
+            calls: self.context.ports.calls.counts(),
+            duration_ms: self.context.elapsed_ms(),
             unknown: unknown.clone(),
         })?;
         let mut errors = stop_errors(&unknown);
@@ -311,8 +313,8 @@ impl Begun<'_> {
         let mut errors = error.details;
         let event = DeploymentEvent::DeploymentFailed {
             changes: self.dispatcher.done(),
-            calls: self.saga.ports.calls.counts(),
-            duration_ms: self.saga.elapsed_ms(),
+            calls: self.context.ports.calls.counts(),
+            duration_ms: self.context.elapsed_ms(),
             errors: errors.clone(),
         };
         // One that has ended can't end again; only its end couldn't be written.
@@ -370,9 +372,9 @@ impl Begun<'_> {
 
     /// The provider resource's reference; records the resource when the state lacks it.
     fn record_provider(&self) -> Result<String, ApplicationError> {
-        let (ports, target) = (self.saga.ports, &self.saga.options.target);
+        let (ports, target) = (self.context.ports, &self.context.options.target);
         let token = TypeToken::provider(&ports.cloud.provider().to_string());
-        let (name, inputs) = ports.cloud.provider_resource(&self.saga.identity);
+        let (name, inputs) = ports.cloud.provider_resource(&self.context.identity);
         // One that another program recorded, of another version perhaps, serves as well.
         let known = self.planned.records.iter().find(|record| {
             record.urn().type_token() == token && record.urn().name().starts_with("default") && record.id().is_some()
@@ -383,7 +385,7 @@ impl Begun<'_> {
         let urn = Urn::new(&target.stack, &target.project, None, &token, &name);
         let id = ports.clock.fresh_uuid();
         let reference = format!("{urn}::{id}");
-        if self.saga.wanted.command == DeploymentCommand::Deploy {
+        if self.context.wanted.command == DeploymentCommand::Deploy {
             let mut record = ResourceRecord::new(urn, true);
             record.outputs = inputs.clone();
             record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
@@ -398,15 +400,15 @@ impl Begun<'_> {
 
     /// The root resource carries what the stack shows. A destroyed stack has none any more.
     fn record_root(&self, outputs: &PropertyMap) -> Result<(), ApplicationError> {
-        let target = &self.saga.options.target;
+        let target = &self.context.options.target;
         let urn = Urn::root(&target.stack, &target.project);
-        let is_destroy = self.saga.wanted.command == DeploymentCommand::Destroy;
+        let is_destroy = self.context.wanted.command == DeploymentCommand::Destroy;
         let old = self.live_record(&urn)?;
         let goes = self.planned.plan.steps_of(&urn).any(|step| step.operation == resource_graph::Operation::Delete);
         if goes || is_destroy && old.is_none() {
             return Ok(());
         }
-        let now = recorded_time(self.saga.ports.clock.now_ms());
+        let now = recorded_time(self.context.ports.clock.now_ms());
         let mut record = old.as_deref().cloned().unwrap_or_else(|| ResourceRecord {
             created: Some(now.clone()),
             modified: Some(now.clone()),
@@ -444,42 +446,42 @@ impl Begun<'_> {
     fn report(&self, result: DeploymentResult, shown: &PropertyMap, errors: Vec<ErrorDetail>) -> DeploymentReport {
         DeploymentReport {
             schema_version: SCHEMA_VERSION,
-            command: self.saga.wanted.command.as_str().to_owned(),
-            project: self.saga.options.target.project.clone(),
-            stack: self.saga.options.target.stack.clone(),
+            command: self.context.wanted.command.as_str().to_owned(),
+            project: self.context.options.target.project.clone(),
+            stack: self.context.options.target.stack.clone(),
             result,
             deployment_id: Some(self.dispatcher.deployment_id()),
             changes: self.dispatcher.done(),
-            calls: self.saga.ports.calls.counts(),
-            duration_ms: self.saga.elapsed_ms(),
+            calls: self.context.ports.calls.counts(),
+            duration_ms: self.context.elapsed_ms(),
             lower_bound_ms: self.measured_bound_ms.get().copied().unwrap_or(self.lower_bound_ms),
             outputs: outputs::shown(shown),
             adopted: self.planned.adoptions.reported(),
             errors,
-            left: self.saga.left(&self.planned.plan),
+            left: self.context.left(&self.planned.plan),
         }
     }
 
     fn history_entry(&self, succeeded: bool) -> HistoryEntry {
         HistoryEntry {
             deployment_id: self.dispatcher.deployment_id(),
-            kind: self.saga.wanted.command.history_kind().to_owned(),
+            kind: self.context.wanted.command.history_kind().to_owned(),
             succeeded,
-            started: self.saga.started_ms / 1000,
-            ended: self.saga.ports.clock.now_ms() / 1000,
-            message: self.saga.options.message.clone(),
-            environment: self.saga.options.source.clone(),
+            started: self.context.started_ms / 1000,
+            ended: self.context.ports.clock.now_ms() / 1000,
+            message: self.context.options.message.clone(),
+            environment: self.context.options.source.clone(),
             changes: self.dispatcher.done(),
         }
     }
 }
 
 /// What a run came to; `None` when steps were dropped while they ran. What fails many steps alike is told once.
-fn taken(run: &RunReport<StepFailure>) -> Option<Applied> {
+fn taken(run: &RunReport<StepFailure>) -> Option<Progress> {
     if run.steps.iter().any(|step| matches!(step.outcome, Outcome::Interrupted)) {
         return None;
     }
-    let mut applied = Applied { stopped: run.cancelled, ..Applied::default() };
+    let mut applied = Progress { stopped: run.cancelled, ..Progress::default() };
     for (_, failure) in run.failures() {
         if !applied.errors.contains(&failure.0) {
             applied.errors.push(failure.0.clone());

@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use resource_graph::{
     DiffRules, OutputReference, PropertyChange, PropertyMap, Reconsidered, Resolved, ResourceRecord, ResourceSpec,
-    ResourceTypes, Step, Urn, Value,
+    ResourceTypes, Step, Urn,
 };
 
 use super::gate::WriteCounter;
 use super::ownership::{Owner, Owners, ThingKey};
 use super::records::{like_before, record_of, same_but_for_times};
+use crate::application::error::{ApplicationError, ErrorKind, detail_of};
 use crate::application::journal::dispatcher::Dispatcher;
-use crate::application::saga::saga::milliseconds;
+use crate::application::plan::recorded::output_of;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
-use crate::ports::clock::recorded_time;
+use crate::ports::clock::{milliseconds, recorded_time};
 use crate::ports::{
     CallGate, Cloud, LockedStack, OperationContext, ProviderError, ProviderErrorKind, RecordedResource,
     ResourceProvider, ResourceState, ResourceTags, WallClock,
@@ -38,6 +39,12 @@ pub enum Applied {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct StepFailure(pub ErrorDetail);
+
+impl From<StepFailure> for ApplicationError {
+    fn from(failure: StepFailure) -> Self {
+        Self { kind: ErrorKind::NeedsAttention, details: vec![failure.0] }
+    }
+}
 
 /// What a deployment's steps share.
 pub struct Applier {
@@ -489,15 +496,6 @@ fn is_old_copy(step: &Step) -> bool {
     step.record.as_ref().is_some_and(|record| record.pending_deletion)
 }
 
-/// One output of a record; `["id"]` is its id.
-pub fn output_of(record: &ResourceRecord, path: &[String]) -> Resolved {
-    let value = match path {
-        [name] if name == "id" => record.id.clone().map(Value::from),
-        path => record.outputs.get_path(path).cloned(),
-    };
-    value.map_or(Resolved::Missing, Resolved::Known)
-}
-
 /// What a provider is told of a recorded resource.
 pub fn state_of(record: &ResourceRecord) -> ResourceState {
     ResourceState {
@@ -523,16 +521,6 @@ fn may_have_taken_effect(kind: ProviderErrorKind, writes: u32) -> bool {
 
 fn exists(message: String) -> ProviderError {
     ProviderError::new(ProviderErrorKind::AlreadyExists, message)
-}
-
-/// A provider's error for people and machines.
-pub fn detail_of(error: &ProviderError, urn: &Urn) -> ErrorDetail {
-    ErrorDetail {
-        urn: Some(urn.to_string()),
-        code: error.code.clone().unwrap_or_else(|| error.kind.code().to_owned()),
-        message: error.message.clone(),
-        hint: error.hint.clone(),
-    }
 }
 
 fn protected(changes: &[PropertyChange]) -> ProviderError {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use resource_graph::{Executor, Operation, Outcome, Phase, Plan, RunReport, Step, StepContext, StepId, StepResult};
 
 use super::apply::{Applied, Applier, StepFailure};
-use super::gate::{Calls, StepGate};
+use super::calls::Calls;
+use super::gate::StepGate;
 
 /// Carries out steps.
 pub struct StepExecutor<'a> {

@@ -1,53 +1,19 @@
 //! Gates for calls: those of a plan's steps, and one for the calls outside of a plan.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use resource_graph::{CallSlot, Cancellation, Scheduler, StepContext, SystemClock, Urgency};
+use resource_graph::{CallSlot, Cancellation, StepContext, Urgency};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::calls::Calls;
 use crate::application::request::{Options, Ports};
-use crate::domain::deployment::CallCounts;
-use crate::ports::{CallGate, CallKind, CallPermit, Cloud, LockedStack, ProviderError, ProviderErrorKind, StoreError};
+use crate::ports::{CallGate, CallKind, CallPermit, LockedStack, ProviderError, ProviderErrorKind, StoreError};
 
 /// Calls that may be under way at a time where nothing else limits them.
 const PARALLEL_CALLS: usize = 16;
-
-/// A command's way to the cloud's API: the scheduler with the quotas that all its calls share, and how many there were.
-#[derive(Debug)]
-pub struct Calls {
-    scheduler: Scheduler,
-    reads: AtomicU64,
-    writes: AtomicU64,
-}
-
-impl Calls {
-    /// No call yet, and full quotas.
-    pub fn new(cloud: &dyn Cloud) -> Self {
-        let scheduler = Scheduler::new(Arc::new(SystemClock::new()), cloud.quotas().into_iter().collect());
-        Self { scheduler, reads: AtomicU64::new(0), writes: AtomicU64::new(0) }
-    }
-
-    /// What carries plans out.
-    pub fn scheduler(&self) -> &Scheduler {
-        &self.scheduler
-    }
-
-    /// Counts one call.
-    pub fn count(&self, kind: CallKind) {
-        match kind {
-            CallKind::Read => self.reads.fetch_add(1, Ordering::Relaxed),
-            CallKind::Write => self.writes.fetch_add(1, Ordering::Relaxed),
-        };
-    }
-
-    /// The calls so far.
-    pub fn counts(&self) -> CallCounts {
-        CallCounts { read: self.reads.load(Ordering::Relaxed), write: self.writes.load(Ordering::Relaxed) }
-    }
-}
 
 /// The error of a call that isn't made any more.
 pub fn cancelled() -> ProviderError {
@@ -96,23 +62,23 @@ impl ReadGate {
 #[async_trait]
 impl CallGate for ReadGate {
     async fn acquire(&self, quota: &'static str, kind: CallKind) -> Result<Box<dyn CallPermit>, ProviderError> {
-        self.or_cancelled(self.calls.scheduler.token(quota)).await?;
+        self.or_cancelled(self.calls.scheduler().token(quota)).await?;
         let permit = self.or_cancelled(Arc::clone(&self.slots).acquire_owned()).await?.map_err(|_| cancelled())?;
         self.calls.count(kind);
         Ok(Box::new(Slot(permit)))
     }
 
     fn throttled(&self, quota: &'static str) {
-        self.calls.scheduler.throttled(quota);
+        self.calls.scheduler().throttled(quota);
     }
 
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError> {
-        let clock = self.calls.scheduler.clock();
+        let clock = self.calls.scheduler().clock();
         self.or_cancelled(clock.sleep_until(clock.now() + duration)).await
     }
 
     fn now(&self) -> Duration {
-        self.calls.scheduler.clock().now()
+        self.calls.scheduler().clock().now()
     }
 }
 

@@ -2,7 +2,8 @@
 //! there now.
 
 pub(super) mod apply;
+pub mod calls;
 pub(super) mod executor;
-pub mod gate;
+pub(super) mod gate;
 pub(super) mod ownership;
 pub(super) mod records;

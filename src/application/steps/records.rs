@@ -104,6 +104,11 @@ pub fn same_but_for_times(a: &ResourceRecord, b: &ResourceRecord) -> bool {
     timeless(a) == timeless(b)
 }
 
+/// A component's record with the mark that it has to be asked again.
+pub fn marked_unchecked(record: &ResourceRecord, why: &str) -> ResourceRecord {
+    ResourceRecord { init_errors: vec![format!("it hasn't answered a health check: {why}")], ..record.clone() }
+}
+
 #[cfg(test)]
 mod tests {
     use resource_graph::{OutputReference, TypeToken};

@@ -12,7 +12,7 @@ use crate::adapters::source_code::SourceCode;
 use crate::adapters::state_store::administration::{StateAdministration, StateMigration};
 use crate::adapters::state_store::{NewPassphrase, SecretsSettings, StackConfigurationFile, StateStore};
 use crate::application::Ports;
-use crate::application::steps::gate::Calls;
+use crate::application::steps::calls::Calls;
 use crate::domain::violation::Severity;
 use crate::ports::{
     Cloud, EventHandler, NoticeHandler, StackAdministration, StackConfiguration, StackMigration, StackStore,

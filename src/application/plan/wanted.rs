@@ -1,126 +1,40 @@
-//! The commands: deploy, destroy, preview.
+//! What a command wants: the chosen components, packaged and turned into resources, by the account that it is for.
 
 use std::sync::Arc;
 
 use futures::future::join_all;
 use resource_graph::{Ownership, ResourceSpec, Urn};
 
-use super::adoption;
-use super::error::{ApplicationError, ErrorKind};
-use super::plan::outputs;
-use super::plan::planning::{self, Wanted};
-use super::queries;
-use super::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
-use super::request::{DeployRequest, DestroyRequest, Options, Ports};
-use super::saga::saga::{Confirmation, Preview, Saga, counts_of};
-use crate::domain;
+use crate::application::adoption;
+use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::request::{DeployRequest, Options, Ports};
+use crate::domain::component::Component;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{
-    Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, Notice, RecordedResource, StackSnapshot,
+    Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, OutputDeclaration, RecordedResource,
+    StackSnapshot,
 };
 
-/// Brings the chosen components to what the configuration wants.
-///
-/// # Errors
-/// When nothing was begun: wrong input, no credentials, locked. What fails later is in the report.
-pub async fn deploy(
-    ports: &Ports,
-    request: &DeployRequest,
-    confirmation: &dyn Confirmation,
-) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
-    let (wanted, identity, snapshot) = want(ports, request).await?;
-    let components = &request.components;
-    Saga { ports, options: &request.options, components, wanted, identity, confirmation, started_ms }
-        .run(snapshot)
-        .await
-}
-
-/// Deletes what the chosen components have in the stack.
-///
-/// # Errors
-/// As [`deploy`].
-pub async fn destroy(
-    ports: &Ports,
-    request: &DestroyRequest,
-    confirmation: &dyn Confirmation,
-) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
-    let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
-    // The one call that isn't made through a gate.
-    ports.calls.count(CallKind::Read);
-    let (identity, snapshot) = (identity?, snapshot?);
-    refuse_other_account(ports, &request.options, &identity, &snapshot)?;
-    refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
-    // Nothing is taken over to be deleted.
-    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
-    Saga { ports, options: &request.options, components: &[], wanted, identity, confirmation, started_ms }
-        .run(snapshot)
-        .await
-}
-
-/// Shows what [`deploy`] would do, and does nothing.
-///
-/// # Errors
-/// As [`deploy`].
-pub async fn preview(
-    ports: &Ports,
-    request: &DeployRequest,
-    show: &(dyn Fn(&Preview<'_>) + Sync),
-) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
-    let (wanted, _, snapshot) = want(ports, request).await?;
-    let warn = |message: String, hint: &str| {
-        ports.notices.notice(Notice::Warning { message, hint: Some(hint.to_owned()) });
-    };
-    if let Some(deployment) = queries::interrupted_id(&snapshot) {
-        warn(
-            format!("the deployment {deployment} was cut off; what it left open isn't in this preview"),
-            "the next deploy settles it first",
-        );
-    }
-    if let Some(running) = queries::running(&snapshot) {
-        warn(
-            format!("the deployment {} is under way, by {}", running.deployment_id, running.holder),
-            "preview again when it is over",
-        );
-    }
-    let latencies = ports.latencies.load();
-    let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
-    let lower_bound = super::saga::saga::lower_bound(ports, &planned.plan);
-    show(&Preview {
-        command: DeploymentCommand::Deploy,
-        stack: &request.options.target.stack,
-        plan: &planned.plan,
-        adoptions: &planned.adoptions.records,
-        drifts: &planned.drifts,
-        lower_bound: &lower_bound,
-    });
-    Ok(DeploymentReport {
-        schema_version: SCHEMA_VERSION,
-        command: "preview".into(),
-        project: request.options.target.project.clone(),
-        stack: request.options.target.stack.clone(),
-        result: DeploymentResult::Succeeded,
-        deployment_id: None,
-        changes: counts_of(&planned.plan),
-        calls: ports.calls.counts(),
-        duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
-        lower_bound_ms: super::saga::saga::milliseconds(lower_bound.duration),
-        outputs: outputs::shown(&snapshot.outputs),
-        adopted: planned.adoptions.reported(),
-        errors: Vec::new(),
-        left: Vec::new(),
-    })
+/// What a command wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The command.
+    pub command: DeploymentCommand,
+    /// The resources, the root first; empty to destroy.
+    pub specs: Vec<Arc<ResourceSpec>>,
+    /// What the components show.
+    pub outputs: Vec<OutputDeclaration>,
+    /// As whom.
+    pub identity: Option<CloudIdentity>,
 }
 
 /// Packages, asks who we are and reads the state at the same time, and turns the components into resources.
-async fn want(
+pub async fn want(
     ports: &Ports,
     request: &DeployRequest,
 ) -> Result<(Wanted, CloudIdentity, StackSnapshot), ApplicationError> {
     let options = &request.options;
-    let chosen: Vec<&domain::component::Component> = request
+    let chosen: Vec<&Component> = request
         .components
         .iter()
         .filter(|component| {
@@ -184,7 +98,7 @@ fn wanted(options: &Options, blueprint: Blueprint, identity: &CloudIdentity) -> 
 }
 
 /// With the credentials of another account everything that is recorded would seem to be gone.
-fn refuse_other_account(
+pub fn refuse_other_account(
     ports: &Ports,
     options: &Options,
     identity: &CloudIdentity,
@@ -206,10 +120,10 @@ fn refuse_other_account(
     )))
 }
 
-fn refuse_unknown_components(
+pub fn refuse_unknown_components(
     ports: &Ports,
     options: &Options,
-    components: &[domain::component::Component],
+    components: &[Component],
     snapshot: &StackSnapshot,
 ) -> Result<(), ApplicationError> {
     let target = &options.target;

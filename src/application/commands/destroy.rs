@@ -1,0 +1,32 @@
+//! `destroy`: the saga with nothing wanted.
+
+use crate::application::error::ApplicationError;
+use crate::application::plan::preview::Confirmation;
+use crate::application::plan::wanted::{Wanted, refuse_other_account, refuse_unknown_components};
+use crate::application::report::DeploymentReport;
+use crate::application::request::{DestroyRequest, Ports};
+use crate::application::saga::{Context, Saga};
+use crate::domain::deployment::DeploymentCommand;
+use crate::ports::CallKind;
+
+/// Deletes what the chosen components have in the stack.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn destroy(
+    ports: &Ports,
+    request: &DestroyRequest,
+    confirmation: &dyn Confirmation,
+) -> Result<DeploymentReport, ApplicationError> {
+    let started_ms = ports.clock.now_ms();
+    let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
+    // The one call that isn't made through a gate.
+    ports.calls.count(CallKind::Read);
+    let (identity, snapshot) = (identity?, snapshot?);
+    refuse_other_account(ports, &request.options, &identity, &snapshot)?;
+    refuse_unknown_components(ports, &request.options, &[], &snapshot)?;
+    // Nothing is taken over to be deleted.
+    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
+    let context = Context { ports, options: &request.options, components: &[], wanted, identity, started_ms };
+    Saga { context, confirmation }.run(snapshot).await
+}

@@ -1,0 +1,67 @@
+//! `preview`: what [`deploy`](super::deploy()) would do.
+
+use crate::application::error::ApplicationError;
+use crate::application::plan::preview::{Preview, counts_of, lower_bound};
+use crate::application::plan::wanted::want;
+use crate::application::plan::{outputs, planning};
+use crate::application::queries;
+use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
+use crate::application::request::{DeployRequest, Ports};
+use crate::domain::deployment::DeploymentCommand;
+use crate::ports::Notice;
+use crate::ports::clock::milliseconds;
+
+/// Shows what [`deploy`] would do, and does nothing.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn preview(
+    ports: &Ports,
+    request: &DeployRequest,
+    show: &(dyn Fn(&Preview<'_>) + Sync),
+) -> Result<DeploymentReport, ApplicationError> {
+    let started_ms = ports.clock.now_ms();
+    let (wanted, _, snapshot) = want(ports, request).await?;
+    let warn = |message: String, hint: &str| {
+        ports.notices.notice(Notice::Warning { message, hint: Some(hint.to_owned()) });
+    };
+    if let Some(deployment) = queries::interrupted_id(&snapshot) {
+        warn(
+            format!("the deployment {deployment} was cut off; what it left open isn't in this preview"),
+            "the next deploy settles it first",
+        );
+    }
+    if let Some(running) = queries::running(&snapshot) {
+        warn(
+            format!("the deployment {} is under way, by {}", running.deployment_id, running.holder),
+            "preview again when it is over",
+        );
+    }
+    let latencies = ports.latencies.load();
+    let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
+    let lower_bound = lower_bound(ports, &planned.plan);
+    show(&Preview {
+        command: DeploymentCommand::Deploy,
+        stack: &request.options.target.stack,
+        plan: &planned.plan,
+        adoptions: &planned.adoptions.records,
+        drifts: &planned.drifts,
+        lower_bound: &lower_bound,
+    });
+    Ok(DeploymentReport {
+        schema_version: SCHEMA_VERSION,
+        command: "preview".into(),
+        project: request.options.target.project.clone(),
+        stack: request.options.target.stack.clone(),
+        result: DeploymentResult::Succeeded,
+        deployment_id: None,
+        changes: counts_of(&planned.plan),
+        calls: ports.calls.counts(),
+        duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
+        lower_bound_ms: milliseconds(lower_bound.duration),
+        outputs: outputs::shown(&snapshot.outputs),
+        adopted: planned.adoptions.reported(),
+        errors: Vec::new(),
+        left: Vec::new(),
+    })
+}
