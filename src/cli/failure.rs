@@ -91,6 +91,17 @@ impl From<localstack::Error> for Failure {
     }
 }
 
+/// The state's failures are those of a command that deploys.
+pub fn store_failure(error: crate::ports::StoreError) -> Failure {
+    ApplicationError::from(error).into()
+}
+
+/// A failure of Pulumi's files beside the configuration.
+pub fn settings_failure(error: &state::SettingsError) -> Failure {
+    let failure = Failure::new(ExitCode::Usage, "settings", error.in_full());
+    error.hint().into_iter().fold(failure, Failure::with_hint)
+}
+
 /// Draws problems with the lines of the file that they are in: each by itself, and at the end how many there are.
 pub fn draw(problem: &dyn Diagnostic, palette: Palette, width: usize) -> String {
     let theme = if palette.is_enabled() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };

@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 
 use super::calls::{Action, DirectGate, Patience, Sender};
 use super::http::LazyHttpClient;
+use super::origin::Origin;
 use super::{profile, quota};
 use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
 
@@ -51,43 +52,6 @@ pub struct LocalCredentials {
     pub access_key_id: String,
     /// The secret key: any text.
     pub secret_access_key: String,
-}
-
-/// Where calls come from and go to, in the words of error messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) region: String,
-    pub(super) profile: Option<String>,
-    pub(super) endpoint: Option<String>,
-}
-
-impl Origin {
-    /// Whose credentials are used.
-    pub(super) fn credentials(&self) -> String {
-        match &self.profile {
-            Some(profile) => format!("profile '{profile}'"),
-            None => "the environment".to_owned(),
-        }
-    }
-
-    /// The answer to credentials that weren't found, before anything was called.
-    fn without_credentials(&self, error: ProviderError) -> ProviderError {
-        // The chain ends with the machine's own role: what it says there is of no help to anybody else.
-        let message = match &self.profile {
-            Some(profile) => format!("the profile '{profile}' gives no credentials: {}", error.message),
-            None => "no credentials: neither the environment nor the default profile nor this machine has any for AWS"
-                .to_owned(),
-        };
-        ProviderError { message, ..error }
-    }
-
-    /// What is called.
-    pub(super) fn target(&self) -> String {
-        match &self.endpoint {
-            Some(endpoint) => format!("the endpoint {endpoint}"),
-            None => format!("AWS in {}", self.region),
-        }
-    }
 }
 
 /// Who we are.

@@ -7,7 +7,8 @@ use aws_sdk_kms::primitives::Blob;
 
 use super::AwsSettings;
 use super::calls::{Action, DirectGate, Patience, Sender};
-use super::connection::{self, Origin};
+use super::connection;
+use super::origin::Origin;
 use super::quota;
 use crate::ports::{ProviderError, ProviderErrorKind};
 

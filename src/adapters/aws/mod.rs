@@ -13,6 +13,7 @@ mod import_ids;
 mod kms;
 mod managed;
 pub mod naming;
+mod origin;
 mod policy_document;
 mod preflight;
 mod profile;

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::store_failure;
 use crate::cli::arguments::CancelArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::terminal::prompts::Prompt;
 use crate::cli::workspace::stores::OpenedStack;

@@ -18,6 +18,7 @@ use crate::cli::arguments::{
     AdoptionOptions, CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm,
     PreviewArguments, RefreshMode, StackSelection,
 };
+use crate::cli::compose::config_values;
 use crate::cli::compose::ports::{self, Handlers};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::{Failure, render_detail, render_warning};
@@ -31,7 +32,6 @@ use crate::cli::views::explanation::explain;
 use crate::cli::views::metrics;
 use crate::cli::views::plan::PlanView;
 use crate::cli::views::summary::{OperationTable, outputs_text, summary_line};
-use crate::cli::workspace::config_values;
 use crate::cli::workspace::project::SelectedStack;
 use crate::cli::workspace::rules::check_rules;
 use crate::domain::component::Component;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::store_failure;
 use crate::application::importing::bulk_file::BulkFile;
 use crate::cli::arguments::ExportArguments;
 use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
 

@@ -1,16 +1,14 @@
 //! `local up|down|status|reset`, and the local cloud that `endpoint: local` stands for.
 
-use std::sync::Arc;
-
-use localstack::{Daemon, DaemonOptions, Emulator, Installer, Progress, Status};
+use localstack::{DaemonOptions, Emulator, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::arguments::{LocalArguments, LocalCommand};
+use crate::cli::compose::local_cloud::daemon;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::failure::{Failure, render_warning};
+use crate::cli::failure::Failure;
 use crate::cli::process::session::{CommandResult, Session};
-use crate::cli::terminal::output::Output;
 
 /// `local … --json`: what is there after the command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -116,35 +114,7 @@ pub fn local(session: &Session, arguments: &LocalArguments) -> CommandResult {
     })
 }
 
-/// Starts the embedded local cloud for a deployment, or uses the one that runs, and gives its URL. What takes time is
-/// told on stderr.
-///
-/// # Errors
-/// When it can't be installed or started.
-pub async fn ensure_local_cloud(session: &Session) -> Result<String, Failure> {
-    let emulator = Emulator::default();
-    let status = daemon(session, emulator)?.up(DaemonOptions::default()).await?;
-    status.endpoint().map(str::to_owned).ok_or_else(|| {
-        Failure::new(ExitCode::Failed, "local-cloud", format!("{} doesn't answer", emulator.name()))
-            .with_hint("`semantest-iac local status` says more")
-    })
-}
-
 fn emulator_named(name: &str) -> Result<Emulator, Failure> {
     let known = Emulator::AWS.into_iter().find(|emulator| emulator.slug() == name);
     known.ok_or_else(|| Failure::usage(format!("there is no local cloud named {name}")))
-}
-
-fn daemon(session: &Session, emulator: Emulator) -> Result<Daemon, Failure> {
-    let output = Arc::clone(&session.output);
-    let installer =
-        Installer::new(session.host(), session.cache_folder()?).with_observer(move |progress| tell(&output, progress));
-    Ok(Daemon::new(installer, emulator, &session.data_folder()?))
-}
-
-fn tell(output: &Output, progress: &Progress) {
-    match progress {
-        Progress::Warning(text) => output.message(&render_warning(text, None, output.message_palette())),
-        progress => output.note(&format!("Local cloud: {progress}")),
-    }
 }

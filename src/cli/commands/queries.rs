@@ -15,13 +15,14 @@ use crate::cli::arguments::{
 use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::{event_line, plural};
 use crate::cli::terminal::palette::Palette;
 use crate::cli::views::summary::{outputs_text, plain};
 use crate::domain::deployment::{ChangeCounts, is_bookkeeping};
 use crate::domain::event::DomainEvent;
-use crate::ports::{StackStore, StoreError};
+use crate::ports::StackStore;
 
 /// How often `events --follow` looks for new events.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -317,9 +318,4 @@ fn quiet_line(event: &DomainEvent, verbose: bool) -> Option<String> {
         (other, _) if verbose => format!("  {}", other.event_type()),
         _ => return None,
     })
-}
-
-/// The state's failures are those of a command that deploys.
-pub fn store_failure(error: StoreError) -> Failure {
-    crate::application::ApplicationError::from(error).into()
 }

@@ -22,9 +22,9 @@ use super::passphrases::PassphraseGiver;
 use super::store;
 use crate::application::redaction::WatchedCloud;
 use crate::cli::arguments::CloudOptions;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::environment::Process;
 use crate::cli::process::session::Session;
 use crate::cli::workspace::project::SelectedStack;
@@ -100,7 +100,7 @@ async fn open_cloud(
     };
     let is_local = wanted == Some(Endpoint::Local);
     let endpoint = match wanted {
-        Some(Endpoint::Local) => Some(crate::cli::commands::ensure_local_cloud(session).await?),
+        Some(Endpoint::Local) => Some(super::local_cloud::ensure(session).await?),
         Some(Endpoint::Url(url)) => Some(url.as_str().trim_end_matches('/').to_owned()),
         None => None,
     };

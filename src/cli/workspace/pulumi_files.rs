@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use state::ProjectSettings;
 
-use crate::cli::compose::ports::settings_failure;
 use crate::cli::failure::Failure;
+use crate::cli::failure::settings_failure;
 
 /// The file of a stack's settings, where the project says that it is.
 ///

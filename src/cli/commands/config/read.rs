@@ -3,8 +3,8 @@
 use super::{open, place};
 use crate::application::stacks::config::{self, ConfigDocument, ConfigValueDocument};
 use crate::cli::arguments::config::{ConfigGetArguments, ConfigListArguments};
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::terminal::tables::table;
 

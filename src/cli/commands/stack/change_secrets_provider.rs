@@ -2,9 +2,9 @@
 
 use crate::application::stacks::config::SecretsChangeDocument;
 use crate::cli::arguments::stack::StackSecretsArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::compose::new_passphrase;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::progress::plural;
 use crate::cli::workspace::stores::Workspace;

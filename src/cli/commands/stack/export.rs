@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::cli::arguments::stack::StackExportArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::failure::{Failure, render_warning};
 use crate::cli::process::private_file;
 use crate::cli::process::session::{CommandResult, Session};

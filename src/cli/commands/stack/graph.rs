@@ -2,9 +2,9 @@
 
 use crate::application::stacks::{Drawing, draw};
 use crate::cli::arguments::stack::StackGraphArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::OpenedStack;
 

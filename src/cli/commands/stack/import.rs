@@ -3,9 +3,9 @@
 use std::io::Read as _;
 
 use crate::cli::arguments::stack::StackImportArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::failure::{Failure, render_warning};
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::OpenedStack;

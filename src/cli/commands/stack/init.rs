@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::arguments::stack::StackInitArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::render_warning;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::pulumi_files;
 use crate::cli::workspace::stores::Workspace;

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::arguments::stack::StackMigrateArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::Workspace;
 

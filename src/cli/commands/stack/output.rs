@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::cli::arguments::stack::StackOutputArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::terminal::tables::table;
 use crate::cli::workspace::stores::OpenedStack;

@@ -1,10 +1,10 @@
 //! `stack rename`: a stack gets another name, in its state, its history and its files.
 
 use crate::cli::arguments::stack::StackRenameArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::{Workspace, parse_reference};
 use crate::cli::workspace::{pulumi_files, selection};

@@ -1,9 +1,9 @@
 //! `stack select`: the stack that commands are about when none is named.
 
 use crate::cli::arguments::stack::StackSelectArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::selection;
 use crate::cli::workspace::stores::Workspace;

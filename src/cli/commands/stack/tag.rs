@@ -2,10 +2,10 @@
 
 use crate::cli::arguments::stack::{StackTagCommand, StackTagListArguments, StackTagNameArguments};
 use crate::cli::arguments::{LockWait, stack::StackReference};
-use crate::cli::commands::store_failure;
 use crate::cli::compose::locks::Notices;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::terminal::tables::table;
 use crate::cli::workspace::stores::OpenedStack;

@@ -1,8 +1,8 @@
 //! `state show`: all that a state says of a resource.
 
 use crate::cli::arguments::state::StateShowArguments;
-use crate::cli::commands::store_failure;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::OpenedStack;
 
