@@ -124,7 +124,7 @@ pub async fn import(
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     let read = read(ports, request).await?;
-    let planned = Planned::new(ports, request, &identity, &snapshot, &read)?;
+    let planned = PlannedImport::new(ports, request, &identity, &snapshot, &read)?;
     if !confirmation.confirm(&request.options.target.stack, &planned.reported()).await? {
         return Err(ApplicationError::new(ErrorKind::Failed, "declined", "nothing was done: the import was declined"));
     }
@@ -154,7 +154,7 @@ async fn record(
         return Err(ApplicationError::new(ErrorKind::Failed, "interrupted-deployment", message)
             .with_hint("`semantest-iac deploy` settles it; import afterwards"));
     }
-    let planned = Planned::new(ports, request, identity, &snapshot, read)?;
+    let planned = PlannedImport::new(ports, request, identity, &snapshot, read)?;
     let records = planned.before.iter().chain(&planned.records);
     let changes: Result<Vec<_>, _> = records
         .map(|record| Ok(CheckpointChange::Put { urn: record.urn.clone(), image: stack.encode(record)? }))
@@ -238,13 +238,13 @@ async fn read_one(
 }
 
 /// What an import records.
-struct Planned {
+struct PlannedImport {
     /// What the resources need and the stack lacks: its root, their component, the default provider.
     before: Vec<ResourceRecord>,
     records: Vec<ResourceRecord>,
 }
 
-impl Planned {
+impl PlannedImport {
     fn new(
         ports: &Ports,
         request: &ImportRequest,
@@ -309,7 +309,7 @@ struct Planner<'a> {
     request: &'a ImportRequest,
     known: HashMap<&'a Urn, &'a RecordedResource>,
     now: String,
-    planned: Planned,
+    planned: PlannedImport,
 }
 
 impl Planner<'_> {

@@ -27,9 +27,10 @@ pub use resource_provider::{
 };
 pub use source_code::{ArtifactStore, PackagedCode};
 pub use stack_administration::{
-    BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord,
-    ImportRequest, MigratedStack, MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest,
-    StackAddress, StackAdministration, StackEncryption, StackEntry, StackMigration, StateEdit, Targets,
+    BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportedState, GraphNode, HistoryRecord, MigratedStack,
+    MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest, StackAddress,
+    StackAdministration, StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StackMigration,
+    StateEdit, Targets,
 };
 pub use stack_configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
 pub use stack_locks::{HeldLock, StackLocks};

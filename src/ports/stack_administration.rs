@@ -59,7 +59,7 @@ pub struct StackEntry {
 
 /// What is to be exported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ExportRequest {
+pub struct StackExportRequest {
     /// Secret values in the clear instead of encrypted.
     pub show_secrets: bool,
     /// The state of this entry of the history, 1 for the oldest that is kept; nothing for the state as it is now.
@@ -107,7 +107,7 @@ pub struct ConvertedFiles {
 
 /// A state that is to take the place of a stack's own.
 #[derive(Clone)]
-pub struct ImportRequest {
+pub struct StackImportRequest {
     /// The file's content, in Pulumi's export form.
     pub content: Vec<u8>,
     /// The file's name, for messages.
@@ -116,10 +116,13 @@ pub struct ImportRequest {
     pub force: bool,
 }
 
-impl std::fmt::Debug for ImportRequest {
+impl std::fmt::Debug for StackImportRequest {
     /// Secrets may stand in the content in the clear.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ImportRequest").field("file", &self.file).field("force", &self.force).finish_non_exhaustive()
+        f.debug_struct("StackImportRequest")
+            .field("file", &self.file)
+            .field("force", &self.force)
+            .finish_non_exhaustive()
     }
 }
 
@@ -405,7 +408,7 @@ pub trait StackAdministration: StackLocks {
     ///
     /// # Errors
     /// When there is no such stack or version, it can't be read, or a secret that is to be shown can't be decrypted.
-    async fn export(&self, stack: &StackAddress, request: ExportRequest) -> Result<ExportedState, StoreError>;
+    async fn export(&self, stack: &StackAddress, request: StackExportRequest) -> Result<ExportedState, StoreError>;
 
     /// The resources of a stack in the state's order, with what a running or died deployment has recorded folded in. Each
     /// is decoded when it is asked for.
@@ -476,7 +479,7 @@ pub trait StackAdministration: StackLocks {
     async fn import(
         &self,
         stack: &StackAddress,
-        request: ImportRequest,
+        request: StackImportRequest,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<Vec<String>, StoreError>;

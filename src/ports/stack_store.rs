@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use resource_graph::{PropertyMap, Recorded, ResourceRecord, Urn};
 
 use super::NoticeHandler;
-use crate::domain::deployment::{ChangeCounts, DeploymentEvent, Operation, ResourceImage};
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent, ResourceImage, ResourceOperation};
 use crate::domain::event::DomainEvent;
 
 /// A resource of the state, decoded when it is asked for.
@@ -139,11 +139,11 @@ impl CheckpointChange {
             } => {
                 let urn = urn.clone();
                 match (operation, resource) {
-                    (Operation::Delete | Operation::Forget, _) => Some(Self::Remove { urn }),
-                    (Operation::DeleteReplaced, _) => {
+                    (ResourceOperation::Delete | ResourceOperation::Forget, _) => Some(Self::Remove { urn }),
+                    (ResourceOperation::DeleteReplaced, _) => {
                         Some(Self::RemoveReplaced { urn, id: id.clone(), created: created.clone() })
                     }
-                    (Operation::CreateReplacement, Some(image)) => {
+                    (ResourceOperation::CreateReplacement, Some(image)) => {
                         Some(Self::PutReplacement { urn, image: image.clone(), taken_back: *taken_back })
                     }
                     (_, Some(image)) => Some(Self::Put { urn, image: image.clone() }),

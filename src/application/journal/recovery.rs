@@ -21,7 +21,7 @@ use crate::application::steps::ownership::ThingKey;
 use crate::application::steps::records;
 use crate::application::steps::records::{hide_named, like_before};
 use crate::domain::deployment::{
-    Deployment, DeploymentEvent, DeploymentPhase, Operation, PlannedStep, SettledOutcome, StepPhase,
+    Deployment, DeploymentEvent, DeploymentPhase, PlannedStep, ResourceOperation, SettledOutcome, StepPhase,
 };
 use crate::domain::event::DomainEvent;
 use crate::ports::clock::recorded_time;
@@ -173,7 +173,7 @@ impl Records {
         let is_it = |record: &&Arc<ResourceRecord>| record.urn == step.urn && record.id == step.id;
         let live = || self.live.get(&step.urn).filter(|record| !record.pending_replacement);
         match step.operation {
-            Operation::DeleteReplaced => self.old_copies.iter().find(is_it).or_else(|| live().filter(is_it)),
+            ResourceOperation::DeleteReplaced => self.old_copies.iter().find(is_it).or_else(|| live().filter(is_it)),
             _ => live(),
         }
     }
@@ -245,7 +245,7 @@ impl Settlement<'_> {
         };
         let asks = |step: &&PlannedStep| {
             let is_for_the_state_alone =
-                matches!(step.operation, Operation::Same | Operation::Read | Operation::Forget);
+                matches!(step.operation, ResourceOperation::Same | ResourceOperation::Read | ResourceOperation::Forget);
             !step.state_only && !is_for_the_state_alone || self.is_to_be_forgotten(step)
         };
         let mut open: Vec<&PlannedStep> = if self.overwritten.is_some() {
@@ -285,13 +285,13 @@ impl Settlement<'_> {
     /// Whether a step was to forget what isn't in the cloud any more: that needs no asking, and what it refers to may be gone.
     fn is_to_be_forgotten(&self, step: &PlannedStep) -> bool {
         let is_absent = |record: &Arc<ResourceRecord>| record.pending_replacement;
-        step.operation == Operation::Forget && self.records.live.get(&step.urn).is_some_and(is_absent)
+        step.operation == ResourceOperation::Forget && self.records.live.get(&step.urn).is_some_and(is_absent)
     }
 
     /// Whether the state has what a step was to make: another program has recorded it, or had read it before.
     fn is_recorded(&self, step: &PlannedStep) -> bool {
         let is_there = |record: &Arc<ResourceRecord>| !record.pending_replacement && record.id.is_some();
-        step.operation == Operation::Create && self.records.live.get(&step.urn).is_some_and(is_there)
+        step.operation == ResourceOperation::Create && self.records.live.get(&step.urn).is_some_and(is_there)
     }
 
     /// Asks the cloud about an open step.
@@ -345,7 +345,7 @@ impl Settlement<'_> {
         context: &OperationContext,
     ) -> Result<Answer, ProviderError> {
         let record = match step.operation {
-            Operation::Update => self.records.live.get(&step.urn),
+            ResourceOperation::Update => self.records.live.get(&step.urn),
             _ => self.records.deleted_by(step),
         };
         // A deletion that was recorded after all, or an earlier try at settling it got this far.
@@ -409,7 +409,7 @@ impl Settlement<'_> {
                 Ok(SettledOutcome::Undone)
             }
             Answer::Deleted => {
-                if step.operation == Operation::DeleteReplaced {
+                if step.operation == ResourceOperation::DeleteReplaced {
                     let created = self.records.deleted_by(step).and_then(|copy| copy.created.clone());
                     self.deleted_copy(step);
                     self.changes.push(CheckpointChange::RemoveReplaced { urn, id: step.id.clone(), created });
@@ -494,7 +494,7 @@ impl Settlement<'_> {
         let image = self.stack.encode(&record)?;
         let urn = step.urn.clone();
         self.changes.push(match (step.operation, replaces) {
-            (Operation::CreateReplacement, Some(old)) => {
+            (ResourceOperation::CreateReplacement, Some(old)) => {
                 let old = ResourceRecord { pending_deletion: true, ..ResourceRecord::clone(&old) };
                 self.records.old_copies.push(Arc::new(old));
                 CheckpointChange::PutReplacement { urn, image, taken_back: false }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::deployment::{DeploymentEvent, Operation, is_bookkeeping};
+use crate::domain::deployment::{DeploymentEvent, ResourceOperation, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 
@@ -108,7 +108,7 @@ fn told(event: &DeploymentEvent) -> Option<Told> {
             ("drift", "found", Some(urn.to_string()), Some(detail))
         }
         E::ResourceOperationSucceeded { operation, urn, adopted, .. }
-            if *operation != Operation::Same && !is_bookkeeping(urn) =>
+            if *operation != ResourceOperation::Same && !is_bookkeeping(urn) =>
         {
             let detail = adopted.then(|| "taken over from an earlier try".to_owned());
             (operation.as_str(), "succeeded", Some(urn.to_string()), detail)

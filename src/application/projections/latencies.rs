@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use resource_graph::{Latencies, TypeToken};
 
-use crate::domain::deployment::{DeploymentEvent, Operation};
+use crate::domain::deployment::{DeploymentEvent, ResourceOperation};
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 
@@ -32,11 +32,11 @@ impl EventHandler for Measured {
             return;
         };
         let operation = match operation {
-            Operation::Create | Operation::CreateReplacement => resource_graph::Operation::Create,
-            Operation::Update => resource_graph::Operation::Update,
-            Operation::Delete | Operation::DeleteReplaced => resource_graph::Operation::Delete,
-            Operation::Read => resource_graph::Operation::Read,
-            Operation::Same | Operation::Forget => return,
+            ResourceOperation::Create | ResourceOperation::CreateReplacement => resource_graph::Operation::Create,
+            ResourceOperation::Update => resource_graph::Operation::Update,
+            ResourceOperation::Delete | ResourceOperation::DeleteReplaced => resource_graph::Operation::Delete,
+            ResourceOperation::Read => resource_graph::Operation::Read,
+            ResourceOperation::Same | ResourceOperation::Forget => return,
         };
         let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         measured.push((urn.type_token(), operation, Duration::from_millis(duration_ms.saturating_sub(*waited_ms))));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use resource_graph::{TypeToken, Urn};
 
-use crate::domain::deployment::{DeploymentEvent, Operation, is_bookkeeping};
+use crate::domain::deployment::{DeploymentEvent, ResourceOperation, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 
@@ -63,8 +63,8 @@ impl Metrics {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn count(&self, urn: &Urn, operation: Operation, ending: Ending, duration_ms: u64, waited_ms: u64) {
-        if is_bookkeeping(urn) || operation == Operation::Same {
+    fn count(&self, urn: &Urn, operation: ResourceOperation, ending: Ending, duration_ms: u64, waited_ms: u64) {
+        if is_bookkeeping(urn) || operation == ResourceOperation::Same {
             return;
         }
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -17,7 +17,7 @@ use super::records::{like_before, record_of, same_but_for_times};
 use crate::application::error::{ApplicationError, ErrorKind, detail_of};
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::plan::recorded::output_of;
-use crate::domain::deployment::{DeploymentEvent, ErrorDetail, Operation};
+use crate::domain::deployment::{DeploymentEvent, ErrorDetail, ResourceOperation};
 use crate::ports::clock::{milliseconds, recorded_time};
 use crate::ports::{
     CallGate, Cloud, LockedStack, OperationContext, ProviderError, ProviderErrorKind, RecordedResource,
@@ -62,7 +62,7 @@ pub struct Applier {
 }
 
 struct Outcome {
-    operation: Operation,
+    operation: ResourceOperation,
     adopted: bool,
     record: Option<ResourceRecord>,
     applied: Applied,
@@ -70,7 +70,7 @@ struct Outcome {
 
 impl Outcome {
     fn same(record: Option<ResourceRecord>) -> Self {
-        Self { operation: Operation::Same, adopted: false, record, applied: Applied::Same }
+        Self { operation: ResourceOperation::Same, adopted: false, record, applied: Applied::Same }
     }
 }
 
@@ -153,7 +153,8 @@ impl Applier {
         let duration_ms = milliseconds(gate.now().saturating_sub(begun));
         match result {
             Ok((outcome, resource)) => {
-                let made = outcome.record.as_ref().filter(|_| outcome.operation == Operation::CreateReplacement);
+                let made =
+                    outcome.record.as_ref().filter(|_| outcome.operation == ResourceOperation::CreateReplacement);
                 let made = made.and_then(|record| ThingKey::of(self.types(), record));
                 let taken_back = made.is_some_and(|key| self.owner_of(&urn, &key) == Owner::OldCopy);
                 // Dependants resolve their inputs as soon as this step counts as done.
@@ -161,7 +162,7 @@ impl Applier {
                     Some(record) => {
                         self.known().insert(urn.clone(), Arc::new(record));
                     }
-                    None if outcome.operation == Operation::Same && !is_old_copy(step) => {
+                    None if outcome.operation == ResourceOperation::Same && !is_old_copy(step) => {
                         self.known().extend(step.record.clone().map(|record| (urn.clone(), record)));
                     }
                     None => {}
@@ -219,7 +220,7 @@ impl Applier {
         self.record(DeploymentEvent::ResourceOperationStarted { step: number, operation, urn: urn.clone() })?;
         self.record(DeploymentEvent::ResourceOperationSucceeded {
             step: number,
-            operation: Operation::Same,
+            operation: ResourceOperation::Same,
             urn,
             duration_ms: 0,
             waited_ms: 0,
@@ -252,11 +253,11 @@ impl Applier {
     async fn carry_out(
         &self,
         step: &Step,
-        operation: Operation,
+        operation: ResourceOperation,
         context: &OperationContext,
     ) -> Result<Outcome, ProviderError> {
         let done = |record| Outcome { operation, adopted: false, record, applied: Applied::Done };
-        if operation.deletes() || operation == Operation::Forget {
+        if operation.deletes() || operation == ResourceOperation::Forget {
             if step.conditional && self.turns_out_unneeded(step)? {
                 return Ok(Outcome::same(None));
             }
@@ -282,13 +283,13 @@ impl Applier {
         if step.conditional {
             match step.reconsider(&inputs, self.types()) {
                 Reconsidered::Same => return Ok(Outcome::same(self.with_new_options(spec, step.record.as_deref()))),
-                Reconsidered::Update(_) => operation = Operation::Update,
+                Reconsidered::Update(_) => operation = ResourceOperation::Update,
                 Reconsidered::Replace(_) => {}
                 Reconsidered::Protected(changes) => return Err(protected(&changes)),
             }
         }
         let old = step.record.as_deref();
-        if step.free || operation == Operation::Same {
+        if step.free || operation == ResourceOperation::Same {
             let mut record = self.new_record(spec, inputs, None, old, false);
             if let Some(old) = old {
                 (record.id, record.outputs) = (old.id.clone(), old.outputs.clone());
@@ -297,7 +298,7 @@ impl Applier {
         }
         let provider = self.provider(step)?;
         let (state, adopted) = match (operation, old) {
-            (Operation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
+            (ResourceOperation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
                 Err(error) if error.kind == ProviderErrorKind::NotFound => {
                     // What wasn't made here has no tags yet by which it would be found again: it is asked for by its id.
                     let id = old.id.as_deref().unwrap_or_default();
@@ -308,10 +309,10 @@ impl Applier {
                 }
                 result => (result?, false),
             },
-            (Operation::Read, _) => return self.read(step, context).await.map(|record| done(Some(record))),
+            (ResourceOperation::Read, _) => return self.read(step, context).await.map(|record| done(Some(record))),
             _ => {
                 // The copy that is being replaced is no new one.
-                let replaced = old.filter(|_| operation == Operation::CreateReplacement);
+                let replaced = old.filter(|_| operation == ResourceOperation::CreateReplacement);
                 let replaced = replaced.and_then(|old| ThingKey::of(self.types(), old));
                 self.create(provider.as_ref(), spec, context, &inputs, replaced).await?
             }
@@ -475,20 +476,20 @@ impl Applier {
 }
 
 /// The domain's word for what a step does. Deleting a copy that an earlier replacement left is the end of that replacement.
-pub fn operation_of(step: &Step) -> Operation {
+pub fn operation_of(step: &Step) -> ResourceOperation {
     use resource_graph::Operation as Planned;
     match step.operation {
-        Planned::Same => Operation::Same,
-        Planned::Read => Operation::Read,
-        Planned::Create => Operation::Create,
-        Planned::Update => Operation::Update,
-        Planned::CreateReplacement => Operation::CreateReplacement,
-        Planned::DeleteReplaced => Operation::DeleteReplaced,
-        Planned::Delete if is_old_copy(step) => Operation::DeleteReplaced,
-        Planned::Delete => Operation::Delete,
+        Planned::Same => ResourceOperation::Same,
+        Planned::Read => ResourceOperation::Read,
+        Planned::Create => ResourceOperation::Create,
+        Planned::Update => ResourceOperation::Update,
+        Planned::CreateReplacement => ResourceOperation::CreateReplacement,
+        Planned::DeleteReplaced => ResourceOperation::DeleteReplaced,
+        Planned::Delete if is_old_copy(step) => ResourceOperation::DeleteReplaced,
+        Planned::Delete => ResourceOperation::Delete,
         // A copy that stays in the cloud, but not in the state.
-        Planned::Forget if step.pair.is_some() || is_old_copy(step) => Operation::DeleteReplaced,
-        Planned::Forget => Operation::Forget,
+        Planned::Forget if step.pair.is_some() || is_old_copy(step) => ResourceOperation::DeleteReplaced,
+        Planned::Forget => ResourceOperation::Forget,
     }
 }
 

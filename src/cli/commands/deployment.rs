@@ -120,9 +120,9 @@ pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult
 
 /// Whether the deployment's stream has begun: before that nothing was changed, and nothing is to be finished.
 #[derive(Default)]
-struct Begun(AtomicBool);
+struct HasBegun(AtomicBool);
 
-impl EventHandler for Begun {
+impl EventHandler for HasBegun {
     fn handle(&self, event: &DomainEvent) {
         if matches!(event.event, DeploymentEvent::DeploymentRequested { .. }) {
             self.0.store(true, Ordering::Release);
@@ -140,7 +140,7 @@ struct Run<'a> {
     progress: Progress,
     cancellation: Cancellation,
     table: Arc<OperationTable>,
-    begun: Arc<Begun>,
+    begun: Arc<HasBegun>,
     metrics: Arc<Metrics>,
 }
 
@@ -154,7 +154,7 @@ impl<'a> Run<'a> {
                 .with_hint("name the environment with --env"));
         };
         let progress = Progress::start(session);
-        let (table, begun) = (Arc::new(OperationTable::default()), Arc::new(Begun::default()));
+        let (table, begun) = (Arc::new(OperationTable::default()), Arc::new(HasBegun::default()));
         let metrics = Arc::new(Metrics::default());
         let mut handlers: Vec<Arc<dyn EventHandler>> =
             vec![progress.events(), Arc::clone(&table) as _, Arc::clone(&begun) as _, Arc::clone(&metrics) as _];

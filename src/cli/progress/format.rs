@@ -1,7 +1,7 @@
 //! Words, marks, times and sizes as people read them.
 
 use crate::cli::terminal::palette::Palette;
-use crate::domain::deployment::Operation;
+use crate::domain::deployment::ResourceOperation;
 
 /// A time in milliseconds: `0.04 s`, `1.2 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn duration(milliseconds: u64) -> String {
@@ -35,43 +35,43 @@ pub fn plural(count: usize, noun: &str) -> String {
 }
 
 /// The mark of an operation, in its colour.
-pub fn mark(operation: Operation, palette: Palette) -> String {
+pub fn mark(operation: ResourceOperation, palette: Palette) -> String {
     match operation {
-        Operation::Same => palette.faint("="),
-        Operation::Read => palette.faint(">"),
-        Operation::Create => palette.good("+"),
-        Operation::Update => palette.changed("~"),
-        Operation::CreateReplacement => palette.changed("±"),
-        Operation::Delete | Operation::DeleteReplaced => palette.bad("-"),
-        Operation::Forget => palette.changed("×"),
+        ResourceOperation::Same => palette.faint("="),
+        ResourceOperation::Read => palette.faint(">"),
+        ResourceOperation::Create => palette.good("+"),
+        ResourceOperation::Update => palette.changed("~"),
+        ResourceOperation::CreateReplacement => palette.changed("±"),
+        ResourceOperation::Delete | ResourceOperation::DeleteReplaced => palette.bad("-"),
+        ResourceOperation::Forget => palette.changed("×"),
     }
 }
 
 /// What an operation is called while it goes on.
-pub fn progressive(operation: Operation) -> &'static str {
+pub fn progressive(operation: ResourceOperation) -> &'static str {
     match operation {
-        Operation::Same => "leaving as it is",
-        Operation::Create => "creating",
-        Operation::Update => "updating",
-        Operation::CreateReplacement => "replacing",
-        Operation::DeleteReplaced => "deleting the replaced one",
-        Operation::Delete => "deleting",
-        Operation::Read => "reading",
-        Operation::Forget => "forgetting",
+        ResourceOperation::Same => "leaving as it is",
+        ResourceOperation::Create => "creating",
+        ResourceOperation::Update => "updating",
+        ResourceOperation::CreateReplacement => "replacing",
+        ResourceOperation::DeleteReplaced => "deleting the replaced one",
+        ResourceOperation::Delete => "deleting",
+        ResourceOperation::Read => "reading",
+        ResourceOperation::Forget => "forgetting",
     }
 }
 
 /// What an operation is called when it is done.
-pub fn past(operation: Operation) -> &'static str {
+pub fn past(operation: ResourceOperation) -> &'static str {
     match operation {
-        Operation::Same => "unchanged",
-        Operation::Create => "created",
-        Operation::Update => "updated",
-        Operation::CreateReplacement => "replaced",
-        Operation::DeleteReplaced => "replaced one deleted",
-        Operation::Delete => "deleted",
-        Operation::Read => "read",
-        Operation::Forget => "forgotten",
+        ResourceOperation::Same => "unchanged",
+        ResourceOperation::Create => "created",
+        ResourceOperation::Update => "updated",
+        ResourceOperation::CreateReplacement => "replaced",
+        ResourceOperation::DeleteReplaced => "replaced one deleted",
+        ResourceOperation::Delete => "deleted",
+        ResourceOperation::Read => "read",
+        ResourceOperation::Forget => "forgotten",
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::failure::render_warning;
 use crate::cli::terminal::output::Output;
 use crate::cli::terminal::palette::Palette;
 use crate::domain::deployment::{
-    ChangeCounts, DeploymentCommand, DeploymentEvent, Operation, SettledOutcome, is_bookkeeping,
+    ChangeCounts, DeploymentCommand, DeploymentEvent, ResourceOperation, SettledOutcome, is_bookkeeping,
 };
 use crate::domain::event::DomainEvent;
 use crate::ports::{EventHandler, Notice, NoticeHandler};
@@ -94,7 +94,7 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
             format!("{} drift  {} {}: {}", palette.changed("!"), urn.type_token(), urn.name(), properties.join(", "))
         }
         // It turned out that nothing was to be done.
-        E::ResourceOperationSucceeded { operation: Operation::Same, .. } => return None,
+        E::ResourceOperationSucceeded { operation: ResourceOperation::Same, .. } => return None,
         // They are there for the state's sake.
         E::ResourceOperationSucceeded { urn, .. } | E::ResourceOperationSkipped { urn, .. } if is_bookkeeping(urn) => {
             return None;
@@ -220,7 +220,7 @@ pub mod tests {
         Urn::new("aws-local", "shop", Some("semantest:component:RestApi"), &TypeToken::new(token), name)
     }
 
-    fn step(step: u32, operation: Operation, urn: &Urn) -> PlannedStep {
+    fn step(step: u32, operation: ResourceOperation, urn: &Urn) -> PlannedStep {
         PlannedStep {
             step,
             operation,
@@ -267,25 +267,29 @@ pub mod tests {
             },
             DeploymentEvent::DeploymentPlanned {
                 steps: vec![
-                    step(1, Operation::Create, &role),
-                    step(2, Operation::Update, &function),
-                    step(3, Operation::Create, &alias),
-                    step(4, Operation::CreateReplacement, &route),
+                    step(1, ResourceOperation::Create, &role),
+                    step(2, ResourceOperation::Update, &function),
+                    step(3, ResourceOperation::Create, &alias),
+                    step(4, ResourceOperation::CreateReplacement, &route),
                 ],
                 changes,
                 lower_bound_ms: 900,
                 health_checks: vec![],
             },
             DeploymentEvent::StepStarted { saga_id: "d1".to_owned(), step: "apply".to_owned(), attempt: 1 },
-            DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: role.clone() },
+            DeploymentEvent::ResourceOperationStarted {
+                step: 1,
+                operation: ResourceOperation::Create,
+                urn: role.clone(),
+            },
             DeploymentEvent::ResourceOperationStarted {
                 step: 4,
-                operation: Operation::CreateReplacement,
+                operation: ResourceOperation::CreateReplacement,
                 urn: route.clone(),
             },
             DeploymentEvent::ResourceOperationSucceeded {
                 step: 1,
-                operation: Operation::Create,
+                operation: ResourceOperation::Create,
                 urn: role,
                 duration_ms: 320,
                 waited_ms: 0,
@@ -295,10 +299,14 @@ pub mod tests {
                 adopted: true,
                 resource: None,
             },
-            DeploymentEvent::ResourceOperationStarted { step: 2, operation: Operation::Update, urn: function.clone() },
+            DeploymentEvent::ResourceOperationStarted {
+                step: 2,
+                operation: ResourceOperation::Update,
+                urn: function.clone(),
+            },
             DeploymentEvent::ResourceOperationFailed {
                 step: 2,
-                operation: Operation::Update,
+                operation: ResourceOperation::Update,
                 urn: function.clone(),
                 duration_ms: 1_240,
                 error: ErrorDetail {
@@ -310,13 +318,13 @@ pub mod tests {
             },
             DeploymentEvent::ResourceOperationSkipped {
                 step: 3,
-                operation: Operation::Create,
+                operation: ResourceOperation::Create,
                 urn: alias,
                 because: Some(function),
             },
             DeploymentEvent::ResourceOperationSucceeded {
                 step: 4,
-                operation: Operation::CreateReplacement,
+                operation: ResourceOperation::CreateReplacement,
                 urn: route,
                 duration_ms: 75_000,
                 waited_ms: 0,

@@ -8,7 +8,7 @@ use resource_graph::Urn;
 
 use super::format::{duration, mark, past, progressive};
 use crate::cli::terminal::palette::Palette;
-use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, Operation, is_bookkeeping};
+use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ResourceOperation, is_bookkeeping};
 
 /// How far an operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ enum Phase {
     },
     /// The operation may have turned out to be a lesser one than was planned.
     Done {
-        operation: Operation,
+        operation: ResourceOperation,
         milliseconds: u64,
     },
     Failed {
@@ -30,7 +30,7 @@ enum Phase {
 
 #[derive(Clone, Debug)]
 struct Step {
-    operation: Operation,
+    operation: ResourceOperation,
     token: String,
     name: String,
     phase: Phase,
@@ -73,8 +73,9 @@ impl ProgressTree {
                 self.components.clone_from(components);
             }
             E::DeploymentPlanned { steps, .. } => {
-                for planned in
-                    steps.iter().filter(|planned| planned.operation != Operation::Same && !is_bookkeeping(&planned.urn))
+                for planned in steps
+                    .iter()
+                    .filter(|planned| planned.operation != ResourceOperation::Same && !is_bookkeeping(&planned.urn))
                 {
                     let parent = planned.parent.as_ref().filter(|urn| !urn.type_token().is_stack()).map(Urn::name);
                     let by_name = || component_of(&planned.urn, &self.components);

@@ -162,16 +162,16 @@ fn component_of(step: &Step) -> &str {
 }
 
 /// The planner's word for an operation in that of the events.
-fn deployed(operation: Operation) -> deployment::Operation {
+fn deployed(operation: Operation) -> deployment::ResourceOperation {
     match operation {
-        Operation::Same => deployment::Operation::Same,
-        Operation::Read => deployment::Operation::Read,
-        Operation::Create => deployment::Operation::Create,
-        Operation::Update => deployment::Operation::Update,
-        Operation::CreateReplacement => deployment::Operation::CreateReplacement,
-        Operation::DeleteReplaced => deployment::Operation::DeleteReplaced,
-        Operation::Delete => deployment::Operation::Delete,
-        Operation::Forget => deployment::Operation::Forget,
+        Operation::Same => deployment::ResourceOperation::Same,
+        Operation::Read => deployment::ResourceOperation::Read,
+        Operation::Create => deployment::ResourceOperation::Create,
+        Operation::Update => deployment::ResourceOperation::Update,
+        Operation::CreateReplacement => deployment::ResourceOperation::CreateReplacement,
+        Operation::DeleteReplaced => deployment::ResourceOperation::DeleteReplaced,
+        Operation::Delete => deployment::ResourceOperation::Delete,
+        Operation::Forget => deployment::ResourceOperation::Forget,
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::application::{DeploymentReport, DeploymentResult, Outputs};
 use crate::cli::progress::{duration, past, plural};
 use crate::cli::terminal::palette::Palette;
-use crate::domain::deployment::{ChangeCounts, DeploymentEvent, Operation, is_bookkeeping};
+use crate::domain::deployment::{ChangeCounts, DeploymentEvent, ResourceOperation, is_bookkeeping};
 use crate::domain::event::DomainEvent;
 use crate::ports::EventHandler;
 
@@ -102,7 +102,7 @@ struct Applying {
 
 #[derive(Clone, Debug)]
 struct Row {
-    operation: Operation,
+    operation: ResourceOperation,
     resource: String,
     fate: Fate,
 }

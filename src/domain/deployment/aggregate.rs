@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeCounts, DeploymentEvent, Operation, PlannedStep};
+use super::{ChangeCounts, DeploymentEvent, PlannedStep, ResourceOperation};
 use crate::domain::event::{DomainEvent, EVENT_VERSION, EventMetadata};
 
 /// How far a deployment is.
@@ -228,7 +228,7 @@ impl Deployment {
         &mut self,
         event: &DeploymentEvent,
         number: u32,
-        operation: Operation,
+        operation: ResourceOperation,
         to: StepPhase,
     ) -> Result<(), IllegalTransition> {
         let refuse = |reason: String| Err(IllegalTransition { event_type: event.event_type(), reason });
@@ -237,8 +237,9 @@ impl Deployment {
         };
         // A step whose inputs weren't known when it was planned may turn out to change nothing, or to need less than a
         // replacement; nothing else may become something else.
-        let less = matches!(step.operation, Operation::CreateReplacement) && operation == Operation::Update;
-        if operation != step.operation && operation != Operation::Same && !less {
+        let less =
+            matches!(step.operation, ResourceOperation::CreateReplacement) && operation == ResourceOperation::Update;
+        if operation != step.operation && operation != ResourceOperation::Same && !less {
             return refuse(format!("step {number} was planned as {:?}", step.operation));
         }
         let legal = match to {
@@ -283,7 +284,7 @@ mod tests {
     fn planned() -> DeploymentEvent {
         let step = PlannedStep {
             step: 1,
-            operation: Operation::Create,
+            operation: ResourceOperation::Create,
             urn: urn(),
             id: None,
             parent: None,
@@ -302,13 +303,13 @@ mod tests {
     }
 
     fn started() -> DeploymentEvent {
-        DeploymentEvent::ResourceOperationStarted { step: 1, operation: Operation::Create, urn: urn() }
+        DeploymentEvent::ResourceOperationStarted { step: 1, operation: ResourceOperation::Create, urn: urn() }
     }
 
     fn succeeded() -> DeploymentEvent {
         DeploymentEvent::ResourceOperationSucceeded {
             step: 1,
-            operation: Operation::Create,
+            operation: ResourceOperation::Create,
             urn: urn(),
             duration_ms: 1,
             waited_ms: 0,

@@ -74,7 +74,7 @@ impl DeploymentCommand {
 /// What happens to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Operation {
+pub enum ResourceOperation {
     /// Nothing.
     Same,
     /// It is made.
@@ -93,7 +93,7 @@ pub enum Operation {
     Forget,
 }
 
-impl Operation {
+impl ResourceOperation {
     /// The name as in events and output.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -135,7 +135,7 @@ pub struct PlannedStep {
     /// Number of the step within the plan.
     pub step: u32,
     /// What is to happen.
-    pub operation: Operation,
+    pub operation: ResourceOperation,
     /// To which resource.
     #[schemars(with = "String")]
     pub urn: Urn,
@@ -198,14 +198,14 @@ impl ChangeCounts {
     }
 
     /// Counts one finished or planned operation. The deletion of a replaced resource belongs to its replacement.
-    pub fn count(&mut self, operation: Operation) {
+    pub fn count(&mut self, operation: ResourceOperation) {
         match operation {
-            Operation::Same | Operation::Read => self.same += 1,
-            Operation::Create => self.create += 1,
-            Operation::Update => self.update += 1,
-            Operation::CreateReplacement => self.replace += 1,
-            Operation::Delete | Operation::Forget => self.delete += 1,
-            Operation::DeleteReplaced => {}
+            ResourceOperation::Same | ResourceOperation::Read => self.same += 1,
+            ResourceOperation::Create => self.create += 1,
+            ResourceOperation::Update => self.update += 1,
+            ResourceOperation::CreateReplacement => self.replace += 1,
+            ResourceOperation::Delete | ResourceOperation::Forget => self.delete += 1,
+            ResourceOperation::DeleteReplaced => {}
         }
     }
 }
@@ -382,7 +382,7 @@ pub enum DeploymentEvent {
         /// Number of the step within the plan.
         step: u32,
         /// What happens.
-        operation: Operation,
+        operation: ResourceOperation,
         /// The resource.
         #[schemars(with = "String")]
         urn: Urn,
@@ -392,7 +392,7 @@ pub enum DeploymentEvent {
         /// Number of the step within the plan.
         step: u32,
         /// What happened.
-        operation: Operation,
+        operation: ResourceOperation,
         /// The resource.
         #[schemars(with = "String")]
         urn: Urn,
@@ -422,7 +422,7 @@ pub enum DeploymentEvent {
         /// Number of the step within the plan.
         step: u32,
         /// What was tried.
-        operation: Operation,
+        operation: ResourceOperation,
         /// The resource.
         #[schemars(with = "String")]
         urn: Urn,
@@ -438,7 +438,7 @@ pub enum DeploymentEvent {
         /// Number of the step within the plan.
         step: u32,
         /// What was planned.
-        operation: Operation,
+        operation: ResourceOperation,
         /// The resource.
         #[schemars(with = "String")]
         urn: Urn,

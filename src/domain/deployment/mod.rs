@@ -7,6 +7,6 @@ mod events;
 
 pub use aggregate::{Deployment, DeploymentPhase, IllegalTransition, StepPhase};
 pub use events::{
-    CallCounts, ChangeCounts, DeploymentCommand, DeploymentEvent, ErrorDetail, Operation, PlannedStep, ResourceImage,
-    SettledOutcome, is_bookkeeping,
+    CallCounts, ChangeCounts, DeploymentCommand, DeploymentEvent, ErrorDetail, PlannedStep, ResourceImage,
+    ResourceOperation, SettledOutcome, is_bookkeeping,
 };

@@ -5,13 +5,13 @@ use state::{Deployment, Export};
 use super::StateAdministration;
 use crate::adapters::state_store::secrets::StackSecrets;
 use crate::adapters::state_store::store_error;
-use crate::ports::{ExportRequest, ExportedState, StackAddress, StoreError, StoreErrorKind};
+use crate::ports::{ExportedState, StackAddress, StackExportRequest, StoreError, StoreErrorKind};
 
 impl StateAdministration {
     pub(super) async fn export_state(
         &self,
         address: &StackAddress,
-        request: ExportRequest,
+        request: StackExportRequest,
     ) -> Result<ExportedState, StoreError> {
         let (mut deployment, open_deployment) = match request.version {
             Some(version) => (self.kept_version(address, version).await?, None),

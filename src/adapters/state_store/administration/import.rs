@@ -6,7 +6,7 @@ use state::{Checkpoint, Deployment, Export, Origin, SecretsError, SecretsProvide
 use super::{StateAdministration, give_back};
 use crate::adapters::state_store::secrets::StackSecrets;
 use crate::adapters::state_store::{Loaded, store_error};
-use crate::ports::{ImportRequest, LockRequest, NoticeHandler, StackAddress, StoreError, StoreErrorKind};
+use crate::ports::{LockRequest, NoticeHandler, StackAddress, StackImportRequest, StoreError, StoreErrorKind};
 
 /// The manager that only Pulumi Cloud can open.
 const SERVICE: &str = "service";
@@ -15,7 +15,7 @@ impl StateAdministration {
     pub(super) async fn import_state(
         &self,
         address: &StackAddress,
-        request: ImportRequest,
+        request: StackImportRequest,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<Vec<String>, StoreError> {

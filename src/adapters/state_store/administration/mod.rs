@@ -20,9 +20,9 @@ use state::{Checkpoint, Deployment, LockOptions, Owner, SecretsAccess, StackId, 
 
 use super::{Loaded, StateStore, holders, recorded, store_error};
 use crate::ports::{
-    ConvertedFiles, EditPlan, ExportRequest, ExportedState, GraphNode, HistoryRecord, ImportRequest, LockRequest,
-    MovePlan, MoveRequest, NewStackSecrets, NoticeHandler, RecordedResource, RemoveRequest, StackAddress,
-    StackAdministration, StackEncryption, StackEntry, StateEdit, StoreError, StoreErrorKind,
+    ConvertedFiles, EditPlan, ExportedState, GraphNode, HistoryRecord, LockRequest, MovePlan, MoveRequest,
+    NewStackSecrets, NoticeHandler, RecordedResource, RemoveRequest, StackAddress, StackAdministration,
+    StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StateEdit, StoreError, StoreErrorKind,
 };
 
 pub use migration::StateMigration;
@@ -124,7 +124,7 @@ impl StackAdministration for StateAdministration {
         self.list(project).await
     }
 
-    async fn export(&self, stack: &StackAddress, request: ExportRequest) -> Result<ExportedState, StoreError> {
+    async fn export(&self, stack: &StackAddress, request: StackExportRequest) -> Result<ExportedState, StoreError> {
         self.export_state(stack, request).await
     }
 
@@ -173,7 +173,7 @@ impl StackAdministration for StateAdministration {
     async fn import(
         &self,
         stack: &StackAddress,
-        request: ImportRequest,
+        request: StackImportRequest,
         lock: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<Vec<String>, StoreError> {

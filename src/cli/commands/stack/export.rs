@@ -9,11 +9,11 @@ use crate::cli::failure::{Failure, render_warning};
 use crate::cli::process::private_file;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::OpenedStack;
-use crate::ports::ExportRequest;
+use crate::ports::StackExportRequest;
 
 /// Writes the state to stdout or a file, as it is: taking anything out of it would spoil it.
 pub fn export(session: &Session, arguments: &StackExportArguments) -> CommandResult {
-    let request = ExportRequest { show_secrets: arguments.show_secrets, version: arguments.version };
+    let request = StackExportRequest { show_secrets: arguments.show_secrets, version: arguments.version };
     let exported = session.block_on(async {
         let OpenedStack { store, address } = OpenedStack::open(session, &arguments.stack).await?;
         store.export(&address, request).await.map_err(store_failure)

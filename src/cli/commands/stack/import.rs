@@ -9,7 +9,7 @@ use crate::cli::failure::store_failure;
 use crate::cli::failure::{Failure, render_warning};
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::workspace::stores::OpenedStack;
-use crate::ports::ImportRequest;
+use crate::ports::StackImportRequest;
 
 /// What is said when it is done; Pulumi's text.
 const DONE: &str = "Import complete.";
@@ -17,7 +17,7 @@ const DONE: &str = "Import complete.";
 /// Reads the state from a file or stdin, and imports it.
 pub fn import(session: &Session, arguments: &StackImportArguments) -> CommandResult {
     let (file, content) = read(session, arguments)?;
-    let request = ImportRequest { content, file, force: arguments.force };
+    let request = StackImportRequest { content, file, force: arguments.force };
     let notices = Notices::of(session);
     let warnings = session.block_on(async {
         let OpenedStack { store, address } = OpenedStack::open(session, &arguments.stack).await?;
