@@ -1,11 +1,9 @@
 //! Journals in a file: torn ends, damage, and what can't be written. What journals of every store have to keep to stands
 //! among the laws of `conformance`.
 
-mod support;
-
+use crate::support::{FakeProcesses, files, id, lock_options, owner, store};
 use serde_json::{Value, json};
 use state::{Error, JournalContents, JournalError};
-use support::{FakeProcesses, files, id, lock_options, owner, store};
 
 fn numbers(contents: &JournalContents) -> Vec<u64> {
     contents.records.iter().map(|record| record.parse::<Value>().unwrap()["number"].as_u64().unwrap()).collect()

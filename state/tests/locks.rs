@@ -1,15 +1,15 @@
 //! Locks and leases: one holder at a time, whoever it is and however it ends.
 
-mod support;
-
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{
+    FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics,
+};
 use state::{
     Error, LockLost, LockOptions, Owner, StackLock, StackStore, StoreOptions, SystemProcesses, TakeoverReason,
 };
-use support::{FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics};
 
 fn locked(result: state::Result<StackLock>) -> state::Locked {
     match result {
@@ -439,7 +439,7 @@ fn as_another_process() {
 
 fn another_process(folder: &std::path::Path, hold: bool) -> std::process::Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "as_another_process", "--nocapture"]).env("STATE_TEST_FOLDER", folder);
+    command.args(["--exact", "locks::as_another_process", "--nocapture"]).env("STATE_TEST_FOLDER", folder);
     if hold {
         command.env("STATE_TEST_HOLD", "1");
     }

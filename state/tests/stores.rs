@@ -1,17 +1,17 @@
 //! What is of stores in folders alone, and what happens when something can't be written, or what is there isn't a state.
 //! What every store has to keep to stands among the laws of `conformance`.
 
-mod support;
-
 use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
 
+use crate::support::{
+    FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics,
+};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use state::store::local::LocalStore;
 use state::{Error, StackStore, StoreOptions, UpdateInfo, WriteFailure};
-use support::{FailingStore, FakeProcesses, FakeTime, checkpoint, files, id, lock_options, owner, store, topics};
 
 #[tokio::test]
 async fn copies_of_a_checkpoint_take_no_space_on_a_local_store() {

@@ -19,8 +19,8 @@ use semantest_iac::ports::{
     Blueprint, BlueprintRequest, Cloud, ComponentDeployment, PackagedCode, PhysicalNames, ResourceState,
 };
 
-use crate::schema;
-use crate::support::{Account, PROJECT, STACK};
+use crate::aws::schema;
+use crate::aws::support::{Account, PROJECT, STACK};
 
 fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()

@@ -3,8 +3,8 @@
 use resource_graph::{PropertyMap, Value};
 use semantest_iac::ports::ResourceState;
 
-use crate::laws::Case;
-use crate::support::{Account, PROJECT, REGION, map, tags, texts, with};
+use crate::aws::laws::Case;
+use crate::aws::support::{Account, PROJECT, REGION, map, tags, texts, with};
 
 pub const ROLE: &str = "aws:iam/role:Role";
 pub const FUNCTION: &str = "aws:lambda/function:Function";
@@ -423,14 +423,14 @@ pub async fn bucket_object(account: &Account) -> Case {
 /// Makes a test of each case.
 macro_rules! for_each_case {
     ($run:path) => {
-        $crate::cases::for_each_case!($run, alias api authorizer bucket bucket_object function integration log_group permission role role_policy route stage);
+        $crate::aws::cases::for_each_case!($run, alias api authorizer bucket bucket_object function integration log_group permission role role_policy route stage);
     };
     ($run:path, $($case:ident)+) => {
         $(
             #[tokio::test]
             async fn $case() {
-                let account = $crate::support::Account::new().await;
-                let case = $crate::cases::$case(&account).await;
+                let account = $crate::aws::support::Account::new().await;
+                let case = $crate::aws::cases::$case(&account).await;
                 $run(&account, &case).await;
             }
         )+

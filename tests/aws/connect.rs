@@ -6,7 +6,7 @@ use semantest_iac::adapters::aws::{Aws, AwsSettings};
 use semantest_iac::ports::{Cloud, CloudIdentity, ProviderError, ProviderErrorKind};
 use std::sync::Arc;
 
-use crate::support::{Packages, REGION, installer, ministack, settings};
+use crate::aws::support::{Packages, REGION, installer, ministack, settings};
 
 async fn identity(settings: AwsSettings) -> Result<CloudIdentity, ProviderError> {
     Aws::connect(settings, Arc::new(Packages::default())).await?.identity().await

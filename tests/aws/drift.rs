@@ -3,8 +3,8 @@
 use aws_sdk_apigatewayv2::types::RouteSettings;
 use resource_graph::Value;
 
-use crate::cases::{self, FUNCTION};
-use crate::support::{Account, PROJECT, with};
+use crate::aws::cases::{self, FUNCTION};
+use crate::aws::support::{Account, PROJECT, with};
 
 #[tokio::test]
 async fn limits_that_nobody_asked_for_show_and_go() {

@@ -8,9 +8,9 @@ use localstack::proxy::{Action, Answer, Exchange, Moment, Proxy, Service};
 use resource_graph::PropertyMap;
 use semantest_iac::ports::{CallGate, ProviderError, ProviderErrorKind, ResourceState};
 
-use crate::cases::{FUNCTION, ROLE};
-use crate::laws::Case;
-use crate::support::{Account, PROJECT, with};
+use crate::aws::cases::{FUNCTION, ROLE};
+use crate::aws::laws::Case;
+use crate::aws::support::{Account, PROJECT, with};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -134,13 +134,13 @@ async fn survive(account: &Account, case: &Case) {
     assert!(shaky.gate.throttled.load(Ordering::SeqCst) > 0, "the gate is told of throttling");
 }
 
-crate::cases::for_each_case!(survive);
+crate::aws::cases::for_each_case!(survive);
 
 /// A fault that doesn't end is reported as what it is, once the budget is used up.
 #[tokio::test]
 async fn what_does_not_end_is_reported_within_the_budget() {
     let account = Account::new().await;
-    let case = crate::cases::role(&account).await;
+    let case = crate::aws::cases::role(&account).await;
     let proxy = Proxy::start(&account.endpoint()).unwrap();
     for (fault, kind) in [
         (Fault::Throttled, ProviderErrorKind::Throttled),
@@ -190,8 +190,8 @@ const BUSY: (u16, &str, &str) =
 /// A function of ours and the way to it, through a proxy.
 async fn shaky_function() -> (Account, Account, Proxy, ResourceState) {
     let account = Account::new().await;
-    let role = crate::cases::runner(&account, "runner").await;
-    let inputs = crate::cases::function_inputs(&account, &role, "one");
+    let role = crate::aws::cases::runner(&account, "runner").await;
+    let inputs = crate::aws::cases::function_inputs(&account, &role, "one");
     let state = account.create(FUNCTION, "one", &inputs).await;
     let proxy = Proxy::start(&account.endpoint()).unwrap();
     let shaky = account.through(&proxy.endpoint()).await;
@@ -277,7 +277,7 @@ async fn what_iam_has_not_spread_yet_is_waited_for() {
     let operation = |name: &'static str| move |exchange: &Exchange| exchange.operation.as_deref() == Some(name);
 
     let missing = (404, "NoSuchEntity", "The role with name runner cannot be found.");
-    let policy = crate::cases::role_policy(&account).await;
+    let policy = crate::aws::cases::role_policy(&account).await;
     let refused = refuse(&proxy, operation("PutRolePolicy"), 3, missing);
     let made = shaky.create(policy.token, "one", &policy.inputs_for(PROJECT)).await;
     assert_eq!(refused.load(Ordering::SeqCst), 3);
@@ -289,8 +289,8 @@ async fn what_iam_has_not_spread_yet_is_waited_for() {
     shaky.provider(ROLE).delete(&shaky.context(ROLE, "runner"), &role).await.unwrap();
     assert_eq!(refused.load(Ordering::SeqCst), 3);
 
-    let role = crate::cases::runner(&account, "runner").await;
-    let inputs = crate::cases::function_inputs(&account, &role, "one");
+    let role = crate::aws::cases::runner(&account, "runner").await;
+    let inputs = crate::aws::cases::function_inputs(&account, &role, "one");
     for message in [
         "The role defined for the function cannot be assumed by Lambda.",
         "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant. \
@@ -310,7 +310,7 @@ async fn what_iam_has_not_spread_yet_is_waited_for() {
 async fn what_iam_never_learns_is_reported() {
     let account = Account::new().await;
     let context = account.context("aws:iam/rolePolicy:RolePolicy", "one");
-    let inputs = with(&crate::cases::role_policy(&account).await.inputs, [("role", "missing".into())]);
+    let inputs = with(&crate::aws::cases::role_policy(&account).await.inputs, [("role", "missing".into())]);
     let begun = account.gate.now();
     let error = account.provider("aws:iam/rolePolicy:RolePolicy").create(&context, &inputs).await.unwrap_err();
     assert_eq!(error.kind, ProviderErrorKind::NotFound, "{error:?}");
@@ -319,7 +319,7 @@ async fn what_iam_never_learns_is_reported() {
     let waited = (account.gate.now() - begun).as_secs();
     assert!((55..=62).contains(&waited), "{waited} s");
 
-    let role = crate::cases::runner(&account, "kept").await;
+    let role = crate::aws::cases::runner(&account, "kept").await;
     let foreign = with(&inputs, [("role", "kept".into())]);
     account.create("aws:iam/rolePolicy:RolePolicy", "two", &foreign).await;
     let begun = account.gate.now();
@@ -334,8 +334,8 @@ async fn what_iam_never_learns_is_reported() {
 #[tokio::test]
 async fn what_is_refused_is_sent_once() {
     let account = Account::new().await;
-    let role = crate::cases::runner(&account, "runner").await;
-    let inputs = with(&crate::cases::function_inputs(&account, &role, "one"), [("runtime", "cobol85".into())]);
+    let role = crate::aws::cases::runner(&account, "runner").await;
+    let inputs = with(&crate::aws::cases::function_inputs(&account, &role, "one"), [("runtime", "cobol85".into())]);
     account.gate.calls.lock().unwrap().clear();
     let context = account.context(FUNCTION, "one");
     let error = account.provider(FUNCTION).create(&context, &inputs).await.unwrap_err();
@@ -354,7 +354,7 @@ async fn errors_quote_no_secret() {
     let account = Account::new().await;
     let proxy = Proxy::start(&account.endpoint()).unwrap();
     let shaky = account.through(&proxy.endpoint()).await;
-    let role = crate::cases::runner(&account, "runner").await;
+    let role = crate::aws::cases::runner(&account, "runner").await;
     proxy.set_hook(|exchange, _| {
         if !exchange.path.contains("/functions") {
             return Action::Pass;
@@ -364,7 +364,7 @@ async fn errors_quote_no_secret() {
         let answer = Answer::new(400.try_into().unwrap(), body);
         Action::Answer(answer.with_header("x-amzn-errortype".try_into().unwrap(), "InvalidParameterValueException"))
     });
-    let inputs = crate::cases::function_inputs(&account, &role, "one");
+    let inputs = crate::aws::cases::function_inputs(&account, &role, "one");
     assert_eq!(
         inputs.map("environment").unwrap().map("variables").unwrap().get("TOKEN"),
         Some(&Value::secret("hunter2"))

@@ -5,8 +5,8 @@
 use resource_graph::{PropertyMap, Value};
 use semantest_iac::ports::{ProviderErrorKind, ResourceProvider, ResourceState};
 
-use crate::schema;
-use crate::support::{Account, PROJECT, REGION, tags, with};
+use crate::aws::schema;
+use crate::aws::support::{Account, PROJECT, REGION, tags, with};
 
 /// How one type is tried.
 pub struct Case {
@@ -201,4 +201,4 @@ async fn others_are_told_apart(account: &Account, case: &Case) {
     provider.delete(&theirs, &made).await.unwrap();
 }
 
-crate::cases::for_each_case!(hold);
+crate::aws::cases::for_each_case!(hold);

@@ -5,9 +5,9 @@ use localstack::{Emulator, Error, Server, StartOptions};
 use resource_graph::Value;
 use tokio::sync::OnceCell;
 
-use crate::cases::{self, ALIAS, FUNCTION};
-use crate::laws::hold;
-use crate::support::{Account, installer, with};
+use crate::aws::cases::{self, ALIAS, FUNCTION};
+use crate::aws::laws::hold;
+use crate::aws::support::{Account, installer, with};
 
 /// An account on the LocalStack that these tests share; `None` where there is no Python that it runs on.
 async fn account() -> Option<Account> {

@@ -6,7 +6,7 @@ use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use resource_graph::PropertyMap;
 use semantest_iac::ports::Cloud;
 
-use crate::support::Account;
+use crate::aws::support::Account;
 
 const GROUP: &str = "/aws/lambda/one";
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::program::Program;
-use crate::support::Run;
+use crate::cli::program::Program;
+use crate::end_to_end::support::Run;
 
 const SERVER: (&str, &str) = ("api/server.js", "require('http').createServer().listen(process.env.PORT)");
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::Program;
-use crate::support::Project;
+use crate::cli::program::Program;
+use crate::end_to_end::support::Project;
 
 /// Holds a document to its schema.
 fn check(document: &Value, schema: &str) {

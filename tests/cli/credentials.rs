@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 
-use crate::program::Program;
-use crate::support::Run;
+use crate::cli::program::Program;
+use crate::end_to_end::support::Run;
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--env", "test", "--yes", "--json"];
 const CREDENTIALS: &str = "[staging]\naws_access_key_id = KEY-OF-STAGING\naws_secret_access_key = a-secret-of-staging\n\

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::support::Run;
+use crate::end_to_end::support::Run;
 
 /// A folder to work in, and a home.
 pub struct Program {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::program::Program;
+use crate::cli::program::Program;
 
 const SERVER: &[(&str, &str)] = &[
     ("rest-api/package.json", r#"{"name":"rest-api","scripts":{"start":"node server.js"},"engines":{"node":">=24"}}"#),

@@ -12,8 +12,8 @@ use localstack::proxy::{Action, Moment};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-use crate::program::Program;
-use crate::support::{Project, Run};
+use crate::cli::program::Program;
+use crate::end_to_end::support::{Project, Run};
 
 /// A program on a terminal of its own; stdout goes to a pipe where `results` is asked for.
 struct OnTerminal {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use crate::program::Program;
+use crate::cli::program::Program;
 
 #[test]
 fn help_texts() {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Project, http, url};
+use crate::end_to_end::support::{Project, http, url};
 
 /// Publishes its keys as an OpenID provider does, and hands out tokens at `/token?audience=…&expires=…`.
 const PROVIDER: &str = r#"

@@ -1,6 +1,6 @@
 //! Things that are wrong: each is told clearly, with its place and what to do, and nothing is lost.
 
-use crate::support::Project;
+use crate::end_to_end::support::Project;
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 
@@ -94,7 +94,7 @@ async fn clouds_that_cannot_be_reached_or_do_not_know_us() {
     let project = Project::new(&["web"]).await;
     let mut nobody = project.command(DEPLOY);
     nobody.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-    let run = crate::support::Run::of(nobody.output().unwrap());
+    let run = crate::end_to_end::support::Run::of(nobody.output().unwrap());
     assert!(run.failed(1).to_lowercase().contains("credentials"));
 
     let yaml = std::fs::read_to_string(project.path("semantest-iac.yaml")).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use localstack::proxy::{Action, Moment};
 
-use crate::support::{Project, Run};
+use crate::end_to_end::support::{Project, Run};
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 

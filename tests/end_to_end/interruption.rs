@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use localstack::proxy::{Action, Moment, Proxy};
 
-use crate::support::{Project, Run, get, url};
+use crate::end_to_end::support::{Project, Run, get, url};
 
 pub const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 const DESTROY: &[&str] = &["destroy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];

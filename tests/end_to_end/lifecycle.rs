@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Project, get, http, url};
+use crate::end_to_end::support::{Project, get, http, url};
 
 fn changes(document: &serde_json::Value) -> [u64; 4] {
     ["create", "update", "replace", "delete"].map(|kind| document["changes"][kind].as_u64().unwrap())

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use localstack::proxy::{Action, Moment};
 use serde_json::{Value, json};
 
-use crate::support::{Project, Run, get, url};
+use crate::end_to_end::support::{Project, Run, get, url};
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 const CANCEL: &[&str] = &["cancel", "--env", "test", "--yes", "--json"];

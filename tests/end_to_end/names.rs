@@ -5,8 +5,8 @@ use resource_graph::{ResourceRecord, Value};
 use semantest_iac::ports::ResourceState;
 use state::{StackId, StackStore, StoreOptions, ValueDecoder};
 
-use crate::schema;
-use crate::support::{Project, http, url};
+use crate::aws::schema;
+use crate::end_to_end::support::{Project, http, url};
 
 /// The state's records, with secrets hidden: what they hold is of the types that the others are.
 async fn records(project: &Project) -> Vec<ResourceRecord> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use localstack::proxy::{Action, Moment};
 
-use crate::support::{Project, Run, get, url};
+use crate::end_to_end::support::{Project, Run, get, url};
 
 const ALL: [&str; 5] = ["--all", "--provider", "aws", "--env", "test"];
 

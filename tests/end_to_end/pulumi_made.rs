@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use state::{Crypter as _, Passphrase, PassphraseSecrets, SecretsManager as _};
 
-use crate::project::Project;
+use crate::end_to_end::support::Project;
 
 const STACK: &str = "aws-test";
 const ROOT: &str = "urn:pulumi:aws-test::shop::pulumi:pulumi:Stack::shop-aws-test";

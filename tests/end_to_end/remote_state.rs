@@ -13,7 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use serde_json::{Value, json};
 use state::{AzureAccess, S3Access, S3Keys, Secret, StackId, StackStore, StoreAccess, StoreOptions, StoreUrl};
 
-use crate::support::{Project, Run, cloud, get, url};
+use crate::end_to_end::support::{Project, Run, cloud, get, url};
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--provider", "aws", "--env", "test", "--yes", "--json"];
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Project, Run, get, url};
+use crate::end_to_end::support::{Project, Run, get, url};
 
 const SECRET: &str = "correct-horse-battery";
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::pulumi_made::{AS_OURS, AUTONAMED, Made, Names, foreign, recorded, stack, urn};
-use crate::support::{Project, Run, get, url};
+use crate::end_to_end::pulumi_made::{AS_OURS, AUTONAMED, Made, Names, foreign, recorded, stack, urn};
+use crate::end_to_end::support::{Project, Run, get, url};
 
 const ALL: [&str; 5] = ["--all", "--provider", "aws", "--env", "test"];
 

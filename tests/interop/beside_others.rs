@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{STACK, Shop};
-use crate::stash;
-use crate::support::differences;
+use crate::interop::shop::{STACK, Shop};
+use crate::interop::stash;
+use crate::interop::support::differences;
 
 const NOTHING: [(String, u64); 0] = [];
 
@@ -67,7 +67,7 @@ async fn operations_of_unknown_outcome_that_the_cli_left_are_kept_and_told() {
     // As a CLI leaves it that is killed while it creates something: `stack import` would clear it away, so it goes straight
     // into the backend.
     let file = shop.in_backend("stacks/shop/aws-test.json");
-    let mut checkpoint = crate::support::read_json(&file);
+    let mut checkpoint = crate::interop::support::read_json(&file);
     let operation = json!({
         "resource": {
             "urn": stash::urn("aws-test", "shop", "half"), "custom": true, "type": "pulumi:index:Stash",
@@ -91,7 +91,7 @@ async fn members_that_nobody_knows_stay_through_our_deployments() {
     let shop = Shop::new().await;
     shop.deploy().await;
     let file = shop.in_backend("stacks/shop/aws-test.json");
-    let mut checkpoint = crate::support::read_json(&file);
+    let mut checkpoint = crate::interop::support::read_json(&file);
     let latest = &mut checkpoint["checkpoint"]["latest"];
     latest["ofTheFuture"] = json!({ "deployment": true });
     for resource in latest["resources"].as_array_mut().unwrap() {
@@ -101,7 +101,7 @@ async fn members_that_nobody_knows_stay_through_our_deployments() {
     assert_eq!(shop.changes().await, NOTHING);
     shop.change("2");
     assert_ne!(shop.changes().await, NOTHING);
-    let latest = &crate::support::read_json(&file)["checkpoint"]["latest"];
+    let latest = &crate::interop::support::read_json(&file)["checkpoint"]["latest"];
     assert_eq!(latest["ofTheFuture"], json!({ "deployment": true }));
     for resource in latest["resources"].as_array().unwrap() {
         assert_eq!(resource["ofTheFuture"], json!([1, "two"]), "{resource}");

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::stacks::{PASSPHRASE, Project, changed, state, topic, urn};
-use crate::support::{Pulumi, differences};
+use crate::interop::support::{Pulumi, differences};
+use crate::stacks::support::{PASSPHRASE, Project, changed, state, topic, urn};
 
 async fn pulumi(project: &Project) -> Pulumi {
     // The CLI makes no folder for its backend.

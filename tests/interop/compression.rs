@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 use state::{Checkpoint, Compression, LockOptions, Owner, StackId, StackStore, StoreOptions, SystemProcesses};
 
-use crate::stash;
-use crate::support::{Pulumi, differences};
+use crate::interop::stash;
+use crate::interop::support::{Pulumi, differences};
 
 const STACK: &str = "organization/shop/dev";
 

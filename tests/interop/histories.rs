@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::shop::{STACK, Shop};
+use crate::interop::shop::{STACK, Shop};
 
 async fn history(shop: &Shop) -> Vec<Value> {
     let history = shop.pulumi().await.json(&["stack", "history", "--json", "--stack", STACK]).await;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use localstack::proxy::{Action, Moment};
 use serde_json::Value;
 
-use crate::project::Run;
-use crate::shop::{STACK, Shop};
-use crate::stash;
-use crate::support::{Pulumi, Running, until};
+use crate::end_to_end::support::Run;
+use crate::interop::shop::{STACK, Shop};
+use crate::interop::stash;
+use crate::interop::support::{Pulumi, Running, until};
 
 const DEPLOY: &[&str] = &["deploy", "--all", "--env", "test", "--yes", "--json"];
 const NOTHING: [(String, u64); 0] = [];

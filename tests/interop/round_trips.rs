@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::shop::{SECRET, Shop};
-use crate::support::differences;
+use crate::interop::shop::{SECRET, Shop};
+use crate::interop::support::differences;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_deployed_example_goes_to_a_fresh_backend_as_it_is() {

@@ -10,8 +10,8 @@ use state::{
     UpdateInfo,
 };
 
-use crate::stash;
-use crate::support::{Pulumi, differences, read_json, samples};
+use crate::interop::stash;
+use crate::interop::support::{Pulumi, differences, read_json, samples};
 
 const RECORDED: &str = "correct horse battery staple";
 const SYNTHETIC: &str = "password";

@@ -1,7 +1,7 @@
 //! Sealed stacks beside the CLI's own: it passes them over, and what we export of them it takes.
 
-use crate::shop::{STACK, Shop};
-use crate::support::{Pulumi, differences};
+use crate::interop::shop::{STACK, Shop};
+use crate::interop::support::{Pulumi, differences};
 
 const SELECTED: [&str; 3] = ["--env", "test", "--json"];
 

@@ -4,9 +4,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::project::{Project, Run};
-use crate::shop::{SECRET, STACK, Shop};
-use crate::support::Pulumi;
+use crate::end_to_end::support::{Project, Run};
+use crate::interop::shop::{SECRET, STACK, Shop};
+use crate::interop::support::Pulumi;
 
 const FILE: &str = "Pulumi.aws-test.yaml";
 

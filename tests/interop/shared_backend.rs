@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{STACK, Shop};
-use crate::support::{Pulumi, differences};
+use crate::interop::shop::{STACK, Shop};
+use crate::interop::support::{Pulumi, differences};
 
 /// The name that the CLI gives the stack.
 const OTHER: &str = "organization/shop/aws-other";
@@ -25,7 +25,7 @@ async fn both_use_a_folder_in_turn() {
     let shop = Shop::new().await;
     in_turn(&shop).await;
     // The checkpoint in the backend is byte for byte what the CLI would have us read.
-    crate::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
+    crate::interop::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

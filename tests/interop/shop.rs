@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::project::{Project, Run};
-use crate::support::Pulumi;
+use crate::end_to_end::support::{Project, Run};
+use crate::interop::support::Pulumi;
 
 /// The stack, as Pulumi names it.
 pub const STACK: &str = "organization/shop/aws-test";

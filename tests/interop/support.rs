@@ -126,20 +126,10 @@ impl Running {
         self.0.id()
     }
 
-    /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_none()
-    }
-
     /// Ends it at once, as a crash would.
     pub fn kill(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
-    }
-
-    /// Waits for its end; says whether it succeeded.
-    pub async fn succeeded(mut self) -> bool {
-        tokio::task::spawn_blocking(move || self.0.wait().unwrap().success()).await.unwrap()
     }
 }
 

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use crate::project::Project;
-use crate::pulumi_made::{self, AS_OURS, foreign, urn};
-use crate::support::{Pulumi, differences};
+use crate::end_to_end::pulumi_made::{self, AS_OURS, foreign, urn};
+use crate::end_to_end::support::Project;
+use crate::interop::support::{Pulumi, differences};
 
 const STACK: &str = "organization/shop/aws-test";
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use aws_sdk_kms::Client;
 use localstack::proxy::{Action, Answer};
 
-use crate::project::{Project, Run};
+use crate::end_to_end::support::{Project, Run};
 
 const REGION: &str = "us-east-1";
 const FILE: &str = "Pulumi.aws-test.yaml";

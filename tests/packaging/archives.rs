@@ -9,7 +9,7 @@ use semantest_iac::adapters::packaging::{
     PackagingError, SHIM_FILE, SHIM_HANDLER, SHIM_SETTINGS_FILE, Start, UNPACKED_SIZE_LIMIT,
 };
 
-use crate::folders::{Component, contents, names};
+use crate::packaging::folders::{Component, contents, names};
 
 const FILES: &[(&str, &str)] = &[
     ("server.js", "require('http').createServer().listen(process.env.PORT)\n"),

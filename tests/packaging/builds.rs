@@ -5,7 +5,7 @@ use std::fs;
 
 use semantest_iac::adapters::packaging::{BuildCommand, BuildOutcome, Package, PackagingError};
 
-use crate::folders::{Component, names};
+use crate::packaging::folders::{Component, names};
 
 /// Compiles `src/server.ts` to `dist/server.js`, and counts its runs in a file that counts as log.
 const BUILD: &str = "echo run >> runs.log && mkdir -p dist && cp src/server.ts dist/server.js && echo built";

@@ -10,8 +10,8 @@ use semantest_iac::adapters::packaging::{PackageRequest, Packager, Start};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::events::Event;
-use crate::sandbox::{Sandbox, unpack};
+use crate::packaging::events::Event;
+use crate::packaging::sandbox::{Sandbox, unpack};
 
 const PACKAGE: &str = include_str!("servers/package.json");
 const LOCK: &str = include_str!("servers/package-lock.json");

@@ -5,9 +5,9 @@ use std::time::Duration;
 use semantest_iac::adapters::packaging::Start;
 use serde_json::{Value, json};
 
-use crate::events::Event;
-use crate::folders::Component;
-use crate::sandbox::{INVOCATION, Sandbox, runs, wait_until};
+use crate::packaging::events::Event;
+use crate::packaging::folders::Component;
+use crate::packaging::sandbox::{INVOCATION, Sandbox, runs, wait_until};
 
 /// Time enough for a request that is answered, short enough for one that isn't.
 const SHORT: Duration = Duration::from_millis(2500);

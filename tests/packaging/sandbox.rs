@@ -13,7 +13,7 @@ use semantest_iac::adapters::packaging::{Package, SHIM_SETTINGS_FILE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::events::Event;
+use crate::packaging::events::Event;
 
 /// Nothing here takes this long; it keeps a broken test from standing still.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -193,7 +193,7 @@ impl Answer {
     /// The body as the gateway sends it on.
     pub fn bytes(&self) -> Vec<u8> {
         let body = self.result["body"].as_str().unwrap();
-        if self.is_base64() { crate::events::from_base64(body) } else { body.as_bytes().to_vec() }
+        if self.is_base64() { crate::packaging::events::from_base64(body) } else { body.as_bytes().to_vec() }
     }
 
     pub fn is_base64(&self) -> bool {

@@ -4,9 +4,9 @@ use std::io::Read as _;
 
 use serde_json::{Value, json};
 
-use crate::events::{Event, from_base64};
-use crate::folders::Component;
-use crate::sandbox::{INVOCATION, Sandbox};
+use crate::packaging::events::{Event, from_base64};
+use crate::packaging::folders::Component;
+use crate::packaging::sandbox::{INVOCATION, Sandbox};
 
 fn sandbox() -> Sandbox {
     Sandbox::start(&Component::server(&[("server.js", include_str!("servers/bare.cjs"))]).package())

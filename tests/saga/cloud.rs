@@ -11,10 +11,10 @@ use semantest_iac::ports::{
     ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
-use crate::faults::{Act, Kind, Moment, Script};
-use crate::kinds::{self, Identity, SimulatedType};
-use crate::program::{self, Program};
-use crate::store::MemoryStore;
+use crate::saga::faults::{Act, Kind, Moment, Script};
+use crate::saga::kinds::{self, Identity, SimulatedType};
+use crate::saga::program::{self, Program};
+use crate::saga::store::MemoryStore;
 
 /// Whose a resource is, as its tags say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ use semantest_iac::application::adoption::Mapping;
 use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
 use state::{Encryption, LockOptions, Owner, Passphrase, ProcessProbe, SealOptions, SecretsAccess, StoreOptions};
 
-use crate::faults::{Act, Fault, Kind, Moment};
-use crate::kinds;
-use crate::lab::{Command, How, Lab, assert_none};
-use crate::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK, component_urn};
+use crate::saga::faults::{Act, Fault, Kind, Moment};
+use crate::saga::kinds;
+use crate::saga::lab::{Command, How, Lab, assert_none};
+use crate::saga::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK, component_urn};
 
 /// Processes that die and are born again under the same number.
 #[derive(Default)]
@@ -109,7 +109,7 @@ fn kill_everywhere_on(disk: fn() -> Disk, before: &[Program], command: &Command,
         let fault = Fault { at, moment: Moment::After, act: Act::Die };
         assert!(lab.run(command, &How::default(), &[fault]).is_none());
         let what = format!("killed after {at} ({})", points[at].label);
-        wrong.extend(crate::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+        wrong.extend(crate::saga::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
     }
     assert_none(&wrong);
 }
@@ -170,7 +170,7 @@ fn kill_and_meddle(before: &[Program], command: &Command, meddle: impl Fn(&Lab, 
         assert!(lab.run(command, &How::default(), &[fault]).is_none());
         meddle(&lab, &folder);
         let what = format!("killed after {at} ({})", points[at].label);
-        wrong.extend(crate::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+        wrong.extend(crate::saga::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
         let notices = lab.collected.notices.lock().expect("no panic");
         let is_told =
             |notice: &Notice| matches!(notice, Notice::Warning { message, .. } if message.contains("another program"));

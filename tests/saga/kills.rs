@@ -2,10 +2,10 @@
 
 use semantest_iac::application::DeploymentResult;
 
-use crate::faults::{Act, Fault, Kind, Moment};
-use crate::lab::{Command, How, Lab, assert_none};
-use crate::program::{CHANGED, Program, REST, RestApi};
-use crate::store::Tail;
+use crate::saga::faults::{Act, Fault, Kind, Moment};
+use crate::saga::lab::{Command, How, Lab, assert_none};
+use crate::saga::program::{CHANGED, Program, REST, RestApi};
+use crate::saga::store::Tail;
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 const TAILS: [Tail; 3] = [Tail::Lost, Tail::Kept(usize::MAX), Tail::Kept(3)];

@@ -32,12 +32,12 @@ use semantest_iac::ports::{
     WallClock,
 };
 
-use crate::cloud::{CloudPort, SimulatedCloud, scope_of};
-use crate::disk::{Disk, records};
-use crate::faults::{Fault, Point, Script};
-use crate::kinds;
-use crate::program::{self, Program};
-use crate::store::{MemoryStore, StorePort, Tail};
+use crate::saga::cloud::{CloudPort, SimulatedCloud, scope_of};
+use crate::saga::disk::{Disk, records};
+use crate::saga::faults::{Fault, Point, Script};
+use crate::saga::kinds;
+use crate::saga::program::{self, Program};
+use crate::saga::store::{MemoryStore, StorePort, Tail};
 
 #[derive(Default)]
 struct TestClock(AtomicU64);

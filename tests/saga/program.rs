@@ -7,7 +7,7 @@ use resource_graph::{
 };
 use semantest_iac::ports::{Blueprint, OutputDeclaration};
 
-use crate::kinds;
+use crate::saga::kinds;
 
 pub const STACK: &str = "sim-test";
 pub const PROJECT: &str = "shop";

@@ -6,12 +6,12 @@ use resource_graph::{Interpolation, PropertyMap, ResourceOptions, Value};
 use semantest_iac::application::Refresh;
 use semantest_iac::ports::ProviderErrorKind;
 
-use crate::faults::{Act, Fault, Moment};
-use crate::kills::finish;
-use crate::kinds;
-use crate::lab::{Command, How, Lab};
-use crate::program::{Program, Want, output, urn};
-use crate::store::Tail;
+use crate::saga::faults::{Act, Fault, Moment};
+use crate::saga::kills::finish;
+use crate::saga::kinds;
+use crate::saga::lab::{Command, How, Lab};
+use crate::saga::program::{Program, Want, output, urn};
+use crate::saga::store::Tail;
 
 /// A resource of a random stack: what it is, which of the earlier ones it needs, and what it looks like.
 #[derive(Clone, Copy, Debug)]

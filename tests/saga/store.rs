@@ -17,8 +17,8 @@ use semantest_iac::ports::{
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };
 
-use crate::faults::{Act, Kind, Moment, Script};
-use crate::program::GROUP;
+use crate::saga::faults::{Act, Kind, Moment, Script};
+use crate::saga::program::GROUP;
 
 pub use port::StorePort;
 

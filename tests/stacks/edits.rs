@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, changed, state, topic, urn};
+use crate::stacks::support::{Project, changed, state, topic, urn};
 
 #[test]
 fn resources_are_listed_and_shown_with_their_secrets_hidden() {

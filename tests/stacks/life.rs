@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, state, topic};
+use crate::stacks::support::{Project, state, topic};
 
 #[test]
 fn an_empty_stack_comes_with_pulumis_files() {
@@ -145,7 +145,8 @@ fn a_stack_with_resources_stays() {
     // Only the root left is nothing left.
     project.run(&["stack", "init", "dev"]).done();
     project.import("dev", &state("dev")).done();
-    let all = [topic("b"), topic("a"), topic("c"), crate::support::urn("dev", "pulumi:providers:aws", "default")];
+    let all =
+        [topic("b"), topic("a"), topic("c"), crate::stacks::support::urn("dev", "pulumi:providers:aws", "default")];
     let mut arguments = vec!["state", "delete", "-s", "dev", "--yes", "--force"];
     arguments.extend(all.iter().map(String::as_str));
     project.run(&arguments).done();

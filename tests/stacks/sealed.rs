@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSPHRASE, Project, SECRET, state, topic, urn};
+use crate::stacks::support::{PASSPHRASE, Project, SECRET, state, topic, urn};
 
 /// Words of the state that may stand nowhere in clear.
 const WORDS: [&str; 4] = ["aws:sns/topic:Topic", "hunter2", SECRET, "blue"];
@@ -91,7 +91,7 @@ fn a_sealed_stack_goes_to_another_store_and_stays_sealed() {
     let target = format!("file://{}", project.path("elsewhere").display());
     project.run(&["stack", "migrate", &target, "-s", "dev", "--remove"]).done();
     let mut files = Vec::new();
-    crate::support::collect(&project.path("elsewhere"), &mut files);
+    crate::stacks::support::collect(&project.path("elsewhere"), &mut files);
     assert!(files.iter().any(|(path, _)| path.ends_with(Path::new("shop/dev.sealed"))));
     assert_eq!(in_clear(&files), Vec::<String>::new());
     let there = project.run(&["stack", "export", "-s", "dev", "--state-url", &target]).done();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Project, SECRET, SIGNATURE, changed, state};
+use crate::stacks::support::{Project, SECRET, SIGNATURE, changed, state};
 
 #[test]
 fn what_is_imported_is_exported_again() {

@@ -1,5 +1,4 @@
 //! The three kinds of stores, each test with a place of its own, and a way past the program to what is in it.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use uuid::Uuid;
 
-use crate::places::Place;
-use crate::process::{Orders, Task, Told, now, told};
+use crate::conformance::places::Place;
+use crate::contention::process::{Orders, Task, Told, now, told};
 use crate::support::{checkpoint, id, topics};
 
 const LOCKS: &str = ".pulumi/locks/organization/shop/dev";

@@ -12,7 +12,7 @@ use state::{
     SystemProcesses,
 };
 
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{checkpoint, id, topics};
 
 const ORDERS: &str = "STATE_TEST_ORDERS";
@@ -85,7 +85,7 @@ impl Orders {
     /// Starts the process.
     pub fn start(&self) -> tokio::process::Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "process::as_one_of_the_processes", "--nocapture", "--quiet"]);
+        command.args(["--exact", "contention::process::as_one_of_the_processes", "--nocapture", "--quiet"]);
         command.env(ORDERS, serde_json::to_string(self).unwrap()).stdin(Stdio::null()).stdout(Stdio::piped());
         tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap()
     }

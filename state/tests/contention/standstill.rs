@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::places::Place;
-use crate::process::{Orders, Task, Told, told};
+use crate::conformance::places::Place;
+use crate::contention::process::{Orders, Task, Told, told};
 use crate::support::{checkpoint, id};
 
 fn signal(name: &str, pid: u32) {

@@ -11,7 +11,7 @@ use state::{
     Deployment, Json, Manifest, PendingOperation, Properties, Resource, ResourceFields, SecretsProvider, ValueEncoder,
 };
 
-use crate::support::Hex;
+use crate::format::support::Hex;
 
 /// Any text: control characters, quotes, every plane.
 pub fn text() -> impl Strategy<Value = String> {

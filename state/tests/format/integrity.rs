@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use resource_graph::{TypeToken, Urn};
 use state::{Deployment, Manifest, Repair, Resource, ResourceFields};
 
-use crate::arbitrary::{Damaged, damaged};
-use crate::support::{deployment, export};
+use crate::format::arbitrary::{Damaged, damaged};
+use crate::format::support::{deployment, export};
 
 const STATE: &str = "urn:pulumi:dev::shop";
 

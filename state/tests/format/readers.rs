@@ -9,8 +9,8 @@ use state::{
     SystemProcesses, UpdateInfo, ValueDecoder,
 };
 
-use crate::arbitrary::deployment;
-use crate::support::{Hex, checkpoint, export};
+use crate::format::arbitrary::deployment;
+use crate::format::support::{Hex, checkpoint, export};
 
 /// Does with a state what programs do; the results don't matter.
 fn use_it(state: &Deployment) {

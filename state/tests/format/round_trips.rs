@@ -8,8 +8,8 @@ use state::{
     ValueEncoder,
 };
 
-use crate::arbitrary::{deployment, properties, resource, value};
-use crate::support::{Hex, checkpoint, compact, export, rewritten};
+use crate::format::arbitrary::{deployment, properties, resource, value};
+use crate::format::support::{Hex, checkpoint, compact, export, rewritten};
 
 fn of(latest: Deployment) -> Checkpoint {
     Checkpoint {

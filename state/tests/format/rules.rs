@@ -2,7 +2,7 @@
 
 use state::{Compression, Export, ValueDecoder};
 
-use crate::support::{Never, checkpoint, compact, deployment, export, refusal, rewritten, with_resource};
+use crate::format::support::{Never, checkpoint, compact, deployment, export, refusal, rewritten, with_resource};
 
 /// A file with something unknown at every level, in the order in which it is written.
 const UNKNOWN_EVERYWHERE: &str = r#"{"version":3,"checkpoint":{"stack":"organization/shop/dev","latest":{"manifest":{"time":"2026-01-02T03:04:05.6+01:00","magic":"","version":"","plugins":[{"name":"aws","path":"/p","type":"resource","version":"7.0.0"}],"m":[1]},"secrets_providers":{"type":"b64","state":{"s":[]},"p":{"q":null}},"resources":[{"urn":"urn:pulumi:dev::shop::a:b:C::x","custom":true,"id":"1","type":"a:b:C","inputs":{"n":12345678901234567890,"e":1e5},"customTimeouts":{"create":1.5,"refresh":7},"defaults":{"d":1},"Later":"x"}],"pending_operations":[{"resource":{"urn":"urn:pulumi:dev::shop::a:b:C::y","custom":true,"type":"a:b:C","of":"the future"},"type":"importing","since":3}],"metadata":{"integrity_error":{"version":"v3","command":"up","error":"e","env_vars":{"A":"b"}},"also":0},"later":{"deep":[{"er":1e400}]}},"config":{"aws:region":"eu-west-1"},"c":false},"around":{"x":"y"}}"#;

@@ -3,7 +3,7 @@
 use resource_graph::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, ResourceRecord, Value};
 use state::{Json, Properties, Resource, ValueDecoder, ValueEncoder};
 
-use crate::support::{Hex, Never, compact, export, with_resource};
+use crate::format::support::{Hex, Never, compact, export, with_resource};
 
 const SIGNATURE: &str = "4dabf18193072939515e22adb298388d";
 const SECRET: &str = "1b47061264138c4ac30d75fd1eb44270";
@@ -269,7 +269,7 @@ fn bytes_inside_of_secrets_need_their_feature() {
     let text = compact(&state);
     assert!(text.starts_with(r#"{"version":4,"features":["byteString"],"#) && !text.contains(BYTES), "{text}");
     // Whoever reads it can't know which secret it is, and keeps the feature while there is any.
-    let mut read = crate::support::checkpoint(text).unwrap().latest.unwrap();
+    let mut read = crate::format::support::checkpoint(text).unwrap().latest.unwrap();
     assert_eq!(read.features(), ["byteString"]);
     read.resources.clear();
     assert!(read.features().is_empty());

@@ -4,7 +4,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 use state::{Error, SealError, StackId, StackStore};
 
-use crate::stage::{Disk, Files, KEY, dev, full, furnish, lock, look, manager, remembering, state, state_of};
+use crate::sealing::stage::{Disk, Files, KEY, dev, full, furnish, lock, look, manager, remembering, state, state_of};
 
 fn stack(name: &str) -> String {
     format!(".pulumi/stacks/shop/{name}")

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use serde_json::json;
 use state::{Compression, Converted, Error, SealError, StackStore, StoreOptions};
 
-use crate::stage::{
+use crate::sealing::stage::{
     Disk, Files, KEY, clear_words, dev, full, furnish, lock, look, manager, options, remembering, state, state_of,
 };
 use crate::support::{FailingStore, FakeProcesses, lock_options, owner, topics};

@@ -10,7 +10,7 @@ use object_store::path::Path;
 use serde_json::json;
 use state::{StackStore, UpdateInfo};
 
-use crate::stage::{Disk, KEY, clear_words, dev, full, lock, manager, remembering, state};
+use crate::sealing::stage::{Disk, KEY, clear_words, dev, full, lock, manager, remembering, state};
 use crate::support::{FailingStore, FakeProcesses, lock_options, owner, topics};
 
 /// One deployment; counts up by one topic with each checkpoint.

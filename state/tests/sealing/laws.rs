@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use state::{Encryption, Error, LockOptions, Passphrase, SealError, SealOptions, SecretsAccess, StoreOptions};
 
-use crate::stage::{Disk, clear_words, dev, full, furnish, lock, look, manager, options, remembering, state};
+use crate::sealing::stage::{Disk, clear_words, dev, full, furnish, lock, look, manager, options, remembering, state};
 use crate::support::{FakeProcesses, lock_options, owner, topics};
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a_head_says_in_clear_what_the_file_is_and_of_which_key() {
 async fn copies_of_a_sealed_checkpoint_take_no_space_on_a_local_store() {
     let [disk, _] = Disk::both();
     let store = disk.open(full());
-    store.use_manager(&dev(), manager(crate::stage::KEY));
+    store.use_manager(&dev(), manager(crate::sealing::stage::KEY));
     let lock = lock(&store, &dev()).await;
     store.save(&lock, &state(&dev(), 500), None).await.unwrap();
     let before = store.bytes_written();
@@ -111,7 +111,7 @@ async fn the_manager_of_a_sealed_stack_is_opened_once_for_its_values_too() {
     let [disk, _] = Disk::both();
     furnish(&disk.open(full()), &dev()).await;
     let store = disk.open(full());
-    let provider = manager(crate::stage::KEY).provider();
+    let provider = manager(crate::sealing::stage::KEY).provider();
     assert!(store.opened_manager(&provider).is_none());
     store.load(&dev()).await.unwrap();
     let content = disk.files().await.remove(".pulumi/stacks/shop/dev.sealed").unwrap();
@@ -193,7 +193,7 @@ async fn a_stack_that_pulumi_made_beside_a_sealed_one_is_noticed_and_nothing_is_
 async fn a_deployment_that_died_is_gone_on_with() {
     for disk in Disk::both() {
         let store = disk.open(full());
-        store.use_manager(&dev(), manager(crate::stage::KEY));
+        store.use_manager(&dev(), manager(crate::sealing::stage::KEY));
         let processes = FakeProcesses::default();
         let options: LockOptions = lock_options(&processes);
         let dead = store.lock(&dev(), &owner("here", 1), &options).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_deployment_that_died_is_gone_on_with() {
         let held = next.lock(&dev(), &owner("here", 2), &options).await.unwrap();
         // The next process finds out by whose key, though there is no state that names it.
         let sealing = next.sealing_manager(&dev()).await.unwrap().unwrap();
-        assert_eq!(sealing.provider(), manager(crate::stage::KEY).provider());
+        assert_eq!(sealing.provider(), manager(crate::sealing::stage::KEY).provider());
         let (loaded, journal) = next.load_with_journal(&dev()).await.unwrap();
         assert!(loaded.is_none());
         assert_eq!(journal.unwrap().records.len(), 1);
@@ -247,7 +247,7 @@ async fn packed_states_are_sealed_packed() {
     let [disk, _] = Disk::both();
     let packing = StoreOptions { compression: Some(state::Compression::Zstd), ..full() };
     let store = disk.open(packing);
-    store.use_manager(&dev(), manager(crate::stage::KEY));
+    store.use_manager(&dev(), manager(crate::sealing::stage::KEY));
     let held = lock(&store, &dev()).await;
     store.save(&held, &state(&dev(), 500), None).await.unwrap();
     store.record_history(&held, &state::UpdateInfo::default()).await.unwrap();

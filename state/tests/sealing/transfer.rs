@@ -8,7 +8,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use state::{Encryption, Error, SealError, StackId, StackLock, StackStore, StoreOptions, Transferred};
 
-use crate::stage::{
+use crate::sealing::stage::{
     Disk, KEY, clear_words, dev, full, furnish, lock, look, manager, options, remembering, state, state_of,
 };
 use crate::support::{FailingStore, topics};

@@ -1,6 +1,5 @@
 //! What the tests of stores, locks and journals share: small states, a clock to turn, processes that live or don't, and
 //! a store that fails when it is told to.
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::HashMap;
 use std::io::ErrorKind;

@@ -3,7 +3,7 @@
 use state::{Checkpoint, Compression, Error, StackId, StoreOptions};
 
 use super::lock;
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FakeProcesses, checkpoint, id, lock_options, owner, topics};
 
 const FILE: &str = ".pulumi/stacks/shop/dev.json";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use state::{StoreOptions, UpdateInfo};
 
 use super::lock;
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{checkpoint, id, topics};
 
 fn update(kind: &str) -> UpdateInfo {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use state::{Error, JournalContents, JournalError, StoreOptions, TakeoverReason};
 
 use super::{lock, shorten_lease, waiting};
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FakeProcesses, checkpoint, id, lock_options, owner};
 
 fn numbers(contents: &JournalContents) -> Vec<u64> {

@@ -1,7 +1,7 @@
 //! Pulumi's layout: what is ours to read, what is refused, what is left alone.
 
 use super::lock;
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FakeProcesses, checkpoint, id, lock_options, owner};
 
 pub async fn other_layouts_are_refused(place: &Place) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 use state::{LockOptions, StackLock, StackStore};
 
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FakeProcesses, id, lock_options, owner};
 
 /// Takes the stack's lock.

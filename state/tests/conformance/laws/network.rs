@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use state::{Error, RefusalKind, StackStore, StoreOptions, StoreUrl, UpdateInfo};
 
 use super::{lock, shorten_lease, waiting};
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FakeProcesses, FakeTime, checkpoint, id, lock_options, owner, topics};
 
 fn proxy(place: &Place) -> &Proxy {

@@ -7,7 +7,7 @@ use serde_json::json;
 use state::{Encryption, Error, Passphrase, SealOptions, SecretsAccess, StackStore, StoreOptions, UpdateInfo};
 
 use super::lock;
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{checkpoint, id, no_secrets, topics};
 
 fn options(encryption: Option<Encryption>) -> StoreOptions {

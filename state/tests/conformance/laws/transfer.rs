@@ -14,7 +14,7 @@ use state::{
 };
 
 use super::lock;
-use crate::places::Place;
+use crate::conformance::places::Place;
 use crate::support::{FailingStore, FakeProcesses, checkpoint, id, lock_options, no_secrets, owner, topics};
 
 fn renamed() -> StackId {

@@ -12,14 +12,9 @@ mod locks;
 mod names;
 mod obstacles;
 mod ownership;
-mod pulumi_made;
+pub mod pulumi_made;
 mod remote_state;
-#[path = "../aws/schema.rs"]
-mod schema;
 mod sealed;
 mod secrets;
-mod support;
+pub mod support;
 mod takeover;
-
-/// The name under which files that other tests share know it.
-use support as project;

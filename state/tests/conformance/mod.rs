@@ -2,9 +2,7 @@
 //! Azure's blob storage. A law is written once and knows no kind.
 
 mod laws;
-mod places;
-#[path = "../support/mod.rs"]
-mod support;
+pub mod places;
 
 /// Makes a test of each law for each of these kinds of stores.
 macro_rules! laws {
@@ -21,7 +19,7 @@ macro_rules! laws {
     (@tests $kind:ident $group:ident [$($law:ident),+]) => {
         $(#[tokio::test]
         async fn $law() {
-            crate::laws::$group::$law(&crate::places::Place::$kind().await).await;
+            crate::conformance::laws::$group::$law(&crate::conformance::places::Place::$kind().await).await;
         })+
     };
 }

@@ -3,6 +3,3 @@
 
 mod key_vault;
 mod kms;
-#[allow(dead_code, reason = "shared with other tests, which use all of it")]
-#[path = "../end_to_end/support.rs"]
-mod project;

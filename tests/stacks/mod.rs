@@ -4,5 +4,5 @@
 mod edits;
 mod life;
 mod sealed;
-mod support;
+pub mod support;
 mod transfer;

@@ -4,12 +4,8 @@
 #![allow(clippy::print_stdout, reason = "what is measured, shown with --nocapture")]
 
 mod crowd;
-#[path = "../conformance/places.rs"]
-mod places;
 mod process;
 mod standstill;
-#[path = "../support/mod.rs"]
-mod support;
 
 /// Makes a test of each scene for each kind of store.
 macro_rules! on_all_stores {
@@ -22,15 +18,15 @@ macro_rules! on_all_stores {
         mod $kind {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                $scene(&crate::places::Place::$kind().await).await;
+                $scene(&crate::conformance::places::Place::$kind().await).await;
             })+
         }
     };
 }
 
 on_all_stores! {
-    crate::crowd::fifty_processes_take_turns as fifty_processes_take_turns,
-    crate::crowd::the_killed_are_followed_at_once_here_and_when_their_lease_has_run_out_elsewhere
+    crate::contention::crowd::fifty_processes_take_turns as fifty_processes_take_turns,
+    crate::contention::crowd::the_killed_are_followed_at_once_here_and_when_their_lease_has_run_out_elsewhere
         as the_killed_are_followed_at_once_here_and_when_their_lease_has_run_out_elsewhere,
-    crate::standstill::who_stood_still_past_its_lease_writes_nothing as who_stood_still_past_its_lease_writes_nothing
+    crate::contention::standstill::who_stood_still_past_its_lease_writes_nothing as who_stood_still_past_its_lease_writes_nothing
 }

@@ -10,5 +10,5 @@ mod faults;
 mod laws;
 mod localstack_server;
 mod recent_output;
-mod schema;
+pub mod schema;
 mod support;

@@ -8,8 +8,5 @@ mod contract;
 mod credentials;
 mod program;
 mod setup;
-#[allow(dead_code, reason = "the end-to-end tests need more of it")]
-#[path = "../end_to_end/support.rs"]
-mod support;
 mod terminal;
 mod usage;

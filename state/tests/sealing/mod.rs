@@ -6,6 +6,4 @@ mod conversion;
 mod crashes;
 mod laws;
 mod stage;
-#[path = "../support/mod.rs"]
-mod support;
 mod transfer;

@@ -11,23 +11,12 @@ mod compression;
 mod histories;
 mod large;
 mod locks;
-#[allow(dead_code, reason = "shared with other tests, which use all of it")]
-#[path = "../end_to_end/support.rs"]
-mod project;
-#[allow(dead_code, reason = "shared with other tests, which use all of it")]
-#[path = "../end_to_end/pulumi_made.rs"]
-mod pulumi_made;
 mod round_trips;
 mod samples;
 mod sealed;
 mod secrets;
 mod shared_backend;
-#[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod shop;
-#[allow(dead_code, reason = "shared with other tests, which use all of it")]
-#[path = "../stacks/support.rs"]
-mod stacks;
 mod stash;
-#[allow(dead_code, reason = "what all files here share, each using a part of it")]
 mod support;
 mod takeover;
