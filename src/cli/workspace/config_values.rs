@@ -4,8 +4,8 @@ use state::{ConfigKey, StackSettings};
 
 use super::pulumi_files;
 use crate::adapters::configuration::{Configuration, ConfigurationErrors};
-use crate::cli::compose::ports::settings_failure;
 use crate::cli::failure::Failure;
+use crate::cli::failure::settings_failure;
 use crate::domain::component::Component;
 use crate::domain::config_text::ConfigText;
 

@@ -1,6 +1,8 @@
 //! The architecture's arrows, read off the sources: they point inward only, and what lies inside knows no terminal, no
 //! environment and no input or output (docs/architecture.md).
 
+mod circles;
+
 use std::path::{Path, PathBuf};
 
 /// What may not stand in the sources of a folder, tests not included.
