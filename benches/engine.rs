@@ -25,8 +25,10 @@ use semantest_iac::application::{
     self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh,
     StackTarget,
 };
-use semantest_iac::domain::component::Component;
+use semantest_iac::domain::component::ComponentKind;
 use semantest_iac::domain::deployment::ErrorDetail;
+use semantest_iac::domain::function::ServerlessFunction;
+use semantest_iac::domain::names::ComponentName;
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
@@ -119,7 +121,7 @@ impl Cloud for Things {
         (token.as_str() == TYPE).then(|| Arc::new(Thing) as _)
     }
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
-        let group = self.component_urn(&request.project, &request.stack, "things");
+        let group = ComponentKind::RestApi.group_urn(&request.project, &request.stack, "things");
         let urn = |index: usize| {
             Urn::new(&request.stack, &request.project, None, &TypeToken::new(TYPE), &format!("thing-{index}"))
         };
@@ -155,16 +157,18 @@ impl Cloud for Things {
     fn provider_resource(&self, _: &CloudIdentity) -> (String, PropertyMap) {
         ("default".into(), PropertyMap::new())
     }
-    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
-        Urn::new(stack, project, None, &TypeToken::new("sim:index:Group"), component)
-    }
 }
 
 struct Nothing;
 
 #[async_trait]
 impl Packager for Nothing {
-    async fn package(&self, _: &Component, _: &dyn NoticeHandler) -> Result<PackagedCode, ErrorDetail> {
+    async fn package(
+        &self,
+        _: &ComponentName,
+        _: &ServerlessFunction,
+        _: &dyn NoticeHandler,
+    ) -> Result<PackagedCode, ErrorDetail> {
         unreachable!("there are no components")
     }
 }

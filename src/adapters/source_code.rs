@@ -13,9 +13,9 @@ use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, PropertyMap};
 
 use super::packaging::{self, BuildCommand, BuildObserver, BuildOutcome, PackageRequest, PackagingError};
-use crate::domain::component::Component;
 use crate::domain::deployment::ErrorDetail;
-use crate::domain::function;
+use crate::domain::function::{self, ServerlessFunction};
+use crate::domain::names::ComponentName;
 use crate::ports::{ArtifactStore, Notice, NoticeHandler, PackagedCode, Packager, ProviderError, ProviderErrorKind};
 
 /// How long a stopped build is waited for: a little more than it is given until it is killed.
@@ -35,8 +35,7 @@ impl SourceCode {
         Self { packager: packaging::Packager::new(cache_folder), build_environment, packages: Mutex::default() }
     }
 
-    fn request(&self, component: &Component) -> PackageRequest {
-        let function = component.function();
+    fn request(&self, function: &ServerlessFunction) -> PackageRequest {
         PackageRequest {
             source: function.source.path().to_owned(),
             build: function.build.as_ref().map(|command| BuildCommand {
@@ -98,11 +97,16 @@ fn detail_of(component: &str, error: &PackagingError) -> ErrorDetail {
 
 #[async_trait]
 impl Packager for SourceCode {
-    async fn package(&self, component: &Component, notices: &dyn NoticeHandler) -> Result<PackagedCode, ErrorDetail> {
-        let name = component.name().to_string();
+    async fn package(
+        &self,
+        component: &ComponentName,
+        code: &ServerlessFunction,
+        notices: &dyn NoticeHandler,
+    ) -> Result<PackagedCode, ErrorDetail> {
+        let name = component.to_string();
         let begun = Instant::now();
         let (lines, mut printed) = tokio::sync::mpsc::unbounded_channel();
-        let (packager, request) = (self.packager.clone(), self.request(component));
+        let (packager, request) = (self.packager.clone(), self.request(code));
         let (running, ended) = mpsc::channel::<Infallible>();
         let stopper = Stopper { stopped: Arc::default(), ended: request.build.is_some().then_some(ended) };
         let mut observer = Observer { lines, stopped: Arc::clone(&stopper.stopped) };

@@ -20,6 +20,7 @@ use super::report::SCHEMA_VERSION;
 use super::request::{Options, Ports};
 use super::steps::gate::ReadGate;
 use super::steps::ownership::{Owner, Owners, ThingKey};
+use crate::domain::component::Component;
 use crate::domain::deployment::{ChangeCounts, ErrorDetail};
 use crate::ports::clock::recorded_time;
 use crate::ports::{
@@ -64,7 +65,7 @@ pub struct ImportRequest {
     /// The resources.
     pub items: Vec<ImportItem>,
     /// The component of the configuration that those without a parent belong to.
-    pub component: Option<String>,
+    pub component: Option<Component>,
     /// Whether they are to be protected from deletion.
     pub protect: bool,
 }
@@ -319,7 +320,7 @@ impl Planner<'_> {
         let root = Urn::root(&target.stack, &target.project);
         self.ensure(ResourceRecord::new(root.clone(), false));
         let Some(component) = &self.request.component else { return root };
-        let group = self.ports.cloud.component_urn(&target.project, &target.stack, component);
+        let group = component.group_urn(&target.project, &target.stack);
         self.ensure(ResourceRecord { parent: Some(root), ..ResourceRecord::new(group.clone(), false) });
         group
     }

@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use super::environment::Environment;
 use super::invalid::InvalidValue;
-use super::names::ComponentName;
 use super::quantity::{Memory, Timeout};
 use super::runtime::Runtime;
 
@@ -149,8 +148,6 @@ impl SourceFolder {
 /// adapter before anything is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerlessFunction {
-    /// The component that it belongs to.
-    pub component: ComponentName,
     /// Where its code lies.
     pub source: SourceFolder,
     /// What builds it, run in the source folder; nothing needs building without it.

@@ -25,8 +25,8 @@ pub struct CloudIdentity {
 pub struct ComponentDeployment {
     /// What is wanted.
     pub component: domain::component::Component,
-    /// Its code.
-    pub package: PackagedCode,
+    /// Its code; `None` where it has none.
+    pub package: Option<PackagedCode>,
 }
 
 /// What a blueprint is made for.
@@ -148,7 +148,4 @@ pub trait Cloud: ResourceTypes {
     fn is_elsewhere(&self, _record: &dyn Recorded) -> bool {
         false
     }
-
-    /// URN of the component's group resource.
-    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn;
 }

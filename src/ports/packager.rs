@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 
 use super::{NoticeHandler, PackagedCode};
-use crate::domain;
 use crate::domain::deployment::ErrorDetail;
+use crate::domain::function::ServerlessFunction;
+use crate::domain::names::ComponentName;
 
 /// Builds and packages components.
 #[async_trait]
@@ -15,7 +16,8 @@ pub trait Packager: Send + Sync {
     /// What is wrong with the source, with the build's last output where it failed.
     async fn package(
         &self,
-        component: &domain::component::Component,
+        component: &ComponentName,
+        code: &ServerlessFunction,
         notices: &dyn NoticeHandler,
     ) -> Result<PackagedCode, ErrorDetail>;
 }

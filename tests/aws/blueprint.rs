@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use resource_graph::{Archive, ArchiveSource, PropertyMap, Resolved, ResourceSpec, Urn, Value};
 use semantest_iac::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
-use semantest_iac::domain::component::Component;
+use semantest_iac::domain::component::{Component, RestApi};
 use semantest_iac::domain::cors::{Allowed, CorsPolicy, CorsRules};
 use semantest_iac::domain::environment::{Environment, VariableValue};
 use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
@@ -29,7 +29,6 @@ fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 fn component(gateway: ApiGateway) -> Component {
     let environment: Environment = [(parsed("API_VERSION"), VariableValue::plain("v1").unwrap())].into_iter().collect();
     let function = ServerlessFunction {
-        component: parsed("rest-api"),
         source: SourceFolder::new(Path::new("/project"), "rest-api").unwrap(),
         build: None,
         start: Start::Server(parsed("node server.js")),
@@ -38,7 +37,7 @@ fn component(gateway: ApiGateway) -> Component {
         timeout: Timeout::from_seconds(30).unwrap(),
         environment,
     };
-    Component::rest_api(function, gateway, None, LogRetention::Days(14)).unwrap()
+    RestApi::new(function, gateway, None, LogRetention::Days(14)).unwrap().named(parsed("rest-api"))
 }
 
 fn jwt(issuer: &str) -> Authentication {
@@ -78,7 +77,7 @@ fn request(component: Component, archive: Archive, zipped_size: u64) -> Blueprin
         environment: "test".to_owned(),
         stack: STACK.to_owned(),
         identity: None,
-        components: vec![ComponentDeployment { component, package }],
+        components: vec![ComponentDeployment { component, package: Some(package) }],
         names: PhysicalNames::default(),
     }
 }
@@ -114,7 +113,7 @@ async fn a_rest_api_becomes_these_resources() {
     let account = Account::at("http://127.0.0.1:1").await;
     let blueprint = account.aws.blueprint(&request(component(full_gateway()), some_archive(), 1000)).unwrap();
     insta::assert_snapshot!(shown(&blueprint));
-    let group = account.aws.component_urn(PROJECT, STACK, "rest-api");
+    let group = component(full_gateway()).group_urn(PROJECT, STACK);
     let mut seen: Vec<&Urn> = Vec::new();
     for spec in &blueprint.resources {
         let parent = spec.options.parent.clone().unwrap();

@@ -292,10 +292,6 @@ impl Cloud for CloudPort {
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
         ("default_1".into(), [("region", identity.region.as_str())].into())
     }
-
-    fn component_urn(&self, _project: &str, _stack: &str, component: &str) -> Urn {
-        program::component_urn(component)
-    }
 }
 
 struct SimulatedProvider {

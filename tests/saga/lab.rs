@@ -15,7 +15,7 @@ use semantest_iac::application::{
     StackTarget, deploy, destroy, preview,
 };
 use semantest_iac::domain::authentication::Authentication;
-use semantest_iac::domain::component::Component;
+use semantest_iac::domain::component::{Component, RestApi};
 use semantest_iac::domain::deployment::{DeploymentEvent, ErrorDetail};
 use semantest_iac::domain::environment::Environment;
 use semantest_iac::domain::event::DomainEvent;
@@ -60,9 +60,13 @@ struct TestPackager;
 
 #[async_trait]
 impl Packager for TestPackager {
-    async fn package(&self, component: &Component, _: &dyn NoticeHandler) -> Result<PackagedCode, ErrorDetail> {
-        let archive =
-            Archive { hash: Some("0".repeat(64)), source: ArchiveSource::Path(format!("{}.zip", component.name())) };
+    async fn package(
+        &self,
+        component: &ComponentName,
+        _: &ServerlessFunction,
+        _: &dyn NoticeHandler,
+    ) -> Result<PackagedCode, ErrorDetail> {
+        let archive = Archive { hash: Some("0".repeat(64)), source: ArchiveSource::Path(format!("{component}.zip")) };
         Ok(PackagedCode { archive, zipped_size: 1, handler: "index.handler".into(), environment: PropertyMap::new() })
     }
 }
@@ -175,7 +179,6 @@ fn runtime() -> tokio::runtime::Runtime {
 
 pub fn component(name: &str, checked: bool) -> Component {
     let function = ServerlessFunction {
-        component: ComponentName::new(name).expect("a name"),
         source: SourceFolder::new(std::path::Path::new("/nowhere"), name).expect("a folder"),
         build: None,
         start: Start::Handler("index.handler".parse().expect("a handler")),
@@ -189,7 +192,8 @@ pub fn component(name: &str, checked: bool) -> Component {
         path: "/health".parse().expect("a path"),
         timeout: Timeout::from_seconds(3).expect("a time"),
     });
-    Component::rest_api(function, gateway, health, LogRetention::Days(14)).expect("a component")
+    let api = RestApi::new(function, gateway, health, LogRetention::Days(14)).expect("a component");
+    api.named(ComponentName::new(name).expect("a name"))
 }
 
 impl Lab {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn};
+use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
 
 use super::connection::{Account, AwsSettings, Connection};
 use super::{blueprint, quota, recent_output, resources, takeover};
@@ -130,9 +130,5 @@ impl Cloud for Aws {
         let region = text("region").as_ref().and_then(|region| region.as_str().map(str::to_owned));
         let of_arn = || Some(takeover::region_of_arn(text("arn")?.as_str()?)?.to_owned());
         region.or_else(of_arn).is_some_and(|region| region != self.connection.region)
-    }
-
-    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
-        blueprint::component_urn(project, stack, component)
     }
 }

@@ -26,6 +26,7 @@ mod tags;
 mod takeover;
 pub mod validation;
 
+pub use blueprint::{check, check_all};
 pub use cloud::Aws;
 pub use connection::{AwsSettings, LocalCredentials, NO_REGION};
 pub use kms::KmsKey;

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use crate::domain::authentication::Authentication;
-use crate::domain::component::Component;
+use crate::domain::component::RestApi;
 use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
@@ -18,19 +18,19 @@ pub(super) const VARIABLE: &str = "SEMANTEST_PREFLIGHT_ROUTES";
 
 /// The `OPTIONS` routes that a component gets beside those that it lists. A handler of the user's own gets none: no shim stands
 /// before it that would keep requests without a token from it.
-pub(super) fn added_routes(component: &Component) -> Vec<RouteKey> {
-    match component.function().start {
-        Start::Server(_) => missing_routes(component.gateway()),
+pub(super) fn added_routes(api: &RestApi) -> Vec<RouteKey> {
+    match api.function().start {
+        Start::Server(_) => missing_routes(api.gateway()),
         Start::Handler(_) => Vec::new(),
     }
 }
 
 /// The value of [`VARIABLE`] for a component; none where the gateway has no policy, or no shim would read it.
-pub(super) fn variable(component: &Component) -> Option<String> {
-    if component.gateway().cors().is_none() || matches!(component.function().start, Start::Handler(_)) {
+pub(super) fn variable(api: &RestApi) -> Option<String> {
+    if api.gateway().cors().is_none() || matches!(api.function().start, Start::Handler(_)) {
         return None;
     }
-    let routes = added_routes(component);
+    let routes = added_routes(api);
     let paths = routes.iter().filter_map(|key| match key {
         RouteKey::Path(_, path) => Some(path.to_string()),
         RouteKey::Default => None,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
-use crate::domain::component::{Component, ComponentKind};
+use crate::domain::component::{Component, ComponentKind, RestApi};
 use crate::domain::cors::{Allowed, CorsPolicy, CorsRules};
 use crate::domain::environment::{Environment, VariableValue};
 use crate::domain::function::{ServerlessFunction, SourceFolder, Start};
@@ -147,18 +147,20 @@ impl<'a> View<'a> {
 pub fn component(node: &Node, name: &ComponentName, folder: &Path) -> Decoded<Component> {
     let path = FieldPath::of(["components", name.as_str()]);
     let view = View::root(node, &fields::COMPONENT, path);
-    let function = function(&view, name, folder)?;
+    let function = function(&view, folder)?;
     let gateway = gateway(&view.object("gateway", &fields::GATEWAY))?;
     let health = view.has("health").then(|| health(&view.object("health", &fields::HEALTH))).transpose()?;
     let retention = view.object("logs", &fields::LOGS).required("retention")?;
     match view.required("kind")? {
         ComponentKind::RestApi => {
-            Component::rest_api(function, gateway, health, retention).map_err(|error| view.refuse("health", &error))
+            let api =
+                RestApi::new(function, gateway, health, retention).map_err(|error| view.refuse("health", &error))?;
+            Ok(api.named(name.clone()))
         }
     }
 }
 
-fn function(view: &View<'_>, name: &ComponentName, folder: &Path) -> Decoded<ServerlessFunction> {
+fn function(view: &View<'_>, folder: &Path) -> Decoded<ServerlessFunction> {
     let source = view.written("source").unwrap_or_default();
     let start = if view.has("handler") {
         Start::Handler(view.required("handler")?)
@@ -166,7 +168,6 @@ fn function(view: &View<'_>, name: &ComponentName, folder: &Path) -> Decoded<Ser
         Start::Server(view.required("start")?)
     };
     Ok(ServerlessFunction {
-        component: name.clone(),
         source: SourceFolder::new(folder, source).map_err(|error| view.refuse("source", &error))?,
         build: view.optional("build")?,
         start,

@@ -73,17 +73,17 @@ enum Reading {
 }
 
 impl ResolvedComponent {
-    fn environment(&self) -> &Environment {
+    fn environment(&self) -> Option<&Environment> {
         match &self.reading {
-            Reading::Whole(component) => &component.function().environment,
-            Reading::Open { environment, .. } => environment,
+            Reading::Whole(component) => component.environment(),
+            Reading::Open { environment, .. } => Some(environment),
         }
     }
 
-    fn environment_mut(&mut self) -> &mut Environment {
+    fn environment_mut(&mut self) -> Option<&mut Environment> {
         match &mut self.reading {
             Reading::Whole(component) => component.environment_mut(),
-            Reading::Open { environment, .. } => environment,
+            Reading::Open { environment, .. } => Some(environment),
         }
     }
 
@@ -103,7 +103,9 @@ impl ResolvedComponent {
 
     /// Puts in the configuration values that `lookup` knows, and reads what could not be read without them.
     fn fill_config(&mut self, lookup: &dyn Fn(&str) -> Option<ConfigText>, folder: &Path) -> Result<(), Vec<Problem>> {
-        self.environment_mut().fill_config(lookup);
+        if let Some(environment) = self.environment_mut() {
+            environment.fill_config(lookup);
+        }
         let Reading::Open { environment, references } = &mut self.reading else { return Ok(()) };
         let Some(filled) = references::fill(&self.tree, references, lookup)? else { return Ok(()) };
         let found =
@@ -117,7 +119,9 @@ impl ResolvedComponent {
             return Err(found.into_iter().map(told).collect());
         }
         let mut component = decode::component(&filled, &self.name, folder).map_err(|problem| vec![told(problem)])?;
-        *component.environment_mut() = std::mem::take(environment);
+        if let Some(filled) = component.environment_mut() {
+            *filled = std::mem::take(environment);
+        }
         self.reading = Reading::Whole(Box::new(component));
         Ok(())
     }
@@ -312,7 +316,7 @@ impl Configuration {
     ) -> impl Iterator<Item = (&ComponentName, (&VariableName, &VariableValue))> {
         let components = self.declared(environment).map(|declared| declared.components.as_slice()).unwrap_or_default();
         let open = components.iter().filter(|resolved| resolved.whole().is_none());
-        open.flat_map(|it| it.environment().iter().map(move |variable| (&it.name, variable)))
+        open.flat_map(|it| it.environment().into_iter().flatten().map(move |variable| (&it.name, variable)))
     }
 
     /// The references that keep components from being read, each with its component.
@@ -368,7 +372,8 @@ impl Configuration {
     /// Takes the components' secrets out of the variables that `lookup` knows; those that aren't there stay missing.
     pub fn take_secrets(&mut self, lookup: &dyn Fn(&str) -> Option<String>) {
         for declared in &mut self.environments {
-            declared.components.iter_mut().for_each(|resolved| resolved.environment_mut().take_secrets(lookup));
+            let environments = declared.components.iter_mut().filter_map(ResolvedComponent::environment_mut);
+            environments.for_each(|environment| environment.take_secrets(lookup));
         }
     }
 
@@ -380,7 +385,13 @@ impl Configuration {
         let components = &self.declared(environment)?.components;
         let of_component = |resolved: &ResolvedComponent| -> Vec<String> {
             let outside = resolved.references().iter().flat_map(Reference::names);
-            resolved.environment().config_names().chain(outside).map(str::to_owned).collect()
+            resolved
+                .environment()
+                .into_iter()
+                .flat_map(Environment::config_names)
+                .chain(outside)
+                .map(str::to_owned)
+                .collect()
         };
         Ok(components.iter().flat_map(of_component).collect())
     }

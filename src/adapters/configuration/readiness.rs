@@ -13,7 +13,7 @@ impl Configuration {
     /// What is wrong with the source folders of `components`: every one that is missing, empty, a file, or can't be read.
     pub fn missing_sources(&self, environment: &str, components: &[Component]) -> Option<ConfigurationErrors> {
         let problems = components.iter().filter_map(|component| {
-            let function = component.function();
+            let function = component.code()?;
             let (message, hint) = sources::problem_of(function.source.path(), function.build.is_some())?;
             let problem = Problem::new("config/source-folder", message).with_hint(hint);
             Some(self.at_field(problem, environment, component.name(), &FieldPath::of(["source"]), "this folder"))
@@ -29,7 +29,7 @@ impl Configuration {
         severity: Severity,
     ) -> Option<ConfigurationErrors> {
         let missing = components.iter().flat_map(|component| {
-            component.function().environment.iter().filter_map(move |(name, value)| {
+            component.environment().into_iter().flatten().filter_map(move |(name, value)| {
                 let source = value.missing()?.as_str();
                 let problem = Problem::new("config/missing-variable", format!("the variable {source} isn't set"))
                     .of_severity(severity)
@@ -61,7 +61,7 @@ impl Configuration {
         };
         let mut missing = Vec::new();
         let variables = components.iter().flat_map(|component| {
-            component.function().environment.iter().map(move |variable| (component.name(), variable))
+            component.environment().into_iter().flatten().map(move |variable| (component.name(), variable))
         });
         for (component, (name, value)) in variables.chain(self.open_variables(environment)) {
             let field = FieldPath::of(["environment", name.as_str()]);

@@ -7,6 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
 use crate::domain::authentication::Authentication;
+use crate::domain::component::{Component, ComponentSpec, RestApi};
 use crate::domain::config_text::ConfigText;
 use crate::domain::function::Start;
 use crate::domain::logs::LogRetention;
@@ -68,6 +69,11 @@ fn messages(text: &str) -> Vec<String> {
     errors.reported().iter().map(ToString::to_string).collect()
 }
 
+fn api(component: &Component) -> &RestApi {
+    let ComponentSpec::RestApi(api) = component.spec() else { unreachable!("every component here is a REST API") };
+    api
+}
+
 #[test]
 fn the_documented_example_means_what_it_says() {
     let configuration = load(EXAMPLE).unwrap();
@@ -78,7 +84,7 @@ fn the_documented_example_means_what_it_says() {
 
     let components = configuration.components_for("staging").unwrap();
     let [component] = components.as_slice() else { panic!("expected one component") };
-    let function = component.function();
+    let function = api(&component).function();
     assert_eq!(function.source.path(), Path::new("/project/rest-api"));
     assert_eq!(function.build.as_ref().unwrap().as_str(), "npm ci --omit=dev");
     assert!(matches!(&function.start, Start::Server(command) if command.as_str() == "node server.js"));
@@ -86,10 +92,10 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(function.memory.megabytes(), 512);
     assert_eq!(function.timeout.whole_seconds(), Some(30));
     assert_eq!(function.environment.get("API_VERSION").unwrap().expose(), "v1");
-    assert_eq!(component.health().unwrap().timeout.whole_seconds(), Some(20));
-    assert_eq!(component.log_retention(), LogRetention::Days(14));
+    assert_eq!(api(component).health().unwrap().timeout.whole_seconds(), Some(20));
+    assert_eq!(api(&component).log_retention(), LogRetention::Days(14));
 
-    let gateway = component.gateway();
+    let gateway = api(&component).gateway();
     let routes: Vec<_> = gateway
         .routes()
         .iter()
@@ -108,7 +114,7 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(production.region.unwrap().as_str(), "eu-west-1");
     assert_eq!(configuration.aws_settings("local").unwrap().endpoint, Some(Endpoint::Local));
     assert_eq!(configuration.aws_settings("staging").unwrap().profile.unwrap().as_str(), "staging");
-    let memory = configuration.components_for("production").unwrap()[0].function().memory;
+    let memory = api(&configuration.components_for("production").unwrap()[0]).function().memory;
     assert_eq!(memory.megabytes(), 1024);
 }
 
@@ -183,7 +189,7 @@ fn a_file_that_is_no_configuration_says_what_it_is() {
 fn aliases_and_merge_keys_work_within_bounds() {
     let file = "project: p\ncomponents:\n  a: &a { kind: rest-api, source: ., start: x, memory: 1GB, environment: &e { A: '1', B: '2' } }\n  b: { <<: *a, memory: 2GB, environment: { <<: *e, B: '3' } }\nenvironments: { local: {} }\n";
     let components = load(file).unwrap().components_for("local").unwrap();
-    let b = components[1].function();
+    let b = api(&components[1]).function();
     assert_eq!(b.memory.megabytes(), 2048);
     assert_eq!(b.environment.get("A").unwrap().expose(), "1");
     assert_eq!(b.environment.get("B").unwrap().expose(), "3");
@@ -249,8 +255,12 @@ fn environment_variables_are_taken_as_they_are_written() {
         "environment: { PORT: 3000, ON: yes, CODE: 007, BIG: 1e3, HEX: 0x1F, T: true, EMPTY: '', Q: \"a\\tb\" }",
     ) + "environments: { local: {} }\n";
     let components = load(&file).unwrap().components_for("local").unwrap();
-    let given: Vec<_> =
-        components[0].function().environment.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect();
+    let given: Vec<_> = api(&components[0])
+        .function()
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={}", value.expose()))
+        .collect();
     assert_eq!(given, ["BIG=1e3", "CODE=007", "EMPTY=", "HEX=0x1F", "ON=yes", "PORT=3000", "Q=a\tb", "T=true"]);
     let refused = messages(&component("environment: { A: ~, B: , C: [1], 'D-E': x }"));
     assert_eq!(refused.len(), 4, "{refused:?}");
@@ -277,15 +287,15 @@ fn environments_merge_deeply_and_can_take_away() {
     ) + "environments:\n  plain:\n  changed:\n    components:\n      api:\n        handler: dist/lambda.handler\n        environment: { A: ~, C: 3 }\n        health: ~\n        gateway: { routes: [ { path: /b }, { path: /c } ], cors: { origins: ['https://b.example'] } }\n";
     let configuration = load(&file).unwrap();
     let plain = &configuration.components_for("plain").unwrap()[0];
-    assert!(plain.health().is_some() && plain.function().server_command().is_some());
+    assert!(plain.health().is_some() && api(&plain).function().server_command().is_some());
     let changed = &configuration.components_for("changed").unwrap()[0];
     assert!(changed.health().is_none());
-    assert!(matches!(&changed.function().start, Start::Handler(handler) if handler.export() == "handler"));
-    let names: Vec<_> = changed.function().environment.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(matches!(&api(&changed).function().start, Start::Handler(handler) if handler.export() == "handler"));
+    let names: Vec<_> = api(&changed).function().environment.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["B", "C"]);
-    let keys: Vec<_> = changed.gateway().routes().iter().map(|route| route.key.to_string()).collect();
+    let keys: Vec<_> = api(&changed).gateway().routes().iter().map(|route| route.key.to_string()).collect();
     assert_eq!(keys, ["ANY /b", "ANY /c", "$default"]);
-    let cors = changed.gateway().cors().unwrap().rules();
+    let cors = api(&changed).gateway().cors().unwrap().rules();
     assert_eq!(cors.origins.to_strings(), ["https://b.example"]);
     assert_eq!(cors.max_age.unwrap().to_string(), "1h");
 }
@@ -325,11 +335,11 @@ fn configuration_values_stand_wherever_a_single_value_can() {
     let (configuration, wrong) = filled(&VALUES, "token");
     assert_eq!(wrong, [""; 0]);
     let component = configuration.components_for("plain").unwrap().remove(0);
-    assert_eq!(component.function().memory.to_string(), "1GB");
-    assert_eq!(component.function().timeout.to_string(), "12s");
-    assert_eq!(component.gateway().cors().unwrap().rules().origins.to_strings(), ["https://a.example"]);
-    assert_eq!(component.gateway().routes().len(), 1, "no catch-all");
-    let environment = &component.function().environment;
+    assert_eq!(api(&component).function().memory.to_string(), "1GB");
+    assert_eq!(api(&component).function().timeout.to_string(), "12s");
+    assert_eq!(api(&component).gateway().cors().unwrap().rules().origins.to_strings(), ["https://a.example"]);
+    assert_eq!(api(&component).gateway().routes().len(), 1, "no catch-all");
+    let environment = &api(&component).function().environment;
     let value = |name| environment.get(name).map(|value| (value.expose(), value.is_secret()));
     assert_eq!((value("A"), value("B")), (Some(("t", true)), Some(("taken", true))));
     // The other environment is another stack.

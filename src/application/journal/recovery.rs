@@ -20,6 +20,7 @@ use crate::application::steps::gate::ReadGate;
 use crate::application::steps::ownership::ThingKey;
 use crate::application::steps::records;
 use crate::application::steps::records::{hide_named, like_before};
+use crate::domain::component::group_urns;
 use crate::domain::deployment::{
     Deployment, DeploymentEvent, DeploymentPhase, PlannedStep, ResourceOperation, SettledOutcome, StepPhase,
 };
@@ -555,12 +556,13 @@ impl Settlement<'_> {
     fn mark_unchecked(&mut self, events: &[DomainEvent]) -> Result<(), ApplicationError> {
         let target = &self.options.target;
         for component in unchecked(events.iter().map(|event| &event.event)) {
-            let urn = self.ports.cloud.component_urn(&target.project, &target.stack, component);
-            let Some(record) = self.records.live.get(&urn).filter(|record| record.init_errors.is_empty()) else {
-                continue;
-            };
-            let record = records::marked_unchecked(record, &format!("{} was cut off before", self.deployment));
-            self.put(record)?;
+            for urn in group_urns(&target.project, &target.stack, component) {
+                let Some(record) = self.records.live.get(&urn).filter(|record| record.init_errors.is_empty()) else {
+                    continue;
+                };
+                let record = records::marked_unchecked(record, &format!("{} was cut off before", self.deployment));
+                self.put(record)?;
+            }
         }
         Ok(())
     }

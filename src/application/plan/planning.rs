@@ -14,6 +14,7 @@ use super::wanted::Wanted;
 use crate::application::adoption::{self, Adoptions};
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{Options, Ports, Refresh};
+use crate::domain::component::group_urns;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{RecordedResource, StackSnapshot};
 
@@ -66,7 +67,7 @@ pub async fn plan(
     let graph = ResourceGraph::new(wanted.specs.iter().cloned())
         .map_err(|error| usage("graph", error.to_string()).with_hint(error.hint()))?;
     let mut plan_options = PlanOptions {
-        selection: selection(ports, options, snapshot, &graph)?,
+        selection: selection(options, snapshot, &graph)?,
         gone: HashSet::new(),
         latencies: latencies.clone(),
     };
@@ -180,7 +181,6 @@ fn neighbours(records: &[RecordedResource], urn: &Urn, index: usize) -> Vec<Urn>
 }
 
 fn selection(
-    ports: &Ports,
     options: &Options,
     snapshot: &StackSnapshot,
     graph: &ResourceGraph,
@@ -207,10 +207,10 @@ fn selection(
         return Ok(Selection::All);
     }
     let target = &options.target;
-    let urn = |name: &String| ports.cloud.component_urn(&target.project, &target.stack, name);
+    let urns = |name: &String| group_urns(&target.project, &target.stack, name).collect::<Vec<_>>();
     // A chosen component that is neither wanted nor recorded has nothing to be destroyed.
     let known = |urn: &Urn| graph.get(urn).is_some() || snapshot.resources.iter().any(|known| known.urn() == urn);
-    Ok(Selection::Components(options.components.iter().map(urn).filter(known).collect()))
+    Ok(Selection::Components(options.components.iter().flat_map(urns).filter(known).collect()))
 }
 
 fn known_outputs(

@@ -8,7 +8,7 @@ use resource_graph::{Ownership, ResourceSpec, Urn};
 use crate::application::adoption;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{DeployRequest, Options, Ports};
-use crate::domain::component::Component;
+use crate::domain::component::{Component, group_urns};
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{
     Blueprint, BlueprintRequest, CallKind, CloudIdentity, ComponentDeployment, OutputDeclaration, RecordedResource,
@@ -41,7 +41,10 @@ pub async fn want(
             options.components.is_empty() || options.components.iter().any(|name| name == component.name().as_str())
         })
         .collect();
-    let packages = join_all(chosen.iter().map(|component| ports.packager.package(component, ports.notices.as_ref())));
+    let packages = join_all(chosen.iter().map(async |component| match component.code() {
+        Some(code) => ports.packager.package(component.name(), code, ports.notices.as_ref()).await.map(Some),
+        None => Ok(None),
+    }));
     let (packages, identity, snapshot) = tokio::join!(packages, ports.cloud.identity(), ports.store.read());
     let mut details = Vec::new();
     let mut components = Vec::new();
@@ -58,7 +61,7 @@ pub async fn want(
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, options, &identity, &snapshot)?;
-    refuse_unknown_components(ports, options, &request.components, &snapshot)?;
+    refuse_unknown_components(options, &request.components, &snapshot)?;
     let mut request = BlueprintRequest {
         project: options.target.project.clone(),
         environment: options.target.environment.clone(),
@@ -121,16 +124,15 @@ pub fn refuse_other_account(
 }
 
 pub fn refuse_unknown_components(
-    ports: &Ports,
     options: &Options,
     components: &[Component],
     snapshot: &StackSnapshot,
 ) -> Result<(), ApplicationError> {
     let target = &options.target;
     let known = |name: &String| {
-        let urn = ports.cloud.component_urn(&target.project, &target.stack, name);
+        let groups: Vec<Urn> = group_urns(&target.project, &target.stack, name).collect();
         components.iter().any(|component| component.name().as_str() == name)
-            || snapshot.resources.iter().any(|resource| *resource.urn() == urn)
+            || snapshot.resources.iter().any(|resource| groups.contains(resource.urn()))
     };
     let details: Vec<ErrorDetail> = options
         .components

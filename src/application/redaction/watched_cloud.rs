@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Value};
 
 use super::redactor::Redactor;
 use crate::domain::provider::Provider;
@@ -106,10 +106,6 @@ impl Cloud for WatchedCloud {
 
     fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
         self.cloud.is_elsewhere(record)
-    }
-
-    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
-        self.cloud.component_urn(project, stack, component)
     }
 }
 

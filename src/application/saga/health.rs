@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::application::error::ApplicationError;
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::request::Ports;
-use crate::domain;
+use crate::domain::component::{Component, Probe};
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
 use crate::ports::{CloudIdentity, HealthProbe, HealthReport};
 
@@ -44,7 +44,7 @@ pub struct Checked {
 /// The components that are to be asked: wanted ones that say how, and of which the plan changes something, or that weren't
 /// well (or weren't asked) the last time.
 pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
-    let (ports, target, wanted) = (context.ports, &context.options.target, &context.wanted);
+    let (target, wanted) = (&context.options.target, &context.wanted);
     let mut changed: HashSet<&Urn> = HashSet::new();
     for step in plan.steps() {
         let recorded = step.record.as_deref();
@@ -58,7 +58,7 @@ pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
     let shows = |name: &str| wanted.outputs.iter().any(|output| output.component == name && output.name == URL);
     let concerned = context.components.iter().filter_map(|component| {
         let name = component.name().as_str();
-        let group = ports.cloud.component_urn(&target.project, &target.stack, name);
+        let group = component.group_urn(&target.project, &target.stack);
         (component.health().is_some() && shows(name) && changed.contains(&group)).then(|| name.to_owned())
     });
     concerned.collect()
@@ -68,13 +68,13 @@ pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
 pub fn due(
     ports: &Ports,
     identity: &CloudIdentity,
-    components: &[domain::component::Component],
+    components: &[Component],
     concerned: &[String],
     outputs: &PropertyMap,
 ) -> Vec<Check> {
     let checks = components.iter().filter_map(|component| {
         let name = component.name().as_str();
-        let health = component.health().filter(|_| concerned.iter().any(|concerned| concerned == name))?;
+        let Probe::Request(health) = component.health().filter(|_| concerned.iter().any(|it| it == name))?;
         let outputs = outputs.map(name)?;
         let url = outputs.get(URL).and_then(Value::as_str)?;
         Some(Check {
@@ -84,7 +84,7 @@ pub fn due(
                 timeout: health.timeout.duration(),
             },
             outputs: outputs.clone(),
-            longest_answer: component.function().timeout.duration(),
+            longest_answer: component.code().map_or(Duration::ZERO, |code| code.timeout.duration()),
             component: name.to_owned(),
         })
     });

@@ -207,7 +207,10 @@ impl Run<'_> {
     ) -> Result<(), ApplicationError> {
         let target = &self.context.options.target;
         for component in self.health_checks.iter().filter(|name| !applied.healthy.contains(name)) {
-            let group = self.context.ports.cloud.component_urn(&target.project, &target.stack, component);
+            let Some(wanted) = self.context.components.iter().find(|wanted| wanted.name().as_str() == component) else {
+                continue;
+            };
+            let group = wanted.group_urn(&target.project, &target.stack);
             let before = self.live_record(&group)?;
             let was_marked = before.as_ref().is_some_and(|record| !record.init_errors.is_empty());
             let changed = self.planned.plan.steps().iter().any(|step| {

@@ -139,11 +139,13 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
 
 /// A component as if it were packaged: a drawing needs no code.
 fn unbuilt(component: Component) -> ComponentDeployment {
-    let handler = match &component.function().start {
-        Start::Server(_) => SHIM_HANDLER.to_owned(),
-        Start::Handler(handler) => handler.as_str().to_owned(),
-    };
-    let archive = Archive { source: ArchiveSource::Path(String::new()), hash: None };
-    let package = PackagedCode { archive, zipped_size: 0, handler, environment: PropertyMap::new() };
+    let package = component.code().map(|code| {
+        let handler = match &code.start {
+            Start::Server(_) => SHIM_HANDLER.to_owned(),
+            Start::Handler(handler) => handler.as_str().to_owned(),
+        };
+        let archive = Archive { source: ArchiveSource::Path(String::new()), hash: None };
+        PackagedCode { archive, zipped_size: 0, handler, environment: PropertyMap::new() }
+    });
     ComponentDeployment { component, package }
 }

@@ -38,9 +38,10 @@ pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
             return Err(Failure::usage(format!("no environment goes with the stack {}", selected.name))
                 .with_hint("name the environment with --env"));
         };
-        if let Some(component) = &arguments.component {
+        let mut component = None;
+        if let Some(name) = &arguments.component {
             config_values::take_for_looking(&mut configuration, &environment, selected.name.as_str())?;
-            configuration.select(&environment, std::slice::from_ref(component))?;
+            component = configuration.select(&environment, std::slice::from_ref(name))?.pop();
         }
         let progress = Progress::start(session);
         let handlers = Handlers { events: Vec::new(), notices: progress.notices() };
@@ -52,8 +53,7 @@ pub fn import(session: &Session, arguments: &ImportArguments) -> CommandResult {
             stack: selected.name.to_string(),
         };
         let options = options(session, arguments, &configuration, target, &cancellation).await;
-        let request =
-            ImportRequest { options, items, component: arguments.component.clone(), protect: arguments.protect };
+        let request = ImportRequest { options, items, component, protect: arguments.protect };
         let asks = Asks { session, progress: &progress, cancellation: cancellation.clone(), yes: arguments.yes };
         let report = tokio::select! {
             report = importing::import(&connection.ports, &request, &asks) => report,

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration beyond its form: the cloud's rules, and what has to be there on this machine. Told
 //! together with errors of form, so that nobody has to mend a file in rounds.
 
-use crate::adapters::aws::validation;
+use crate::adapters::aws::{self, validation};
 use crate::adapters::configuration::{Configuration, ConfigurationErrors, Draft, Endpoint};
 use crate::domain::component::Component;
 use crate::domain::names::{ComponentName, StackName};
@@ -103,7 +103,7 @@ fn broken_in(session: &Session, configuration: &Configuration, environment: &str
         today: chrono::Utc::now().date_naive(),
     };
     Ok(Broken {
-        components: validation::check_all(&configuration.whole_components(environment)?, &circumstances),
+        components: aws::check_all(&configuration.whole_components(environment)?, &circumstances),
         environment: validation::check_settings(&settings),
     })
 }

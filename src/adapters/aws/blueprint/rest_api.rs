@@ -1,203 +1,100 @@
 //! The resources of a REST API: a function behind an HTTP API.
 //!
-//! The order in which they can be made matters for speed: the role comes first, for IAM takes seconds to spread it; the
-//! API with its stage and authorizer doesn't wait for the function; nothing waits for the function but what names it.
+//! The order in which they can be made matters for speed: the API with its stage and authorizer doesn't wait for the function.
+
+use std::time::Duration;
 
 use resource_graph::{Interpolation, PropertyMap, Value};
 use sha2::{Digest, Sha256};
 
-use super::super::preflight;
-use super::names::{self, Names};
+use super::Kind;
+use super::code::{Code, log_group};
+use super::names::Names;
 use super::scope::{Handle, Scope};
+use crate::adapters::aws::preflight;
+use crate::adapters::aws::validation::function::AnswerLimit;
+use crate::adapters::aws::validation::{self, Circumstances};
 use crate::domain::authentication::{Authentication, JwtAuthentication};
-use crate::domain::component::Component;
+use crate::domain::component::RestApi;
 use crate::domain::cors::CorsPolicy;
 use crate::domain::gateway::ApiGateway;
-use crate::domain::logs::LogRetention;
+use crate::domain::names::ComponentName;
 use crate::domain::route::RouteKey;
-use crate::domain::runtime::{Language, Runtime};
-use crate::ports::{Blueprint, BlueprintRequest, ComponentDeployment, ProviderError};
+use crate::domain::violation::Violation;
+use crate::ports::{PackagedCode, ProviderError};
 
-/// The alias that the API calls. Releases move it from version to version.
-const ALIAS: &str = "live";
-/// A zip file up to this many bytes is sent along with the call
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>: 50 MB zipped, direct upload). Lambda counts the
-/// whole request, in base64 and with the environment variables, so the last 2.4 MB to 50 MiB aren't relied on.
-const LARGEST_DIRECT_UPLOAD: u64 = 50_000_000;
-/// The longest that an HTTP API waits, in milliseconds: the function's own timeout ends a request earlier
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
-const LONGEST_INTEGRATION: f64 = 30_000.0;
-/// Who may assume the execution role.
-const TRUST_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}]}"#;
+/// The limits of an HTTP API.
+const HTTP_API_QUOTAS: &str = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html";
+/// The longest that an HTTP API waits ("Maximum integration timeout"): the function's own timeout ends a request earlier.
+const LONGEST_INTEGRATION: Duration = Duration::from_secs(30);
 /// One line of JSON for each request
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html>).
 const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$context.requestTimeEpoch","ip":"$context.identity.sourceIp","method":"$context.httpMethod","path":"$context.path","route":"$context.routeKey","protocol":"$context.protocol","status":"$context.status","responseLength":"$context.responseLength","latencyMs":"$context.responseLatency","integrationLatencyMs":"$context.integrationLatency","integrationStatus":"$context.integrationStatus","integrationError":"$context.integrationErrorMessage","authorizerError":"$context.authorizer.error","userAgent":"$context.identity.userAgent"}"#;
 
-/// Adds the resources of a component and what it shows.
-pub(super) fn add(
-    blueprint: &mut Blueprint,
-    request: &BlueprintRequest,
-    deployment: &ComponentDeployment,
-    region: &str,
-) -> Result<(), ProviderError> {
-    let component = &deployment.component;
-    let mut names = Names::of(request, component.name())?;
-    let mut scope = Scope::begin(blueprint, request, component.name().as_str(), region);
-    if let Some(function) = scope.kept_name("aws:lambda/function:Function", "function") {
-        names.follow_function(function);
-    }
-
-    let role = scope.add_tagged(
-        "aws:iam/role:Role",
-        "role",
-        [("name", Value::from(names.role.as_str())), ("assumeRolePolicy", TRUST_POLICY.into())],
-    );
-    let logs = log_group(&mut scope, "logs", &names.function_logs, component);
-    let policy = scope.add(
-        "aws:iam/rolePolicy:RolePolicy",
-        "policy",
-        [("name", names.role_policy.into()), ("role", role.output("name")), ("policy", log_policy(&logs))],
-    );
-    let function = function(&mut scope, request, deployment, &names.function, &role, region);
-    // Lambda would make the log group itself, without retention, once it is called.
-    scope.depends(&function, &[&logs]);
-    let alias = scope.add(
-        "aws:lambda/alias:Alias",
-        "live",
-        [
-            ("name", ALIAS.into()),
-            ("functionName", function.output("name")),
-            ("functionVersion", function.output("version")),
-        ],
-    );
-    // Requests come through the alias alone. So the policy needs to be there before it, but not before the function, which
-    // takes longer.
-    scope.depends(&alias, &[&policy]);
-
-    let api = api(&mut scope, &names.api, component.gateway());
-    stage(&mut scope, &api, &names.access_logs, component);
-    let integration = scope.add(
-        "aws:apigatewayv2/integration:Integration",
-        "integration",
-        [
-            ("apiId", api.output("id")),
-            ("integrationType", "AWS_PROXY".into()),
-            ("integrationMethod", "POST".into()),
-            ("integrationUri", alias.output("invokeArn")),
-            ("payloadFormatVersion", "2.0".into()),
-            ("timeoutMilliseconds", LONGEST_INTEGRATION.into()),
-        ],
-    );
-    scope.add(
-        "aws:lambda/permission:Permission",
-        "permission",
-        [
-            ("action", "lambda:InvokeFunction".into()),
-            ("function", function.output("name")),
-            ("principal", "apigateway.amazonaws.com".into()),
-            ("qualifier", alias.output("name")),
-            ("sourceArn", Interpolation::new([api.output("executionArn"), "/*/*".into()]).into()),
-            ("statementId", names.statement.into()),
-        ],
-    );
-    routes(&mut scope, &api, &integration, component);
-
-    scope.show("url", api.output("apiEndpoint"));
-    scope.show("functionName", function.output("name"));
-    scope.show("functionArn", function.output("arn"));
-    scope.show("aliasArn", alias.output("arn"));
-    scope.show("apiId", api.output("id"));
-    scope.show("logGroup", logs.output("name"));
-    Ok(())
-}
-
-fn log_group(scope: &mut Scope<'_>, role: &str, name: &str, component: &Component) -> Handle {
-    let mut inputs = PropertyMap::from([("name", name)]);
-    if let LogRetention::Days(days) = component.log_retention() {
-        inputs.insert("retentionInDays", days);
-    }
-    scope.add_tagged("aws:cloudwatch/logGroup:LogGroup", role, inputs)
-}
-
-/// The execution role writes the function's own log and may do nothing else.
-fn log_policy(logs: &Handle) -> Value {
-    let before = r#"{"Version":"2012-10-17","Statement":[{"Action":["logs:CreateLogStream","logs:PutLogEvents"],"Effect":"Allow","Resource":""#;
-    Interpolation::new([before.into(), logs.output("arn"), r#":*"}]}"#.into()]).into()
-}
-
-/// Lambda's name for a runtime.
-fn runtime(runtime: Runtime) -> String {
-    match runtime.language() {
-        Language::NodeJs => format!("nodejs{}.x", runtime.major()),
+impl RestApi {
+    fn code(&self) -> Code<'_> {
+        Code {
+            function: self.function(),
+            log_retention: self.log_retention(),
+            added: vec![(preflight::VARIABLE, preflight::variable(self))],
+            limit: Some(AnswerLimit {
+                seconds: LONGEST_INTEGRATION.as_secs(),
+                code: "aws/integration-timeout",
+                reason: "an HTTP API answers 504 after 30s",
+                hint: "use at most 30s, and do longer work after the answer or somewhere else",
+                source: HTTP_API_QUOTAS,
+            }),
+        }
     }
 }
 
-fn function(
-    scope: &mut Scope<'_>,
-    request: &BlueprintRequest,
-    deployment: &ComponentDeployment,
-    name: &str,
-    role: &Handle,
-    region: &str,
-) -> Handle {
-    let (wanted, package) = (deployment.component.function(), &deployment.package);
-    let variables = wanted.environment.iter().map(|(name, value)| {
-        let text = value.expose();
-        (name.as_str().to_owned(), if value.is_secret() { Value::secret(text) } else { text.into() })
-    });
-    let mut variables: PropertyMap = variables.collect();
-    if let Some(paths) = preflight::variable(&deployment.component) {
-        variables.insert(preflight::VARIABLE, paths);
+impl Kind for RestApi {
+    fn check(&self, name: &ComponentName, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+        let mut violations = validation::names::check_gateway(name, circumstances);
+        violations.extend(self.code().check(name, circumstances));
+        violations.extend(validation::gateway::check(self, circumstances));
+        violations
     }
-    for (name, value) in package.environment.iter() {
-        variables.insert(name, value.clone());
+
+    fn add(&self, scope: &mut Scope<'_>, package: Option<&PackagedCode>) -> Result<(), ProviderError> {
+        let mut names = Names::of(scope.request, scope.component)?;
+        let parts = self.code().add(scope, &mut names, package)?;
+        let api = http_api(scope, &names.api, self.gateway());
+        stage(scope, &api, &names.access_logs, self);
+        let integration = scope.add(
+            "aws:apigatewayv2/integration:Integration",
+            "integration",
+            [
+                ("apiId", api.output("id")),
+                ("integrationType", "AWS_PROXY".into()),
+                ("integrationMethod", "POST".into()),
+                ("integrationUri", parts.alias.output("invokeArn")),
+                ("payloadFormatVersion", "2.0".into()),
+                ("timeoutMilliseconds", (LONGEST_INTEGRATION.as_millis() as f64).into()),
+            ],
+        );
+        scope.add(
+            "aws:lambda/permission:Permission",
+            "permission",
+            [
+                ("action", "lambda:InvokeFunction".into()),
+                ("function", parts.function.output("name")),
+                ("principal", "apigateway.amazonaws.com".into()),
+                ("qualifier", parts.alias.output("name")),
+                ("sourceArn", Interpolation::new([api.output("executionArn"), "/*/*".into()]).into()),
+                ("statementId", names.statement.as_str().into()),
+            ],
+        );
+        routes(scope, &api, &integration, self);
+
+        scope.show("url", api.output("apiEndpoint"));
+        parts.show(scope);
+        scope.show("apiId", api.output("id"));
+        Ok(())
     }
-    let seconds = wanted.timeout.duration().as_millis().div_ceil(1000);
-    let mut inputs = PropertyMap::from([
-        ("name", Value::from(name)),
-        ("role", role.output("arn")),
-        ("runtime", runtime(wanted.runtime).into()),
-        ("handler", package.handler.as_str().into()),
-        ("memorySize", wanted.memory.megabytes().into()),
-        ("timeout", u32::try_from(seconds).unwrap_or(u32::MAX).into()),
-        ("publish", true.into()),
-    ]);
-    if !variables.is_empty() {
-        inputs.insert("environment", PropertyMap::from([("variables", variables)]));
-    }
-    if package.zipped_size > LARGEST_DIRECT_UPLOAD {
-        let account = request.identity.as_ref().map_or("", |identity| identity.account.as_str());
-        let object = package_object(scope, deployment, &names::bucket(name, account, region));
-        inputs.insert("s3Bucket", object.output("bucket"));
-        inputs.insert("s3Key", object.output("key"));
-    } else {
-        inputs.insert("code", Value::Archive(Box::new(package.archive.clone())));
-    }
-    scope.add_tagged("aws:lambda/function:Function", "function", inputs)
 }
 
-/// A package that is too large for the call: a bucket for the component, an object for each digest.
-fn package_object(scope: &mut Scope<'_>, deployment: &ComponentDeployment, bucket: &str) -> Handle {
-    let bucket = scope.add_tagged(
-        "aws:s3/bucket:Bucket",
-        "packages",
-        [("bucket", Value::from(bucket)), ("forceDestroy", true.into())],
-    );
-    let archive = &deployment.package.archive;
-    let digest = archive.hash.as_deref().unwrap_or_default();
-    scope.add_tagged(
-        "aws:s3/bucketObjectv2:BucketObjectv2",
-        "package",
-        [
-            ("bucket", bucket.output("bucket")),
-            ("key", format!("{digest}.zip").into()),
-            ("source", Value::Archive(Box::new(archive.clone()))),
-            ("contentType", "application/zip".into()),
-        ],
-    )
-}
-
-fn api(scope: &mut Scope<'_>, name: &str, gateway: &ApiGateway) -> Handle {
+fn http_api(scope: &mut Scope<'_>, name: &str, gateway: &ApiGateway) -> Handle {
     let mut inputs = PropertyMap::from([("name", name), ("protocolType", "HTTP")]);
     if let Some(policy) = gateway.cors() {
         inputs.insert("corsConfiguration", cors(policy));
@@ -229,8 +126,8 @@ fn cors(policy: &CorsPolicy) -> PropertyMap {
     cors
 }
 
-fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &Component) {
-    let logs = log_group(scope, "access-logs", log_name, component);
+fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &RestApi) {
+    let logs = log_group(scope, "access-logs", log_name, component.log_retention());
     let mut inputs = PropertyMap::from([
         ("apiId", api.output("id")),
         ("name", "$default".into()),
@@ -248,7 +145,7 @@ fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &Compon
     scope.add_tagged("aws:apigatewayv2/stage:Stage", "stage", inputs);
 }
 
-fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, component: &Component) {
+fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, component: &RestApi) {
     let gateway = component.gateway();
     let authorizers: Vec<(&JwtAuthentication, Handle)> =
         gateway.token_authentications().into_iter().map(|jwt| (jwt, authorizer(scope, api, gateway, jwt))).collect();

@@ -3,15 +3,16 @@
 use resource_graph::{OutputReference, PropertyMap, ResourceSpec, TypeToken, Urn, Value};
 
 use super::super::{tags, takeover};
-use super::component_urn;
+use crate::domain::component::Component;
+use crate::domain::names::ComponentName;
 use crate::ports::{Blueprint, BlueprintRequest, OutputDeclaration};
 
 /// Collects the resources of one component.
 pub(super) struct Scope<'a> {
     blueprint: &'a mut Blueprint,
-    request: &'a BlueprintRequest,
-    component: &'a str,
-    region: &'a str,
+    pub(super) request: &'a BlueprintRequest,
+    pub(super) component: &'a ComponentName,
+    pub(super) region: &'a str,
     group: Urn,
 }
 
@@ -33,10 +34,11 @@ impl<'a> Scope<'a> {
     pub(super) fn begin(
         blueprint: &'a mut Blueprint,
         request: &'a BlueprintRequest,
-        component: &'a str,
+        component: &'a Component,
         region: &'a str,
     ) -> Self {
-        let group = component_urn(&request.project, &request.stack, component);
+        let group = component.group_urn(&request.project, &request.stack);
+        let component = component.name();
         let mut spec = ResourceSpec::component(group.clone());
         spec.options.parent = Some(Urn::root(&request.stack, &request.project));
         blueprint.resources.push(spec);
@@ -75,7 +77,7 @@ impl<'a> Scope<'a> {
             inputs.insert("region", self.region);
         }
         if tagged {
-            let tags = tags::fixed(project, stack, self.component, &urn);
+            let tags = tags::fixed(project, stack, self.component.as_str(), &urn);
             inputs.insert("tags", tags.into_iter().collect::<PropertyMap>());
         }
         // What can't be left out is better left out than given as null.
@@ -95,7 +97,7 @@ impl<'a> Scope<'a> {
 
     /// Something that the component shows to its user.
     pub(super) fn show(&mut self, name: &str, value: Value) {
-        let component = self.component.to_owned();
+        let component = self.component.to_string();
         self.blueprint.outputs.push(OutputDeclaration { component, name: name.to_owned(), value });
     }
 }

@@ -1,10 +1,8 @@
 //! Lambda's rules for a function's environment variables.
 
-use crate::domain::component::Component;
-use crate::domain::function::Start;
+use crate::domain::function::{ServerlessFunction, Start};
 use crate::domain::violation::{FieldPath, Violation};
 
-use super::super::preflight;
 use super::{Circumstances, error, warning};
 
 /// Names, reserved names and the size.
@@ -38,8 +36,13 @@ const RESERVED: [&str; 21] = [
     "LAMBDA_RUNTIME_DIR",
 ];
 
-pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let function = component.function();
+/// The rules for the variables of a function. `own`: those that are the component's kind's to set, with their values where it
+/// sets them.
+pub(in super::super) fn check(
+    function: &ServerlessFunction,
+    own: &[(&str, Option<String>)],
+    circumstances: &Circumstances<'_>,
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (name, _) in &function.environment {
         let name = name.as_str();
@@ -76,7 +79,9 @@ pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) ->
                 "remove it, and let the server listen on process.env.PORT",
                 SOURCE,
             ));
-        } else if name == preflight::VARIABLE || circumstances.added_variables.iter().any(|(added, _)| added == name) {
+        } else if own.iter().any(|(added, _)| *added == name)
+            || circumstances.added_variables.iter().any(|(added, _)| added == name)
+        {
             violations.push(error(
                 "aws/reserved-variable",
                 field,
@@ -86,11 +91,10 @@ pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) ->
             ));
         }
     }
-    let own = function.environment.iter().map(|(name, value)| (name.as_str(), value.expose()));
+    let given = function.environment.iter().map(|(name, value)| (name.as_str(), value.expose()));
     let added = circumstances.added_variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let preflights = preflight::variable(component);
-    let preflights = preflights.iter().map(|paths| (preflight::VARIABLE, paths.as_str()));
-    let bytes = serialized_size(own.chain(added).chain(preflights));
+    let own = own.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    let bytes = serialized_size(given.chain(added).chain(own));
     if bytes > LARGEST {
         violations.push(error(
             "aws/environment-size",

@@ -11,22 +11,32 @@ const QUOTAS: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarte
 /// The rules of the call that makes a function.
 const CREATE_FUNCTION: &str = "https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html";
 
-/// The limits of an HTTP API.
-const HTTP_API_QUOTAS: &str = "https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html";
-
 /// Megabytes of memory, from and to ("Function memory allocation").
 const MEMORY: std::ops::RangeInclusive<u32> = 128..=10_240;
 
 /// Seconds that a function may run ("Function timeout").
 const LONGEST_TIMEOUT: u64 = 900;
 
-/// Seconds after which an HTTP API gives an integration up ("Maximum integration timeout").
-const LONGEST_INTEGRATION: u64 = 30;
+/// How long whatever stands before a function waits for its answer.
+pub(in super::super) struct AnswerLimit {
+    pub(in super::super) seconds: u64,
+    pub(in super::super) code: &'static str,
+    /// What happens after that.
+    pub(in super::super) reason: &'static str,
+    pub(in super::super) hint: &'static str,
+    /// The page that says so.
+    pub(in super::super) source: &'static str,
+}
 
 /// Characters of a handler (parameter `Handler`).
 const LONGEST_HANDLER: usize = 128;
 
-pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+/// The rules for a function. `longest`: what else limits how long it may take for an answer.
+pub(in super::super) fn check(
+    function: &ServerlessFunction,
+    longest: Option<&AnswerLimit>,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     let megabytes = function.memory.megabytes();
     if !MEMORY.contains(&megabytes) {
@@ -38,7 +48,7 @@ pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances
             QUOTAS,
         ));
     }
-    violations.extend(check_timeout(function));
+    violations.extend(check_timeout(function, longest));
     if let Start::Handler(handler) = &function.start {
         let handler = handler.as_str();
         if handler.chars().count() > LONGEST_HANDLER || !handler.is_ascii() {
@@ -55,7 +65,7 @@ pub(super) fn check(function: &ServerlessFunction, circumstances: &Circumstances
     violations
 }
 
-fn check_timeout(function: &ServerlessFunction) -> Option<Violation> {
+fn check_timeout(function: &ServerlessFunction, longest: Option<&AnswerLimit>) -> Option<Violation> {
     let timeout = function.timeout;
     let refuse = |code, message: String, hint: &str, source| {
         Some(error(code, FieldPath::of(["timeout"]), message, hint, source))
@@ -72,18 +82,15 @@ fn check_timeout(function: &ServerlessFunction) -> Option<Violation> {
         return refuse(
             "aws/timeout-range",
             format!("a Lambda function runs for 1s to 15m, not {timeout}"),
-            "behind an HTTP API, use at most 30s",
+            "use at most 15m, and behind an HTTP API at most 30s",
             QUOTAS,
         );
     }
-    // Every component so far is behind an HTTP API.
-    if seconds > LONGEST_INTEGRATION {
-        return refuse(
-            "aws/integration-timeout",
-            format!("an HTTP API answers 504 after 30s, so a function behind it can't take {timeout}"),
-            "use at most 30s, and do longer work after the answer or somewhere else",
-            HTTP_API_QUOTAS,
-        );
-    }
-    None
+    let limit = longest.filter(|limit| seconds > limit.seconds)?;
+    refuse(
+        limit.code,
+        format!("{}, so a function behind it can't take {timeout}", limit.reason),
+        limit.hint,
+        limit.source,
+    )
 }

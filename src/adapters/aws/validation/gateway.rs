@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::authentication::{Authentication, JwtAuthentication};
-use crate::domain::component::Component;
+use crate::domain::component::RestApi;
 use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::route::{PathSegment, RouteKey, RoutePath};
@@ -51,12 +51,12 @@ pub(in super::super) const ACCOUNT_RATE: u32 = 10_000;
 /// Requests at once of an account in a region, unless raised (the same).
 pub(in super::super) const ACCOUNT_BURST: u32 = 5_000;
 
-pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let gateway = component.gateway();
-    let mut violations = check_routes(component);
+pub(in super::super) fn check(api: &RestApi, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+    let gateway = api.gateway();
+    let mut violations = check_routes(api);
     violations.extend(check_authentication(gateway, circumstances));
     violations.extend(check_cors(gateway));
-    violations.extend(check_preflights(component));
+    violations.extend(check_preflights(api));
     violations.extend(check_throttle(gateway));
     violations
 }
@@ -65,10 +65,10 @@ fn gateway_field(key: &str) -> FieldPath {
     FieldPath::of(["gateway", key])
 }
 
-fn check_routes(component: &Component) -> Vec<Violation> {
-    let gateway = component.gateway();
+fn check_routes(api: &RestApi) -> Vec<Violation> {
+    let gateway = api.gateway();
     let mut violations = Vec::new();
-    let count = gateway.routes().len() + preflight::added_routes(component).len();
+    let count = gateway.routes().len() + preflight::added_routes(api).len();
     if count > MOST_ROUTES {
         violations.push(warning(
             "aws/route-count",
@@ -222,9 +222,9 @@ fn check_cors(gateway: &ApiGateway) -> Vec<Violation> {
 
 /// A preflight request to a route that asks for a token gets 401, unless a route without one takes it. Servers get such routes,
 /// which the runtime shim answers; nothing stands before a handler that could.
-fn check_preflights(component: &Component) -> Option<Violation> {
-    let missing = match component.function().start {
-        Start::Handler(_) => preflight::missing_routes(component.gateway()),
+fn check_preflights(api: &RestApi) -> Option<Violation> {
+    let missing = match api.function().start {
+        Start::Handler(_) => preflight::missing_routes(api.gateway()),
         Start::Server(_) => return None,
     };
     let missing: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();

@@ -11,7 +11,8 @@ const SOURCE: &str = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/AP
 const DAYS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
-pub(super) fn check(retention: LogRetention) -> Option<Violation> {
+/// The rule for how long logs are kept.
+pub(in super::super) fn check(retention: LogRetention) -> Option<Violation> {
     let LogRetention::Days(days) = retention else { return None };
     if DAYS.contains(&days) {
         return None;

@@ -3,18 +3,17 @@
 //! What is true on every cloud stands in the domain's types.
 
 mod alias;
-mod environment;
-mod function;
-mod gateway;
-mod logs;
-mod names;
+pub(super) mod environment;
+pub(super) mod function;
+pub(super) mod gateway;
+pub(super) mod logs;
+pub(super) mod names;
 mod runtimes;
 
 use chrono::NaiveDate;
 
 use crate::adapters::configuration::AwsSettings;
-use crate::domain::component::Component;
-use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
+use crate::domain::names::{EnvironmentName, ProjectName};
 use crate::domain::provider::Region;
 use crate::domain::violation::{FieldPath, Severity, Violation};
 
@@ -38,28 +37,6 @@ pub struct Circumstances<'a> {
     pub added_variables: &'a [(String, String)],
     /// The day, for the runtimes' end dates.
     pub today: NaiveDate,
-}
-
-/// Every rule that `component` breaks, errors and warnings.
-pub fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    violations.extend(names::check(component, circumstances));
-    violations.extend(function::check(component.function(), circumstances));
-    violations.extend(environment::check(component, circumstances));
-    violations.extend(gateway::check(component, circumstances));
-    violations.extend(logs::check(component.log_retention()));
-    violations
-}
-
-/// Every rule that one of `components` breaks, with the component's name.
-pub fn check_all(components: &[Component], circumstances: &Circumstances<'_>) -> Vec<(ComponentName, Violation)> {
-    components
-        .iter()
-        .flat_map(|component| {
-            let name = component.name().clone();
-            check(component, circumstances).into_iter().map(move |violation| (name.clone(), violation))
-        })
-        .collect()
 }
 
 /// What AWS has to say about where an environment lies; fields are those of the environment.
@@ -117,4 +94,17 @@ fn warning(
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_look_like_regions() {
+        for good in ["us-east-1", "us-gov-west-1", "ap-southeast-7", "us-isob-east-1", "eusc-de-east-1", "mx-central-1"]
+        {
+            assert!(check_region(&good.parse().unwrap()).is_none(), "{good}");
+        }
+        for bad in ["westeurope", "us-east", "us-east-1a", "u-east-1", "us-1", "us-east-100", "us-e4st-1"] {
+            assert!(check_region(&bad.parse().unwrap()).is_some(), "{bad}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! in making them is found here and not by AWS half-way through a deployment.
 
 use crate::adapters::aws::naming::{self, NamedResource, Owner};
-use crate::domain::component::Component;
+use crate::domain::names::ComponentName;
 use crate::domain::violation::{FieldPath, Violation};
 
 use super::{Circumstances, error};
@@ -65,18 +65,32 @@ pub fn check_name(resource: NamedResource, name: &str) -> Option<Violation> {
     }
 }
 
-pub(super) fn check(component: &Component, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let owner =
-        Owner { project: circumstances.project, environment: circumstances.environment, component: component.name() };
+/// The rules for the names that the code of a component brings along.
+pub(in super::super) fn check_code(component: &ComponentName, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+    let owner = owner(component, circumstances);
     let function = naming::physical_name(NamedResource::Function, owner, None);
-    let api = naming::physical_name(NamedResource::Api, owner, None);
-    let mut violations: Vec<Violation> = [NamedResource::Role, NamedResource::RolePolicy, NamedResource::Authorizer]
+    let mut violations: Vec<Violation> = [NamedResource::Role, NamedResource::RolePolicy]
         .into_iter()
         .filter_map(|resource| check_name(resource, &naming::physical_name(resource, owner, None)))
         .collect();
     violations.extend(check_name(NamedResource::LogGroup, &naming::function_log_group(&function)));
-    violations.extend(check_name(NamedResource::LogGroup, &naming::access_log_group(&api)));
     violations.extend(check_name(NamedResource::Function, &function));
-    violations.extend(check_name(NamedResource::Api, &api));
     violations
+}
+
+/// The rules for the names that a gateway brings along.
+pub(in super::super) fn check_gateway(component: &ComponentName, circumstances: &Circumstances<'_>) -> Vec<Violation> {
+    let owner = owner(component, circumstances);
+    let api = naming::physical_name(NamedResource::Api, owner, None);
+    let authorizer = naming::physical_name(NamedResource::Authorizer, owner, None);
+    let named = [
+        (NamedResource::Authorizer, authorizer),
+        (NamedResource::LogGroup, naming::access_log_group(&api)),
+        (NamedResource::Api, api),
+    ];
+    named.into_iter().filter_map(|(resource, name)| check_name(resource, &name)).collect()
+}
+
+fn owner<'a>(component: &'a ComponentName, circumstances: &Circumstances<'a>) -> Owner<'a> {
+    Owner { project: circumstances.project, environment: circumstances.environment, component }
 }

@@ -1,0 +1,47 @@
+//! Components: what a project is made of and what a user deploys by name. A kind of component is a module here with its
+//! aggregate, a variant of [`ComponentSpec`] and a row of the kinds' table.
+
+#[expect(clippy::module_inception, reason = "the room is called after what lives in it")]
+mod component;
+mod kind;
+mod project;
+mod rest_api;
+
+pub use component::{Component, ComponentSpec, Probe};
+pub use kind::{ComponentKind, group_urns};
+pub use project::Project;
+pub use rest_api::RestApi;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Components for tests.
+
+    use std::path::Path;
+
+    use super::{Component, RestApi};
+    use crate::domain::environment::Environment;
+    use crate::domain::function::{ServerlessFunction, SourceFolder, Start};
+    use crate::domain::gateway::ApiGateway;
+    use crate::domain::logs::LogRetention;
+    use crate::domain::quantity::Timeout;
+    use crate::domain::runtime::Runtime;
+
+    /// Code of a server.
+    pub fn server() -> ServerlessFunction {
+        ServerlessFunction {
+            source: SourceFolder::new(Path::new("/project"), "rest-api").unwrap(),
+            build: None,
+            start: Start::Server("node server.js".parse().unwrap()),
+            runtime: Runtime::node_js(22),
+            memory: "512MB".parse().unwrap(),
+            timeout: Timeout::from_seconds(30).unwrap(),
+            environment: Environment::default(),
+        }
+    }
+
+    /// A server behind a gateway that lets everything through.
+    pub fn rest_api(name: &str) -> Component {
+        let api = RestApi::new(server(), ApiGateway::default(), None, LogRetention::Days(14)).unwrap();
+        api.named(name.parse().unwrap())
+    }
+}
