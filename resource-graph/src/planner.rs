@@ -185,7 +185,7 @@ struct Planner<'a, R> {
     options: &'a PlanOptions,
     specs: Vec<&'a std::sync::Arc<crate::ResourceSpec>>,
     needs: Vec<Vec<u32>>,
-    position: HashMap<&'a Urn, u32>,
+    position: HashMap<&'a str, u32>,
     live: HashMap<&'a str, u32>,
     /// The live record of each position.
     recorded: Vec<Option<u32>>,
@@ -205,7 +205,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
         options: &'a PlanOptions,
     ) -> Result<Self, PlanError> {
         let specs: Vec<_> = graph.in_order().collect();
-        let position = specs.iter().zip(0..).map(|(spec, position)| (&spec.urn, position)).collect();
+        let position = specs.iter().zip(0..).map(|(spec, position)| (spec.urn.as_str(), position)).collect();
         let mut live = HashMap::with_capacity_and_hasher(records.len(), Default::default());
         for (record, index) in records.iter().zip(0..) {
             if !record.marks().pending_deletion && live.insert(record.urn().as_str(), index).is_some() {
@@ -262,19 +262,17 @@ impl<'a, R: Recorded> Planner<'a, R> {
             Selection::Components(roots) => (roots, false),
             Selection::Targets(roots) => (roots, true),
         };
-        let mut sorted: Vec<&Urn> = roots.iter().collect();
-        sorted.sort_unstable();
-        for urn in sorted {
-            if !self.position.contains_key(urn) && !self.records.iter().any(|record| record.urn() == urn) {
-                return Err(PlanError::UnknownTarget { urn: urn.clone() });
-            }
+        let recorded: foldhash::HashSet<&Urn> = self.records.iter().map(Recorded::urn).collect();
+        let is_unknown = |urn: &&Urn| !self.position.contains_key(urn.as_str()) && !recorded.contains(urn);
+        if let Some(urn) = roots.iter().filter(is_unknown).min() {
+            return Err(PlanError::UnknownTarget { urn: urn.clone() });
         }
         // Parents come first in the order, so belonging to a component passes down in one go.
         self.selected = vec![false; self.specs.len()];
         for (place, spec) in self.specs.iter().enumerate() {
             let below = !everything_below
                 && spec.options.parent.as_ref().is_some_and(|parent| {
-                    self.position.get(parent).is_some_and(|parent| self.selected[*parent as usize])
+                    self.position.get(parent.as_str()).is_some_and(|parent| self.selected[*parent as usize])
                         || roots.contains(parent)
                 });
             self.selected[place] = below || roots.contains(&spec.urn);

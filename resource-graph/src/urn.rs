@@ -80,6 +80,13 @@ fn has_four_parts(text: &str) -> bool {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Urn(Arc<str>);
 
+/// So that maps by name can be asked with the text of one, as records hold it.
+impl std::borrow::Borrow<str> for Urn {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Urn {
     /// Builds a URN for a resource whose parent has the qualified type `parent_type`; `None` for a top-level resource or
     /// one whose parent is the root stack.
@@ -202,6 +209,13 @@ mod tests {
         let urn = Urn::new("dev", "shop", Some(STACK_TYPE), &token, "api");
         assert_eq!(urn.as_str(), "urn:pulumi:dev::shop::aws:iam/role:Role::api");
         assert_eq!(Urn::root("dev", "shop").as_str(), "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev");
+    }
+
+    #[test]
+    fn a_map_by_name_answers_to_the_text_of_one() {
+        let root = Urn::root("dev", "shop");
+        let known = std::collections::HashSet::from([root.clone()]);
+        assert!(known.contains(root.as_str()) && !known.contains("urn:pulumi:dev"));
     }
 
     #[test]

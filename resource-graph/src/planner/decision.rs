@@ -173,7 +173,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
         let mut found = vec![false; wanted.len()];
         let mut differs = false;
         record.for_each_dependency(&mut |urn| {
-            let place = wanted.iter().position(|needed| self.specs[*needed as usize].urn.as_str() == urn);
+            let place = self.position.get(urn).and_then(|needed| wanted.binary_search(needed).ok());
             match place {
                 Some(place) => found[place] = true,
                 None => differs |= Some(urn) != parent,
@@ -207,7 +207,7 @@ impl<'a, R: Recorded> Planner<'a, R> {
     }
 
     fn look_up(&mut self, reference: &'a OutputReference) -> Result<Resolved, PlanError> {
-        let Some(position) = self.position.get(&reference.urn).copied() else { return Ok(Resolved::Missing) };
+        let Some(position) = self.position.get(reference.urn.as_str()).copied() else { return Ok(Resolved::Missing) };
         let spec = self.specs[position as usize];
         let output = reference.path.first().map_or("", String::as_str);
         let is_id = reference.path.len() == 1 && output == "id";

@@ -12,6 +12,7 @@ use super::{PlanError, Planner};
 use crate::recorded::Recorded;
 
 /// A resource that may have to go early.
+#[derive(Clone, Copy)]
 enum Candidate {
     /// A wanted one that is replaced, by its position.
     Replaced(u32),
@@ -33,7 +34,11 @@ impl<R: Recorded> Planner<'_, R> {
         if !self.positions().any(|position| self.deletes_first(position)) {
             return Ok(());
         }
-        let mut candidates: Vec<(Candidate, HashSet<u32>)> = Vec::new();
+        // For each record, what may not outlive it.
+        let mut linked: HashMap<u32, Vec<Candidate>> = HashMap::default();
+        let mut link = |candidate: Candidate, links: HashSet<u32>| {
+            links.into_iter().for_each(|index| linked.entry(index).or_default().push(candidate));
+        };
         for position in self.positions() {
             let decision = &self.decisions[position as usize];
             if decision.fate == Fate::Replace
@@ -43,31 +48,27 @@ impl<R: Recorded> Planner<'_, R> {
                 if let Some(index) = self.record_of(position) {
                     links.extend(self.recorded_links(index)?);
                 }
-                candidates.push((Candidate::Replaced(position), links));
+                link(Candidate::Replaced(position), links);
             }
         }
         for (index, fate) in (0..).zip(&self.fates) {
             if is_removal(fate) {
-                candidates.push((Candidate::Removed(index), self.recorded_links(index)?));
+                link(Candidate::Removed(index), self.recorded_links(index)?);
             }
         }
-        let mut is_spreading = true;
-        while std::mem::take(&mut is_spreading) {
-            for (candidate, links) in &candidates {
-                if !links.iter().any(|index| self.goes_early(*index)) {
-                    continue;
-                }
-                is_spreading |= match candidate {
-                    Candidate::Removed(index) => self.early.insert(*index),
-                    Candidate::Replaced(position) => match self.decisions[*position as usize].details.as_mut() {
-                        Some(details) if !details.delete_first || details.conditional => {
+        let mut open: Vec<u32> = linked.keys().copied().filter(|index| self.goes_early(*index)).collect();
+        while let Some(index) = open.pop() {
+            for candidate in linked.remove(&index).into_iter().flatten() {
+                match candidate {
+                    Candidate::Removed(index) => open.extend(self.early.insert(index).then_some(index)),
+                    Candidate::Replaced(position) => {
+                        open.extend(self.record_of(position));
+                        if let Some(details) = self.decisions[position as usize].details.as_mut() {
                             details.delete_first = true;
                             details.conditional = false;
-                            true
                         }
-                        _ => false,
-                    },
-                };
+                    }
+                }
             }
         }
         self.add_early_followers();
@@ -80,7 +81,7 @@ impl<R: Recorded> Planner<'_, R> {
     }
 
     fn is_deleted_first(&self, index: u32) -> bool {
-        let position = self.position.get(self.record(index).urn());
+        let position = self.position.get(self.record(index).urn().as_str());
         self.fates[index as usize] == RecordFate::Wanted
             && position.is_some_and(|position| self.deletes_first(*position))
     }
@@ -156,17 +157,16 @@ impl<R: Recorded> Planner<'_, R> {
     pub(super) fn settle_conditions(&mut self, dependants: &HashMap<u32, Vec<u32>>) {
         let below = self.below_deleted_first();
         let mut certain: HashSet<u32> = HashSet::default();
+        // What refers to an old copy, also by way of records that are removed. Wherever the way began: once is enough.
+        let mut seen: HashSet<u32> = HashSet::default();
         for position in self.positions().filter(|position| self.deletes_first(*position)) {
             if self.needs[position as usize].iter().any(|needed| below[*needed as usize]) {
                 certain.insert(position);
             }
-            let Some(index) = self.record_of(position) else { continue };
-            // What refers to its old copy, also by way of records that are removed.
-            let mut open = vec![index];
-            let mut seen: HashSet<u32> = HashSet::from_iter([index]);
+            let mut open: Vec<u32> = self.record_of(position).into_iter().collect();
             while let Some(index) = open.pop() {
                 for above in dependants.get(&index).into_iter().flatten().filter(|above| seen.insert(**above)) {
-                    match self.position.get(self.record(*above).urn()) {
+                    match self.position.get(self.record(*above).urn().as_str()) {
                         Some(position) if self.fates[*above as usize] == RecordFate::Wanted => {
                             certain.extend(self.deletes_first(*position).then_some(*position));
                         }

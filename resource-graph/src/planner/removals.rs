@@ -29,7 +29,7 @@ impl<R: Recorded> Planner<'_, R> {
             .map(|(index, record)| {
                 let marks = record.marks();
                 let urn = record.urn();
-                if !marks.pending_deletion && self.position.contains_key(urn) {
+                if !marks.pending_deletion && self.position.contains_key(urn.as_str()) {
                     return RecordFate::Wanted;
                 }
                 let token = urn.type_token();
@@ -86,7 +86,7 @@ impl<R: Recorded> Planner<'_, R> {
                     }
                     match record.parent().and_then(|parent| self.live.get(parent)) {
                         Some(parent) => record = self.record(*parent),
-                        None => return record.parent().is_some_and(|parent| is_among(roots, parent)),
+                        None => return record.parent().is_some_and(|parent| roots.contains(parent)),
                     }
                 }
                 false
@@ -100,7 +100,7 @@ impl<R: Recorded> Planner<'_, R> {
             RecordFate::Keep(_) => true,
             RecordFate::Wanted => self
                 .position
-                .get(record.urn())
+                .get(record.urn().as_str())
                 .is_some_and(|position| self.decisions[*position as usize].fate == Fate::Untouched),
             RecordFate::Delete | RecordFate::Forget(_) => false,
         };
@@ -230,8 +230,4 @@ pub(super) fn is_removal(fate: &RecordFate) -> bool {
 /// Whether a provider was made by the way, for whatever asks for none (SPEC.md section 1.7), and not by somebody's program.
 fn is_default_provider(urn: &Urn, token: &TypeToken) -> bool {
     token.is_provider() && urn.name().starts_with("default")
-}
-
-fn is_among(roots: &std::collections::HashSet<Urn>, urn: &str) -> bool {
-    roots.iter().any(|root| root.as_str() == urn)
 }

@@ -89,7 +89,7 @@ impl<R: Recorded> Planner<'_, R> {
     }
 
     fn untouched_reason(&self, urn: &Urn) -> UntouchedReason {
-        let is_selected = self.position.get(urn).is_some_and(|position| self.selected[*position as usize]);
+        let is_selected = self.position.get(urn.as_str()).is_some_and(|position| self.selected[*position as usize]);
         if is_selected { UntouchedReason::External } else { UntouchedReason::NotSelected }
     }
 
@@ -226,7 +226,9 @@ impl<R: Recorded> Planner<'_, R> {
         below_deleted_first: &[bool],
     ) {
         let wanted = |index: u32| match self.fates[index as usize] {
-            RecordFate::Wanted => self.position.get(self.record(index).urn()).map(|position| *position as usize),
+            RecordFate::Wanted => {
+                self.position.get(self.record(index).urn().as_str()).map(|position| *position as usize)
+            }
             _ => None,
         };
         let removal = |index: u32| removed.get(&index).copied().or_else(|| made[wanted(index)?].remove);

@@ -6,6 +6,8 @@ use crate::{
     ResourceTypeInfo, Step, UntouchedReason, Value,
 };
 
+mod work;
+
 const CALL: OperationCost = OperationCost::new(&[CallCost { quota: "q", calls: 1 }], 100);
 
 /// `Plain` is replaced for `name` and makes the new one first; `First` deletes first; `Child` conflicts by `api`.
