@@ -1,6 +1,6 @@
 //! Errors of commands and queries, each with the kind that decides the exit code.
 
-use resource_graph::Urn;
+use resource_graph::{RecordError, Urn};
 
 use crate::domain::deployment::{ErrorDetail, IllegalTransition};
 use crate::ports::{ProviderError, ProviderErrorKind, StoreError, StoreErrorKind};
@@ -44,6 +44,11 @@ impl ApplicationError {
     /// A resource that couldn't be read or looked for: nothing has changed then.
     pub(super) fn of_resource(error: &ProviderError, urn: &Urn) -> Self {
         Self { kind: kind_of(error), details: vec![detail_of(error, urn)] }
+    }
+
+    /// A record of the state that can't be decoded or decrypted.
+    pub(super) fn of_record(urn: &Urn, error: &RecordError) -> Self {
+        Self::new(ErrorKind::Failed, "state-unreadable", format!("the record of {urn} can't be read: {error}"))
     }
 
     /// Adds what to do next to the last detail.

@@ -297,7 +297,7 @@ impl<'r> Search<'_, 'r> {
     }
 
     fn take(&mut self, spec: &ResourceSpec, record: &'r RecordedResource) -> Result<(), ApplicationError> {
-        let before = record.to_record().map_err(|error| unreadable(record.urn(), error.as_ref()))?;
+        let before = record.to_record().map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
         let mut inputs = before.inputs.clone();
         let mut unmanaged = Vec::new();
         if let Some(provider) = self.cloud.resource(&spec.type_token) {
@@ -336,11 +336,12 @@ fn has_identity(
     wanted: &PropertyMap,
 ) -> Result<bool, ApplicationError> {
     for name in names {
-        let value = record.output(&[(*name).to_owned()]).map_err(|error| unreadable(record.urn(), error.as_ref()))?;
+        let value =
+            record.output(&[(*name).to_owned()]).map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
         let value = match value.filter(|value| !value.is_null()) {
             Some(value) => Some(value),
             None => {
-                let inputs = record.inputs().map_err(|error| unreadable(record.urn(), error.as_ref()))?;
+                let inputs = record.inputs().map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
                 inputs.get(name).cloned()
             }
         };
@@ -401,9 +402,4 @@ fn finished(
         adoptions.records.push(Adoption { record, ..adoption });
     }
     adoptions
-}
-
-fn unreadable(urn: &Urn, error: &dyn std::error::Error) -> ApplicationError {
-    let message = format!("the record of {urn} can't be read: {error}");
-    ApplicationError::new(ErrorKind::Failed, "state-unreadable", message)
 }

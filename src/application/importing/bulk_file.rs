@@ -185,10 +185,7 @@ impl BulkFile {
 
 fn import_id(cloud: &dyn Cloud, record: &RecordedResource, id: &str) -> Result<String, ApplicationError> {
     let Some(provider) = cloud.resource(&record.urn().type_token()) else { return Ok(id.to_owned()) };
-    let inputs = record.inputs().map_err(|error| {
-        let message = format!("the record of {} can't be read: {error}", record.urn());
-        ApplicationError::new(ErrorKind::Failed, "state-unreadable", message)
-    })?;
+    let inputs = record.inputs().map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
     Ok(provider.import_id(id, &inputs))
 }
 

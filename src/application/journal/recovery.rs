@@ -139,10 +139,7 @@ impl Records {
             others: Vec::new(),
         };
         for resource in &snapshot.resources {
-            let record = resource.to_record().map_err(|error| {
-                let message = format!("the record of {} can't be read: {error}", resource.urn());
-                ApplicationError::new(ErrorKind::Failed, "state-unreadable", message)
-            })?;
+            let record = resource.to_record().map_err(|error| ApplicationError::of_record(resource.urn(), &error))?;
             let referrer = (!record.pending_deletion).then(|| record.urn.clone());
             let mut refer = |urn: &str| {
                 if !record.dependencies.iter().any(|known| known.as_str() == urn) {
@@ -443,7 +440,7 @@ impl Settlement<'_> {
             let mut stays: HashSet<Urn> = records
                 .chain(&self.records.old_copies)
                 .flat_map(|record| record.parent.iter().chain(&record.dependencies))
-                .filter(|urn| removed.contains(urn))
+                .filter(|urn| removed.contains(*urn))
                 .cloned()
                 .collect();
             for (referrer, target) in &self.records.others {

@@ -112,7 +112,8 @@ pub async fn plan(
                     drifts.push(Drift { urn, properties: Vec::new(), record: None });
                 }
                 Some(record) => {
-                    let before = records[index].to_record().map_err(|error| unreadable(&urn, error.as_ref()))?;
+                    let before =
+                        records[index].to_record().map_err(|error| ApplicationError::of_record(&urn, &error))?;
                     let properties = refresh::differing_inputs(ports, &before, &record)?;
                     if !properties.is_empty() {
                         let record = Arc::new(record);
@@ -290,10 +291,6 @@ fn components(snapshot: &StackSnapshot) -> HashSet<&str> {
 
 fn usage(code: &str, message: String) -> ApplicationError {
     ApplicationError::new(ErrorKind::Usage, code, message)
-}
-
-fn unreadable(urn: &Urn, error: &(dyn std::error::Error + Send + Sync)) -> ApplicationError {
-    ApplicationError::new(ErrorKind::Failed, "state-unreadable", format!("the record of {urn} can't be read: {error}"))
 }
 
 fn plan_error(error: &resource_graph::PlanError) -> ApplicationError {

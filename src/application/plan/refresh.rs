@@ -68,13 +68,7 @@ async fn read_one(
     context: OperationContext,
 ) -> Result<Refreshed, ApplicationError> {
     let urn = record.urn().clone();
-    let before = record.to_record().map_err(|error| {
-        ApplicationError::new(
-            ErrorKind::Failed,
-            "state-unreadable",
-            format!("the record of {urn} can't be read: {error}"),
-        )
-    })?;
+    let before = record.to_record().map_err(|error| ApplicationError::of_record(&urn, &error))?;
     let Some(provider) = ports.cloud.resource(&before.type_token) else {
         return Ok(Refreshed { urn, record: Some(ResourceRecord::clone(&before)) });
     };
