@@ -6,11 +6,12 @@
 //! what is wanted otherwise is an ordinary update of the plan.
 
 mod candidates;
+mod identities;
 mod matching;
 mod names;
 mod renamed;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use resource_graph::{Operation, Plan, ResourceRecord, Urn};
@@ -95,18 +96,15 @@ impl Adoptions {
     /// # Errors
     /// Each resource with what would replace it.
     pub fn refuse_replacements(&self, plan: &Plan) -> Result<(), ApplicationError> {
-        let replaced: HashSet<&Urn> = plan
-            .steps()
-            .iter()
-            .filter(|step| step.operation == Operation::CreateReplacement)
-            .map(|step| &step.urn)
-            .collect();
+        let replacements = plan.steps().iter().filter(|step| step.operation == Operation::CreateReplacement);
+        let replaced: HashMap<&Urn, String> = replacements.map(|step| (&step.urn, step.reason())).collect();
         let mut details = Vec::new();
-        for adoption in self.records.iter().filter(|one| one.tainted || replaced.contains(&one.record.urn)) {
-            let steps = plan.steps_of(&adoption.record.urn);
-            let reasons: Vec<String> =
-                steps.filter(|step| step.operation == Operation::CreateReplacement).map(|step| step.reason()).collect();
-            let why = if reasons.is_empty() { "it is marked to be replaced".to_owned() } else { reasons.join("; ") };
+        for adoption in &self.records {
+            let why = match replaced.get(&adoption.record.urn) {
+                Some(reason) => reason,
+                None if adoption.tainted => "it is marked to be replaced",
+                None => continue,
+            };
             details.push(ErrorDetail {
                 urn: Some(adoption.record.urn.to_string()),
                 code: "adoption-replaces".into(),

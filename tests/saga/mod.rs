@@ -12,5 +12,6 @@ mod kinds;
 mod lab;
 mod program;
 mod random;
+mod scale;
 mod store;
 mod surprises;

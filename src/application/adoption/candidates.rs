@@ -1,6 +1,6 @@
 //! The records that could be taken over, and how a person names one of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use resource_graph::{Ownership, Urn};
 
@@ -10,6 +10,8 @@ use crate::ports::{Cloud, RecordedResource, ResourceProvider};
 /// own that are wanted under no such name (another tool may have renamed them).
 pub struct Candidates<'r> {
     records: Vec<&'r RecordedResource>,
+    /// Places among them, by type.
+    by_type: HashMap<&'r str, Vec<usize>>,
     foreign: HashSet<&'r Urn>,
 }
 
@@ -22,7 +24,7 @@ impl<'r> Candidates<'r> {
         records: &'r [RecordedResource],
         wanted: Option<&HashSet<&Urn>>,
     ) -> Self {
-        let mut candidates = Self { records: Vec::new(), foreign: HashSet::new() };
+        let mut candidates = Self { records: Vec::new(), by_type: HashMap::new(), foreign: HashSet::new() };
         for (index, record) in records.iter().enumerate() {
             let (marks, is_foreign) = (record.marks(), ownership.is_foreign(index));
             let is_there = !marks.pending_deletion && !marks.pending_replacement && !marks.external;
@@ -33,6 +35,7 @@ impl<'r> Candidates<'r> {
                 continue;
             }
             if !cloud.is_elsewhere(record.as_ref()) {
+                candidates.by_type.entry(record.urn().type_name()).or_default().push(candidates.records.len());
                 candidates.records.push(record);
                 candidates.foreign.extend(is_foreign.then(|| record.urn()));
             }
@@ -47,12 +50,11 @@ impl<'r> Candidates<'r> {
 
     /// Those of a type, or of one that it had before.
     pub fn of_type(&self, provider: &dyn ResourceProvider) -> impl Iterator<Item = &'r RecordedResource> {
-        let token = provider.info().token;
-        let former = provider.takeover().former_types;
-        self.records.iter().copied().filter(move |record| {
-            let recorded = record.urn().type_name();
-            recorded == token || former.contains(&recorded)
-        })
+        let types = std::iter::once(&provider.info().token).chain(provider.takeover().former_types);
+        let mut places: Vec<usize> = types.filter_map(|name| self.by_type.get(name)).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|place| self.records[place])
     }
 
     /// Those of a group's name.

@@ -1,6 +1,7 @@
 //! Which records of other programs are what is wanted: by type and by what identifies a resource in the cloud (its physical
 //! name, and what it belongs to), or by what a person says.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use resource_graph::{
 };
 
 use super::candidates::{Candidates, is_named, shown};
+use super::identities::Identities;
 use super::renamed::with_names;
 use super::{Adoption, Adoptions, Mapping};
 use crate::application::error::{ApplicationError, ErrorKind};
@@ -51,13 +53,12 @@ pub fn find(
     let mut search = Search {
         cloud,
         candidates,
+        taken: mapped.iter().map(|one| one.record.urn()).collect(),
         mapped: mapped.into_iter().map(|one| (one.spec.urn.clone(), one.record)).collect(),
-        live: crate::application::plan::recorded::live(records)
-            .into_iter()
-            .map(|(urn, record)| (urn.clone(), record))
-            .collect(),
-        taken: HashSet::new(),
+        live: crate::application::plan::recorded::live(records),
+        identities: HashMap::new(),
         found: Vec::new(),
+        places: HashMap::new(),
         problems: Vec::new(),
     };
     let selected = selected(selection, &all);
@@ -207,10 +208,14 @@ struct Search<'a, 'r> {
     cloud: &'a dyn Cloud,
     candidates: Candidates<'r>,
     mapped: HashMap<Urn, &'r RecordedResource>,
-    live: HashMap<Urn, &'r RecordedResource>,
-    /// Records that are somebody's already.
-    taken: HashSet<Urn>,
+    live: HashMap<&'r Urn, &'r RecordedResource>,
+    /// By type and identifying inputs.
+    identities: HashMap<(&'static str, &'static [&'static str]), Identities<'r>>,
+    /// Records that are somebody's already, or said to be.
+    taken: HashSet<&'r Urn>,
     found: Vec<(Urn, Adoption)>,
+    /// Places of what is found, by our names.
+    places: HashMap<Urn, usize>,
     problems: Vec<ErrorDetail>,
 }
 
@@ -243,21 +248,14 @@ impl<'r> Search<'_, 'r> {
     /// The record that has the identity of what is wanted.
     fn matching(&mut self, spec: &ResourceSpec) -> Result<Option<&'r RecordedResource>, ApplicationError> {
         let Some(provider) = self.cloud.resource(&spec.type_token) else { return Ok(None) };
-        let mut free: Vec<&'r RecordedResource> = self.candidates.of_type(provider.as_ref()).collect();
-        let mapped = self.mapped.values().map(|record| record.urn());
-        let taken: HashSet<&Urn> = self.taken.iter().chain(mapped).collect();
-        free.retain(|record| !taken.contains(record.urn()));
-        if free.is_empty() {
-            return Ok(None);
-        }
         for names in [provider.identifying_inputs(), provider.takeover().recognising_inputs] {
             let Some(wanted) = self.identity(spec, names) else { continue };
-            let mut same = Vec::new();
-            for record in &free {
-                if has_identity(record, provider.as_ref(), names, &wanted)? {
-                    same.push(*record);
-                }
-            }
+            let identities = match self.identities.entry((provider.info().token, names)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Identities::of(names, self.candidates.of_type(provider.as_ref()))?),
+            };
+            let mut same = identities.matching(provider.as_ref(), &wanted);
+            same.retain(|record| !self.taken.contains(record.urn()));
             match same[..] {
                 [] => {}
                 [record] => return Ok(Some(record)),
@@ -289,7 +287,8 @@ impl<'r> Search<'_, 'r> {
 
     /// An output of a resource that is ours, or is to be.
     fn lookup(&self, reference: &OutputReference) -> Resolved {
-        if let Some((_, adoption)) = self.found.iter().find(|(urn, _)| *urn == reference.urn) {
+        if let Some(place) = self.places.get(&reference.urn) {
+            let adoption = &self.found[*place].1;
             return output_of(&adoption.record, &reference.path);
         }
         let ours = self.live.get(&reference.urn).filter(|record| !record.marks().pending_replacement);
@@ -321,43 +320,12 @@ impl<'r> Search<'_, 'r> {
             inputs,
             ..ResourceRecord::clone(&before)
         };
-        self.taken.insert(record.urn().clone());
+        self.taken.insert(record.urn());
+        self.places.insert(spec.urn.clone(), self.found.len());
         let (from, tainted) = (record.urn().clone(), record.marks().tainted);
         self.found.push((spec.urn.clone(), Adoption { from, record: Arc::new(adopted), unmanaged, tainted }));
         Ok(())
     }
-}
-
-/// Whether a record is of the wanted identity. What the identity leaves out, the record mustn't have either.
-fn has_identity(
-    record: &RecordedResource,
-    provider: &dyn ResourceProvider,
-    names: &[&str],
-    wanted: &PropertyMap,
-) -> Result<bool, ApplicationError> {
-    for name in names {
-        let value =
-            record.output(&[(*name).to_owned()]).map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
-        let value = match value.filter(|value| !value.is_null()) {
-            Some(value) => Some(value),
-            None => {
-                let inputs = record.inputs().map_err(|error| ApplicationError::of_record(record.urn(), &error))?;
-                inputs.get(name).cloned()
-            }
-        };
-        let value = value.unwrap_or(Value::Null);
-        let is_same = match wanted.get(name) {
-            Some(wanted) => {
-                resource_graph::diff::same(&value, wanted)
-                    || (provider.info().equivalent)(name, value.exposed(), wanted.exposed())
-            }
-            None => value.is_null() || value.exposed().as_str() == Some(""),
-        };
-        if !is_same {
-            return Ok(false);
-        }
-    }
-    Ok(!names.is_empty())
 }
 
 /// Adds the wanted inputs that the other program left to their defaults, where the cloud shows them to be as wanted: they are
@@ -378,7 +346,7 @@ fn complete(inputs: &mut PropertyMap, wanted: &PropertyMap, outputs: &PropertyMa
 fn finished(
     found: Vec<(Urn, Adoption)>,
     specs: &[&ResourceSpec],
-    live: &HashMap<Urn, &RecordedResource>,
+    live: &HashMap<&Urn, &RecordedResource>,
     now: &str,
 ) -> Adoptions {
     let names: HashMap<String, Urn> = found.iter().map(|(urn, one)| (one.from.to_string(), urn.clone())).collect();

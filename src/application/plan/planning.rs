@@ -1,6 +1,6 @@
 //! From what is wanted and what is recorded to a plan: the graph, the refresh of what the plan is about to touch, the plan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use resource_graph::{
@@ -8,6 +8,7 @@ use resource_graph::{
     ResourceRecord, Selection, Urn,
 };
 
+use super::neighbours::Neighbours;
 use super::recorded::{live, recorded_output};
 use super::refresh::{self, Refreshed};
 use super::wanted::Wanted;
@@ -88,45 +89,47 @@ pub async fn plan(
     };
     let mut records = adoptions.applied_to(&snapshot.resources);
     let mut drifts = Vec::new();
-    let mut known_places = None;
-    let mut read: HashSet<Urn> = HashSet::new();
+    // No plan yet, or one that what was read since has overtaken.
     let mut planned = None;
-    let mut to_read = match options.refresh {
-        Refresh::All => own(&records, records.iter().map(|record| record.urn().clone()).collect()),
-        Refresh::Changed => touched(planned.insert(make(&records, &plan_options)?)),
-        Refresh::None => HashSet::new(),
+    let mut to_read: BTreeSet<usize> = match options.refresh {
+        Refresh::All => own(&records),
+        Refresh::Changed => touched(planned.insert(make(&records, &plan_options)?), &records),
+        Refresh::None => BTreeSet::new(),
     };
+    let mut read = HashSet::new();
+    let mut neighbours = None;
     // In rounds: what is found otherwise changes the plan, which then touches more.
     while !to_read.is_empty() {
-        let found = refresh::read(ports, options, &records, |urn| to_read.contains(urn)).await?;
-        let places = known_places.get_or_insert_with(|| places(&records));
+        let found = refresh::read(ports, options, &records, to_read.iter().copied()).await?;
         read.extend(std::mem::take(&mut to_read));
-        let before = drifts.len();
-        for Refreshed { urn, record } in found {
-            let Some(index) = places.get(&urn).copied() else { continue };
+        for Refreshed { place, record } in found {
+            let urn = records[place].urn().clone();
             match record {
                 None => {
-                    // Whoever deleted it may have deleted more, and what belonged to it died with it.
-                    to_read.extend(own(&records, neighbours(&records, &urn, index).into_iter().collect()));
+                    let neighbours = neighbours.get_or_insert_with(|| Neighbours::of(&records));
+                    to_read.extend(neighbours.take(place).filter(|near| !read.contains(near)));
                     plan_options.gone.insert(urn.clone());
                     drifts.push(Drift { urn, properties: Vec::new(), record: None });
+                    planned = None;
                 }
                 Some(record) => {
                     let before =
-                        records[index].to_record().map_err(|error| ApplicationError::of_record(&urn, &error))?;
+                        records[place].to_record().map_err(|error| ApplicationError::of_record(&urn, &error))?;
                     let properties = refresh::differing_inputs(ports, &before, &record)?;
                     if !properties.is_empty() {
                         let record = Arc::new(record);
-                        records[index] = Arc::new(ResourceRecord::clone(&record));
+                        records[place] = Arc::new(ResourceRecord::clone(&record));
                         drifts.push(Drift { urn, properties, record: Some(record) });
+                        planned = None;
                     }
                 }
             }
         }
-        if drifts.len() > before {
-            to_read.extend(touched(planned.insert(make(&records, &plan_options)?)));
+        // Only when all that is near has been read: planning a large stack costs more than looking at its records.
+        if to_read.is_empty() && planned.is_none() {
+            to_read = touched(planned.insert(make(&records, &plan_options)?), &records);
+            to_read.retain(|place| !read.contains(place));
         }
-        to_read.retain(|urn| !read.contains(urn));
     }
     let plan = match planned {
         Some(plan) => plan,
@@ -140,45 +143,30 @@ pub async fn plan(
     Ok(Planned { plan, adoptions, drifts, records, outputs })
 }
 
-/// Of these resources, those that are ours: others aren't read, and so never seen to have drifted.
-fn own(records: &[RecordedResource], mut urns: HashSet<Urn>) -> HashSet<Urn> {
+/// Places of the live records that are ours: others aren't read, and so never seen to have drifted.
+fn own(records: &[RecordedResource]) -> BTreeSet<usize> {
     let ownership = Ownership::of(records);
-    urns.retain(|urn| !ownership.is_foreign_name(urn.as_str()));
-    urns
+    let live = records.iter().enumerate().filter(|(_, record)| !record.marks().pending_deletion);
+    live.map(|(place, _)| place).filter(|place| !ownership.is_foreign(*place)).collect()
 }
 
 /// Places of the live records, by name.
-fn places(records: &[RecordedResource]) -> HashMap<Urn, usize> {
+pub(super) fn places(records: &[RecordedResource]) -> HashMap<Urn, usize> {
     let all = records.iter().enumerate().filter(|(_, record)| !record.marks().pending_deletion);
     all.map(|(index, record)| (record.urn().clone(), index)).collect()
 }
 
-/// The recorded resources that something is about to happen to.
-fn touched(plan: &Plan) -> HashSet<Urn> {
+/// Places of the live records that something is about to happen to.
+fn touched(plan: &Plan, records: &[RecordedResource]) -> BTreeSet<usize> {
     use resource_graph::Operation::{CreateReplacement, Delete, DeleteReplaced, Update};
     let steps = plan.steps().iter().filter(|step| !step.free && step.record.is_some());
-    steps
-        .filter(|step| matches!(step.operation, Update | CreateReplacement | DeleteReplaced | Delete))
-        .map(|step| step.urn.clone())
-        .collect()
-}
-
-/// What depends on a recorded resource, what it depends on, and what belongs to the same component.
-fn neighbours(records: &[RecordedResource], urn: &Urn, index: usize) -> Vec<Urn> {
-    let mut found = Vec::new();
-    let mut needed: HashSet<String> = HashSet::new();
-    records[index].for_each_dependency(&mut |urn| {
-        needed.insert(urn.to_owned());
-    });
-    for record in records {
-        let is_sibling = record.parent().is_some() && record.parent() == records[index].parent();
-        let mut is_neighbour = is_sibling || needed.contains(record.urn().as_str());
-        record.for_each_dependency(&mut |needed| is_neighbour |= needed == urn.as_str());
-        if is_neighbour {
-            found.push(record.urn().clone());
-        }
+    let mut steps =
+        steps.filter(|step| matches!(step.operation, Update | CreateReplacement | DeleteReplaced | Delete)).peekable();
+    if steps.peek().is_none() {
+        return BTreeSet::new();
     }
-    found
+    let places = places(records);
+    steps.filter_map(|step| places.get(&step.urn).copied()).collect()
 }
 
 fn selection(
@@ -187,11 +175,11 @@ fn selection(
     graph: &ResourceGraph,
 ) -> Result<Selection, ApplicationError> {
     if !options.targets.is_empty() {
-        let known = |urn: &Urn| graph.get(urn).is_some() || snapshot.resources.iter().any(|known| known.urn() == urn);
+        let known = known(graph, snapshot);
         let details: Vec<ErrorDetail> = options
             .targets
             .iter()
-            .filter(|urn| !known(urn))
+            .filter(|urn| !known.contains(urn))
             .map(|urn| ErrorDetail {
                 urn: Some(urn.to_string()),
                 code: "unknown-target".into(),
@@ -210,8 +198,15 @@ fn selection(
     let target = &options.target;
     let urns = |name: &String| group_urns(&target.project, &target.stack, name).collect::<Vec<_>>();
     // A chosen component that is neither wanted nor recorded has nothing to be destroyed.
-    let known = |urn: &Urn| graph.get(urn).is_some() || snapshot.resources.iter().any(|known| known.urn() == urn);
-    Ok(Selection::Components(options.components.iter().flat_map(urns).filter(known).collect()))
+    let known = known(graph, snapshot);
+    let urns = options.components.iter().flat_map(urns);
+    Ok(Selection::Components(urns.filter(|urn| known.contains(urn)).collect()))
+}
+
+/// All that is wanted or recorded.
+fn known<'a>(graph: &'a ResourceGraph, snapshot: &'a StackSnapshot) -> HashSet<&'a Urn> {
+    let wanted = graph.in_order().map(|spec| &spec.urn);
+    wanted.chain(snapshot.resources.iter().map(|record| record.urn())).collect()
 }
 
 fn known_outputs(

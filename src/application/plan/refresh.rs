@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use resource_graph::{DiffRules, ResourceOptions, ResourceRecord, Urn};
+use resource_graph::{DiffRules, ResourceOptions, ResourceRecord};
 
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{Options, Ports};
@@ -17,8 +17,8 @@ const PARALLEL_READS: usize = 32;
 /// A resource as it is in the cloud.
 #[derive(Clone, Debug)]
 pub struct Refreshed {
-    /// Its name.
-    pub urn: Urn,
+    /// The place of its record.
+    pub place: usize,
     /// The record with inputs and outputs as they are; `None` when it is gone.
     pub record: Option<ResourceRecord>,
 }
@@ -32,7 +32,7 @@ pub fn tags(options: &Options, deployment: &str) -> ResourceTags {
     }
 }
 
-/// Reads the recorded resources that `wanted` names: those of known types, old copies and read-only ones not included.
+/// Reads the recorded resources at these places: those of known types, old copies and read-only ones not included.
 ///
 /// # Errors
 /// When one can't be read.
@@ -40,23 +40,24 @@ pub async fn read(
     ports: &Ports,
     options: &Options,
     records: &[RecordedResource],
-    wanted: impl Fn(&Urn) -> bool,
+    places: impl IntoIterator<Item = usize>,
 ) -> Result<Vec<Refreshed>, ApplicationError> {
     let gate: Arc<dyn CallGate> = Arc::new(ReadGate::new(ports, options));
-    let reads = records.iter().filter(|record| {
-        let marks = record.marks();
+    let is_read = |place: &usize| {
+        let marks = records[*place].marks();
         marks.custom
             && !marks.external
             && !marks.pending_deletion
             && !marks.pending_replacement
-            && ports.cloud.info(&record.urn().type_token()).is_some()
-            && wanted(record.urn())
-    });
-    let reads: Vec<_> = reads
-        .map(|record| {
-            let context =
-                OperationContext { urn: record.urn().clone(), tags: tags(options, ""), gate: Arc::clone(&gate) };
-            read_one(ports, record, context)
+            && ports.cloud.info(&records[*place].urn().type_token()).is_some()
+    };
+    let reads: Vec<_> = places
+        .into_iter()
+        .filter(is_read)
+        .map(|place| {
+            let urn = records[place].urn().clone();
+            let context = OperationContext { urn, tags: tags(options, ""), gate: Arc::clone(&gate) };
+            read_one(ports, place, &records[place], context)
         })
         .collect();
     stream::iter(reads).buffer_unordered(PARALLEL_READS).try_collect().await
@@ -64,13 +65,14 @@ pub async fn read(
 
 async fn read_one(
     ports: &Ports,
+    place: usize,
     record: &RecordedResource,
     context: OperationContext,
 ) -> Result<Refreshed, ApplicationError> {
     let urn = record.urn().clone();
     let before = record.to_record().map_err(|error| ApplicationError::of_record(&urn, &error))?;
     let Some(provider) = ports.cloud.resource(&before.type_token) else {
-        return Ok(Refreshed { urn, record: Some(ResourceRecord::clone(&before)) });
+        return Ok(Refreshed { place, record: Some(ResourceRecord::clone(&before)) });
     };
     let id = before.id.as_deref().unwrap_or_default();
     let state = provider.read(&context, id, &before.inputs).await;
@@ -80,7 +82,7 @@ async fn read_one(
         outputs: like_before(&before.outputs, state.outputs),
         ..ResourceRecord::clone(&before)
     });
-    Ok(Refreshed { urn, record })
+    Ok(Refreshed { place, record })
 }
 
 /// Names of the inputs that differ between what is recorded and what is there.
