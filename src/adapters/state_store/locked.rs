@@ -206,11 +206,10 @@ impl LockedStack for OpenStack {
         deployment.secrets_provider = secrets.provider();
         deployment.metadata.get_or_insert_with(state::Json::empty_object);
         deployment.clear_integrity_error();
-        for image in creating {
-            let resource = changes::resource_of(image)?;
-            pending.retain(|operation| operation.resource.urn != resource.urn);
-            pending.push(PendingOperation::new(CREATING, resource));
-        }
+        let creating: Vec<Resource> = creating.iter().map(changes::resource_of).collect::<Result<_, _>>()?;
+        let begun: HashSet<&Urn> = creating.iter().map(|resource| &resource.urn).collect();
+        pending.retain(|operation| !begun.contains(&operation.resource.urn));
+        pending.extend(creating.into_iter().map(|resource| PendingOperation::new(CREATING, resource)));
         // What has been recorded has an outcome.
         let recorded: HashSet<&Urn> = changes.iter().map(CheckpointChange::urn).collect();
         pending.retain(|operation| !recorded.contains(&operation.resource.urn));

@@ -80,8 +80,8 @@ impl Loaded {
         let events = self.journal.iter().flat_map(|journal| &journal.events);
         for event in events {
             if let DeploymentEvent::DeploymentPlanned { steps, .. } = &event.event {
-                let is_ours = |urn: &Urn| steps.iter().any(|step| step.urn == *urn);
-                pending.retain(|operation| operation.kind != CREATING || !is_ours(&operation.resource.urn));
+                let ours: HashSet<&Urn> = steps.iter().map(|step| &step.urn).collect();
+                pending.retain(|operation| operation.kind != CREATING || !ours.contains(&operation.resource.urn));
             }
         }
         pending

@@ -72,7 +72,7 @@ pub async fn settle(
         options,
         stack,
         deployment: deployment.id(),
-        overwritten: interrupted.overwritten.as_deref(),
+        overwritten: interrupted.overwritten.as_ref().map(|records| by_name(records)),
         gate: Arc::new(ReadGate::new(ports, options)),
         records: Records::of(snapshot, ports.cloud.as_ref())?,
         groups: groups(&deployment),
@@ -121,7 +121,7 @@ pub fn history_entry(interrupted: &InterruptedDeployment) -> Option<HistoryEntry
 struct Records {
     live: HashMap<Urn, Arc<ResourceRecord>>,
     /// Old copies that wait to be deleted; there may be several of one resource.
-    old_copies: Vec<Arc<ResourceRecord>>,
+    old_copies: HashMap<Urn, Vec<Arc<ResourceRecord>>>,
     /// What is somebody's already.
     by_key: HashMap<ThingKey, Urn>,
     provider: Option<String>,
@@ -133,7 +133,7 @@ impl Records {
     fn of(snapshot: &StackSnapshot, types: &dyn ResourceTypes) -> Result<Self, ApplicationError> {
         let mut records = Self {
             live: HashMap::new(),
-            old_copies: Vec::new(),
+            old_copies: HashMap::new(),
             by_key: HashMap::new(),
             provider: None,
             others: Vec::new(),
@@ -155,7 +155,7 @@ impl Records {
                 records.by_key.insert(key, record.urn.clone());
             }
             if record.pending_deletion {
-                records.old_copies.push(record);
+                records.old_copies.entry(record.urn.clone()).or_default().push(record);
             } else {
                 records.live.insert(record.urn.clone(), record);
             }
@@ -166,12 +166,18 @@ impl Records {
         Ok(records)
     }
 
+    fn copies_of(&self, urn: &Urn) -> &[Arc<ResourceRecord>] {
+        self.old_copies.get(urn).map_or(&[], Vec::as_slice)
+    }
+
     /// The copy that a deletion is about.
     fn deleted_by(&self, step: &PlannedStep) -> Option<&Arc<ResourceRecord>> {
-        let is_it = |record: &&Arc<ResourceRecord>| record.urn == step.urn && record.id == step.id;
+        let is_it = |record: &&Arc<ResourceRecord>| record.id == step.id;
         let live = || self.live.get(&step.urn).filter(|record| !record.pending_replacement);
         match step.operation {
-            ResourceOperation::DeleteReplaced => self.old_copies.iter().find(is_it).or_else(|| live().filter(is_it)),
+            ResourceOperation::DeleteReplaced => {
+                self.copies_of(&step.urn).iter().find(is_it).or_else(|| live().filter(is_it))
+            }
             _ => live(),
         }
     }
@@ -180,10 +186,15 @@ impl Records {
     fn is_taken(&self, urn: &Urn, found: &ResourceState, types: &dyn ResourceTypes) -> bool {
         let key = ThingKey::new(types, &urn.type_token(), &found.id, &found.inputs);
         let live = self.live.get(urn).filter(|record| !record.pending_replacement);
-        let mut copies = live.into_iter().chain(self.old_copies.iter().filter(|copy| copy.urn == *urn));
+        let mut copies = live.into_iter().chain(self.copies_of(urn));
         self.by_key.get(&key).is_some_and(|owner| owner != urn)
             || copies.any(|copy| ThingKey::of(types, copy).as_ref() == Some(&key))
     }
+}
+
+/// Records by name, the first where there are several.
+fn by_name(records: &[RecordedResource]) -> HashMap<&Urn, &RecordedResource> {
+    records.iter().rev().map(|record| (record.urn(), record)).collect()
 }
 
 /// The groups (components, the root) that the deployment was to make, which are nothing in the cloud.
@@ -211,7 +222,7 @@ struct Settlement<'a> {
     stack: &'a dyn LockedStack,
     deployment: &'a str,
     /// What the events recorded, when that isn't in the state: all steps are open then.
-    overwritten: Option<&'a [RecordedResource]>,
+    overwritten: Option<HashMap<&'a Urn, &'a RecordedResource>>,
     gate: Arc<dyn CallGate>,
     records: Records,
     groups: HashMap<Urn, PlannedStep>,
@@ -378,7 +389,7 @@ impl Settlement<'_> {
 
     /// An output of a resource that another program has taken out of the state since.
     fn overwritten_output(&self, reference: &OutputReference) -> Resolved {
-        let record = self.overwritten.unwrap_or_default().iter().find(|record| *record.urn() == reference.urn);
+        let record = self.overwritten.as_ref().and_then(|records| records.get(&reference.urn));
         record.map_or(Resolved::Unknown, |record| recorded_output(record, &reference.path))
     }
 
@@ -421,9 +432,11 @@ impl Settlement<'_> {
 
     fn deleted_copy(&mut self, step: &PlannedStep) {
         let records = &mut self.records;
-        match records.old_copies.iter().position(|copy| copy.urn == step.urn && copy.id == step.id) {
-            Some(copy) => drop(records.old_copies.remove(copy)),
-            None => {
+        let mut copies = records.old_copies.get_mut(&step.urn);
+        let deleted = copies.as_ref().and_then(|copies| copies.iter().position(|copy| copy.id == step.id));
+        match (&mut copies, deleted) {
+            (Some(copies), Some(deleted)) => drop(copies.remove(deleted)),
+            _ => {
                 if let Some(record) = records.live.get_mut(&step.urn) {
                     *record = Arc::new(ResourceRecord { pending_replacement: true, ..ResourceRecord::clone(record) });
                 }
@@ -438,14 +451,14 @@ impl Settlement<'_> {
         loop {
             let records = self.records.live.values().filter(|record| !removed.contains(&record.urn));
             let mut stays: HashSet<Urn> = records
-                .chain(&self.records.old_copies)
+                .chain(self.records.old_copies.values().flatten())
                 .flat_map(|record| record.parent.iter().chain(&record.dependencies))
                 .filter(|urn| removed.contains(*urn))
                 .cloned()
                 .collect();
             for (referrer, target) in &self.records.others {
                 if referrer.as_ref().is_none_or(|referrer| !removed.contains(referrer)) {
-                    stays.extend(removed.iter().find(|urn| urn.as_str() == target).cloned());
+                    stays.extend(removed.get(target.as_str()).cloned());
                 }
             }
             if stays.is_empty() {
@@ -494,7 +507,7 @@ impl Settlement<'_> {
         self.changes.push(match (step.operation, replaces) {
             (ResourceOperation::CreateReplacement, Some(old)) => {
                 let old = ResourceRecord { pending_deletion: true, ..ResourceRecord::clone(&old) };
-                self.records.old_copies.push(Arc::new(old));
+                self.records.old_copies.entry(step.urn.clone()).or_default().push(Arc::new(old));
                 CheckpointChange::PutReplacement { urn, image, taken_back: false }
             }
             _ => CheckpointChange::Put { urn, image },
