@@ -36,7 +36,7 @@ pub use planner::{PlanError, PlanOptions, Reconsidered, Selection, plan};
 pub use property_map::PropertyMap;
 pub use property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
 pub use quota::Quotas;
-pub use recorded::{RecordError, RecordMarks, Recorded, Refreshed};
+pub use recorded::{RecordError, RecordMarks, Recorded};
 pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
 pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
 pub use resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};
