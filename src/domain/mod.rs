@@ -2,7 +2,6 @@
 //! aggregates made of them, and the deployment with its events. Pure: no I/O, no clock, no async,
 //! and nothing that is true on one cloud only (those rules live in that cloud's adapter).
 
-pub mod artifact;
 pub mod authentication;
 pub mod component;
 pub mod config_text;
@@ -21,5 +20,4 @@ pub mod quantity;
 pub mod route;
 pub mod runtime;
 pub mod throttle;
-pub mod traffic;
 pub mod violation;
