@@ -18,6 +18,7 @@ use super::error::{ApplicationError, ErrorKind};
 use super::plan::refresh::tags;
 use super::report::SCHEMA_VERSION;
 use super::request::{Options, Ports};
+use super::steps::default_provider::DefaultProvider;
 use super::steps::gate::ReadGate;
 use super::steps::ownership::{Owner, Owners, ThingKey};
 use crate::domain::component::Component;
@@ -261,7 +262,10 @@ impl PlannedImport {
             planned: Self { before: Vec::new(), records: Vec::new() },
         };
         let parent = planner.default_parent();
-        let provider = planner.default_provider(identity);
+        let recorded = planner.known.values().copied();
+        let provider = DefaultProvider::of(ports, &request.options.target, identity, recorded);
+        provider.record.into_iter().for_each(|record| planner.ensure(record));
+        let provider = provider.reference;
         let mut details = Vec::new();
         let mut imported: HashMap<String, Vec<ResourceRecord>> = HashMap::new();
         let owners = Owners::of(ports.cloud.as_ref(), &snapshot.resources);
@@ -323,28 +327,6 @@ impl Planner<'_> {
         let group = component.group_urn(&target.project, &target.stack);
         self.ensure(ResourceRecord { parent: Some(root), ..ResourceRecord::new(group.clone(), false) });
         group
-    }
-
-    /// The default provider's reference. One of another version, or another program's, serves as well.
-    fn default_provider(&mut self, identity: &CloudIdentity) -> String {
-        let cloud = &self.ports.cloud;
-        let token = TypeToken::provider(&cloud.provider().to_string());
-        let is_default = |record: &&&RecordedResource| {
-            record.urn().type_token() == token && record.urn().name().starts_with("default") && record.id().is_some()
-        };
-        if let Some(known) = self.known.values().find(is_default) {
-            return format!("{}::{}", known.urn(), known.id().unwrap_or_default());
-        }
-        let (name, inputs) = cloud.provider_resource(identity);
-        let target = &self.request.options.target;
-        let mut record = ResourceRecord::new(Urn::new(&target.stack, &target.project, None, &token, &name), true);
-        let id = self.ports.clock.fresh_uuid();
-        let reference = format!("{}::{id}", record.urn);
-        record.outputs = inputs.clone();
-        record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
-        (record.inputs, record.id) = (inputs, Some(id));
-        self.ensure(record);
-        reference
     }
 
     fn ensure(&mut self, mut record: ResourceRecord) {

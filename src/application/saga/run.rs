@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use resource_graph::{
     Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, StepId, StepResult,
-    SystemClock, TypeToken, Urn, lower_bound_of,
+    SystemClock, Urn, lower_bound_of,
 };
 
 use super::checkpoints;
@@ -26,6 +26,7 @@ use crate::application::plan::recorded::{self, recorded_output};
 use crate::application::projections::audit::AuditLog;
 use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use crate::application::steps::apply::{Applier, StepFailure};
+use crate::application::steps::default_provider::DefaultProvider;
 use crate::application::steps::executor::{StepExecutor, record_rest, unneeded};
 use crate::application::steps::records;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
@@ -375,30 +376,12 @@ impl Run<'_> {
 
     /// The provider resource's reference; records the resource when the state lacks it.
     fn record_provider(&self) -> Result<String, ApplicationError> {
-        let (ports, target) = (self.context.ports, &self.context.options.target);
-        let token = TypeToken::provider(&ports.cloud.provider().to_string());
-        let (name, inputs) = ports.cloud.provider_resource(&self.context.identity);
-        // One that another program recorded, of another version perhaps, serves as well.
-        let known = self.planned.records.iter().find(|record| {
-            record.urn().type_token() == token && record.urn().name().starts_with("default") && record.id().is_some()
-        });
-        if let Some(known) = known {
-            return Ok(format!("{}::{}", known.urn(), known.id().unwrap_or_default()));
-        }
-        let urn = Urn::new(&target.stack, &target.project, None, &token, &name);
-        let id = ports.clock.fresh_uuid();
-        let reference = format!("{urn}::{id}");
-        if self.context.wanted.command == DeploymentCommand::Deploy {
-            let mut record = ResourceRecord::new(urn, true);
-            record.outputs = inputs.clone();
-            record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
-            record.inputs = inputs;
-            record.id = Some(id);
-            let now = recorded_time(ports.clock.now_ms());
-            (record.created, record.modified) = (Some(now.clone()), Some(now));
+        let (ports, target, identity) = (self.context.ports, &self.context.options.target, &self.context.identity);
+        let provider = DefaultProvider::of(ports, target, identity, self.planned.records.iter());
+        if let Some(record) = provider.record.filter(|_| self.context.wanted.command == DeploymentCommand::Deploy) {
             self.record(&record)?;
         }
-        Ok(reference)
+        Ok(provider.reference)
     }
 
     /// The root resource carries what the stack shows. A destroyed stack has none any more.
