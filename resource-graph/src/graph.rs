@@ -12,9 +12,6 @@ use petgraph::visit::EdgeRef;
 
 use crate::{ResourceSpec, Urn};
 
-mod render;
-mod svg;
-
 /// Why resources don't form a graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

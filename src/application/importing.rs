@@ -255,7 +255,6 @@ impl PlannedImport {
         read: &[Option<ResourceState>],
     ) -> Result<Self, ApplicationError> {
         let mut planner = Planner {
-            ports,
             request,
             known: super::plan::recorded::live(&snapshot.resources),
             now: recorded_time(ports.clock.now_ms()),
@@ -310,7 +309,6 @@ fn owner_of(ports: &Ports, owners: &Owners, record: &ResourceRecord) -> Option<U
 }
 
 struct Planner<'a> {
-    ports: &'a Ports,
     request: &'a ImportRequest,
     known: HashMap<&'a Urn, &'a RecordedResource>,
     now: String,

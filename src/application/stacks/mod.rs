@@ -2,7 +2,6 @@
 
 pub mod config;
 mod consent;
-mod drawing;
 mod edit;
 mod encryption;
 mod list;
@@ -10,7 +9,6 @@ mod record;
 mod resources;
 
 pub use consent::{Consent, Proposal};
-pub use drawing::{Drawing, draw};
 pub use edit::{Locking, edit, move_resources, remove, verify};
 pub use encryption::{EncryptionChange, accept_older_state, convert};
 pub use list::{StackListEntry, Workplace, list};

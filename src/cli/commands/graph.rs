@@ -14,6 +14,7 @@ use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::views;
 use crate::cli::workspace::config_values;
 use crate::domain::component::Component;
 use crate::domain::function::Start;
@@ -120,9 +121,9 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
         return Ok(ExitCode::Done);
     }
     let text = match arguments.format {
-        GraphFormat::Dot => graph.to_dot(),
-        GraphFormat::Mermaid => graph.to_mermaid(),
-        GraphFormat::Svg => graph.to_svg(),
+        GraphFormat::Dot => views::graph::dot(&graph),
+        GraphFormat::Mermaid => views::graph::mermaid(&graph),
+        GraphFormat::Svg => views::graph::svg(&graph),
     };
     match &arguments.output {
         None => session.output.result(&text),

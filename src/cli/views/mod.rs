@@ -1,7 +1,8 @@
-//! What results look like: plan, summary, explanation, metrics, and the JSON documents.
+//! What results look like: plan, summary, explanation, metrics, drawings, and the JSON documents.
 
 pub mod document;
 pub mod explanation;
+pub mod graph;
 pub mod metrics;
 pub mod plan;
 pub mod summary;

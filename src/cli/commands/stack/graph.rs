@@ -1,11 +1,11 @@
 //! `stack graph`: what depends on what in a state, as a file for Graphviz.
 
-use crate::application::stacks::{Drawing, draw};
 use crate::cli::arguments::stack::StackGraphArguments;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::failure::store_failure;
 use crate::cli::process::session::{CommandResult, Session};
+use crate::cli::views::graph::{Drawing, recorded};
 use crate::cli::workspace::stores::OpenedStack;
 
 /// Draws the graph into a file.
@@ -23,7 +23,7 @@ pub fn graph(session: &Session, arguments: &StackGraphArguments) -> CommandResul
         fragment: arguments.dot_fragment.clone(),
     };
     let path = session.process.resolve(&arguments.file);
-    std::fs::write(&path, draw(&nodes, &drawing))
+    std::fs::write(&path, recorded(&nodes, &drawing))
         .map_err(|error| Failure::system(format!("{} can't be written", path.display()), &error))?;
     match session.output.json() {
         Some(_) => session.output.document(&serde_json::json!({ "file": path })),

@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::ResourceGraph;
-use super::render::Tree;
+use resource_graph::ResourceGraph;
+
+use super::tree::Tree;
 
 const NODE_HEIGHT: f64 = 44.0;
 const COLUMN_GAP: f64 = 56.0;
@@ -27,30 +28,28 @@ text{font:12px system-ui,sans-serif;fill:#1f2328}\
 .name{font-weight:600}\
 .type{font-size:10px;fill:#57606a}";
 
-impl ResourceGraph {
-    /// The graph as an SVG document.
-    pub fn to_svg(&self) -> String {
-        let tree = Tree::new(self);
-        let arrows = tree.arrows(self);
-        let mut picture = Picture { tree: &tree, inner: inner_arrows(&tree, &arrows), placed: HashMap::new() };
-        let (width, height) = picture.arrange(None, (PADDING, PADDING));
-        let mut text = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
-             viewBox=\"0 0 {width:.0} {height:.0}\">\n<style>{STYLE}</style>\n\
-             <defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
-             orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#57606a\"/></marker></defs>\n",
-            width = width + 2.0 * PADDING,
-            height = height + 2.0 * PADDING,
-        );
-        for index in 0..tree.specs.len() {
-            picture.draw(index, &mut text);
-        }
-        for (from, to) in &arrows {
-            picture.draw_arrow(*from, *to, &mut text);
-        }
-        text.push_str("</svg>\n");
-        text
+/// The graph as an SVG document.
+pub fn svg(graph: &ResourceGraph) -> String {
+    let tree = Tree::new(graph);
+    let arrows = tree.arrows(graph);
+    let mut picture = Picture { tree: &tree, inner: inner_arrows(&tree, &arrows), placed: HashMap::new() };
+    let (width, height) = picture.arrange(None, (PADDING, PADDING));
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\">\n<style>{STYLE}</style>\n\
+         <defs><marker id=\"end\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
+         orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"#57606a\"/></marker></defs>\n",
+        width = width + 2.0 * PADDING,
+        height = height + 2.0 * PADDING,
+    );
+    for index in 0..tree.specs.len() {
+        picture.draw(index, &mut text);
     }
+    for (from, to) in &arrows {
+        picture.draw_arrow(*from, *to, &mut text);
+    }
+    text.push_str("</svg>\n");
+    text
 }
 
 /// For each box (`None` is the whole picture), the arrows between what stands right inside it.

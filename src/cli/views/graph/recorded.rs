@@ -31,7 +31,7 @@ struct Line<'n> {
 }
 
 /// Resources of one name are one node, as with Pulumi; those that aren't there aren't drawn.
-pub fn draw(nodes: &[GraphNode], drawing: &Drawing) -> String {
+pub fn recorded(nodes: &[GraphNode], drawing: &Drawing) -> String {
     let known: BTreeSet<&Urn> = nodes.iter().map(|node| &node.urn).collect();
     let mut lines: BTreeMap<&Urn, Vec<Line<'_>>> = BTreeMap::new();
     for node in nodes {
@@ -102,7 +102,7 @@ mod tests {
             fragment: String::new(),
         };
         assert_eq!(
-            draw(&nodes, &drawing),
+            recorded(&nodes, &drawing),
             "strict digraph {\n    Resource0 [label=\"a\"];\n    Resource0 -> Resource1 [color = \"#2\"];\n    Resource1 \
              [label=\"b\"];\n    Resource1 -> Resource0 [color = \"#1\", label = \"x, y\"];\n}\n"
         );
