@@ -4,7 +4,9 @@ use crate::domain::event::DomainEvent;
 
 /// A projection of the event stream: progress, JSON stream, audit log, metrics and the like.
 ///
-/// Called in the order of the stream, from one place. It must return at once and must not fail.
+/// Called in the order of the stream, one event at a time, without the journal's lock. The deployment goes on when all have
+/// returned, so one that writes to what may stand still (a terminal, a pipe, a network) only queues the event, and
+/// writes on a thread or task of its own. It must not fail.
 pub trait EventHandler: Send + Sync {
     /// Takes one event.
     fn handle(&self, event: &DomainEvent);
@@ -53,7 +55,7 @@ pub enum Notice {
     },
 }
 
-/// Who hears of notices.
+/// Who hears of notices. As with events, whoever writes them somewhere doesn't wait for it.
 pub trait NoticeHandler: Send + Sync {
     /// Takes one notice.
     fn notice(&self, notice: Notice);
