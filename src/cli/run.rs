@@ -45,9 +45,14 @@ pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Writ
         Ok(arguments) => execute(process, arguments, &output, started),
         Err(error) => tell_usage(&error, &output, &raw, &process),
     };
+    output.attach();
     match output.failure() {
         Some(error) if code == ExitCode::Done => {
             let failure = Failure::system("the result can't be written to stdout", &error);
+            let failure = match error.kind() {
+                std::io::ErrorKind::Interrupted => failure.with_exit(ExitCode::Interrupted),
+                _ => failure,
+            };
             output.message(&failure.render(output.message_palette(), 100));
             failure.exit
         }

@@ -18,3 +18,4 @@ mod sealed;
 mod secrets;
 pub mod support;
 mod takeover;
+mod unread;

@@ -8,7 +8,7 @@ use crate::cli::process::session::Session;
 use crate::cli::terminal::output::Output;
 use crate::ports::{EventHandler, NoticeHandler};
 
-/// A progress display: live on a terminal, lines elsewhere. While it shows something, nobody waits for stderr.
+/// A progress display: live on a terminal, lines elsewhere. While it shows something, nobody waits for stdout or stderr.
 pub struct Progress {
     display: Display,
     output: Arc<Output>,
@@ -26,7 +26,7 @@ impl Progress {
     pub fn start(session: &Session) -> Self {
         let verbose = session.global.verbose > 0;
         let output = Arc::clone(&session.output);
-        output.messages().detach();
+        output.detach();
         let display = if session.process.can_draw() && !output.is_quiet() {
             let live = LiveProgress::start(Arc::clone(&output), verbose, LiveProgress::terminal_window);
             Display::Live(Arc::new(live))
@@ -66,12 +66,12 @@ impl Progress {
         }
     }
 
-    /// Ends the display, and waits until all of it is shown.
+    /// Ends the display, and waits until all of it is shown, unless nobody reads it.
     pub fn finish(&self) {
         if let Display::Live(live) = &self.display {
             live.finish();
         }
-        self.output.messages().attach();
+        self.output.attach();
     }
 }
 

@@ -1,4 +1,5 @@
-//! The domain events on stdout, one a line, as they happen.
+//! The domain events on stdout, one a line, as they happen. While a deployment runs the output queues them, so that nobody waits
+//! for whoever reads them.
 
 use std::sync::Arc;
 

@@ -1,42 +1,34 @@
 //! stderr: messages, and below them the region that the live display draws again and again.
 //!
-//! A terminal that nobody reads (Ctrl-S, a stopped pager, a dead connection) takes nothing more, and whoever writes to it
-//! stands still. A deployment must not: while it runs, a thread of its own writes, and drawings that it has no time for are
-//! left out.
+//! While nobody waits for it ([`Messages::detach`]), drawings that it has no time for are left out.
 
-use std::io::Write;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::background::{Background, Pen, write_in_pieces};
 use crate::application::redaction::Redactor;
+
+/// The name of the thread that writes.
+const THREAD: &str = "messages";
 
 /// stderr: messages, and below them the region of the live display.
 pub struct Messages {
     redactor: Arc<Redactor>,
-    screen: Arc<Screen>,
-}
-
-struct Screen {
-    queue: Mutex<Queue>,
-    changed: Condvar,
-    region: Mutex<Region>,
-}
-
-/// What is still to be written by the thread.
-#[derive(Default)]
-struct Queue {
-    changes: Vec<Change>,
-    /// Whether the thread writes, or else everybody by themselves.
-    detached: bool,
-    /// Whether the thread is at it.
-    busy: bool,
+    screen: Background<Region>,
 }
 
 /// Something new on the screen.
-enum Change {
+pub enum Change {
     /// Whole lines above the region.
     Message(String),
     /// The region's new lines, on a screen of so many columns.
-    Drawing { text: String, columns: usize },
+    Drawing {
+        /// The lines.
+        text: String,
+        /// The columns.
+        columns: usize,
+    },
     /// A text in the region's place, which is gone.
     Question(String),
 }
@@ -51,24 +43,33 @@ struct Region {
 impl Messages {
     /// Writes to this sink.
     pub fn new(redactor: Arc<Redactor>, writer: Box<dyn Write + Send>) -> Self {
-        let region = Mutex::new(Region { writer, rows: 0, text: String::new() });
-        Self { redactor, screen: Arc::new(Screen { queue: Mutex::default(), changed: Condvar::new(), region }) }
+        let region = Region { writer, rows: 0, text: String::new() };
+        Self { redactor, screen: Background::new(region) }
     }
 
     /// Writes a message above the region; it ends with a line break or gets one.
     pub fn write(&self, text: &str) {
+        self.screen.put(self.message(text));
+    }
+
+    /// As [`Self::write`], for those who can't wait even when everybody else does.
+    pub fn write_without_waiting(&self, text: &str) {
+        self.screen.put_without_waiting(self.message(text));
+    }
+
+    fn message(&self, text: &str) -> Change {
         let mut text = self.redactor.text(text).into_owned();
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        self.screen.change(Change::Message(text));
+        Change::Message(text)
     }
 
     /// Draws the region anew. Each line must fit into the screen's width, which is `columns` now, and all of them into its
     /// height.
     pub fn draw(&self, lines: &[String], columns: usize) {
         let text = lines.iter().map(|line| format!("{}\n", self.redactor.text(line))).collect();
-        self.screen.change(Change::Drawing { text, columns });
+        self.screen.put(Change::Drawing { text, columns });
     }
 
     /// Removes the region.
@@ -78,77 +79,45 @@ impl Messages {
 
     /// Writes a question, without a line break after it.
     pub fn ask(&self, question: &str) {
-        self.screen.change(Change::Question(self.redactor.text(question).into_owned()));
+        self.screen.put(Change::Question(self.redactor.text(question).into_owned()));
     }
 
-    /// From now on nobody waits for the terminal, until [`Self::attach`].
-    pub fn detach(&self) {
-        if std::mem::replace(&mut self.screen.queue().detached, true) {
-            return;
-        }
-        let screen = Arc::clone(&self.screen);
-        let thread = std::thread::Builder::new().name("messages".to_owned()).spawn(move || screen.write_changes());
-        if thread.is_err() {
-            // Then everybody writes by themselves, as before.
-            self.screen.queue().detached = false;
-        }
+    /// From now on an interrupt ends the waiting for whoever reads.
+    pub fn start_thread(&self) {
+        self.screen.start_thread(THREAD);
     }
 
-    /// Waits until all is written; from now on everybody writes by themselves again.
+    /// From now on nobody waits for whoever reads, until [`Self::attach`]; and then only while something is read within `patience`.
+    pub fn detach(&self, patience: Duration) {
+        self.screen.detach(THREAD, patience);
+    }
+
+    /// Waits until all is written; from now on everybody waits again for what they write.
     pub fn attach(&self) {
-        let mut queue = self.screen.queue();
-        while queue.detached && (queue.busy || !queue.changes.is_empty()) {
-            queue = self.screen.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        queue.detached = false;
-        self.screen.changed.notify_all();
+        self.screen.attach();
+    }
+
+    /// As [`Background::interrupt`].
+    pub fn interrupt(&self, at_once: bool) {
+        self.screen.interrupt(at_once);
     }
 }
 
-impl Screen {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+impl Pen for Region {
+    type Change = Change;
 
-    fn region(&self) -> MutexGuard<'_, Region> {
-        self.region.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: Change) {
-        let mut queue = self.queue();
-        if !queue.detached {
-            drop(queue);
-            let mut region = self.region();
-            let bytes = region.apply(change);
-            return region.send(&bytes);
-        }
+    fn queue(waiting: &mut Vec<Change>, change: Change) {
         // Nobody misses a drawing that another one is about to replace.
         if matches!(change, Change::Drawing { .. }) {
-            queue.changes.retain(|change| !matches!(change, Change::Drawing { .. }));
+            waiting.retain(|change| !matches!(change, Change::Drawing { .. }));
         }
-        queue.changes.push(change);
-        self.changed.notify_all();
+        waiting.push(change);
     }
 
-    /// Writes what is queued until everybody writes by themselves again.
-    fn write_changes(&self) {
-        let mut queue = self.queue();
-        while queue.detached {
-            if queue.changes.is_empty() {
-                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let changes = std::mem::take(&mut queue.changes);
-            queue.busy = true;
-            drop(queue);
-            let mut region = self.region();
-            let bytes: String = changes.into_iter().map(|change| region.apply(change)).collect();
-            region.send(&bytes);
-            drop(region);
-            queue = self.queue();
-            queue.busy = false;
-            self.changed.notify_all();
-        }
+    fn write(&mut self, changes: Vec<Change>, moved: &dyn Fn()) {
+        let text: String = changes.into_iter().map(|change| self.apply(change)).collect();
+        // Nobody can be told when stderr is gone; the work goes on.
+        let _: io::Result<()> = write_in_pieces(&mut self.writer, text.as_bytes(), moved);
     }
 }
 
@@ -183,42 +152,22 @@ impl Region {
         // Up to the first line of the region, then everything from there on away.
         if self.rows == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[J", self.rows) }
     }
-
-    fn send(&mut self, text: &str) {
-        // Nobody can be told when stderr is gone; the work goes on.
-        let _ = self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush());
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::sync::mpsc;
 
+    use super::super::background::testing::Stuck;
     use super::super::output::testing::Captured;
     use super::*;
-
-    /// A terminal that takes nothing until it is let.
-    struct Stuck(mpsc::Receiver<()>, Captured);
-
-    impl Write for Stuck {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Lets everything pass once the other side is gone.
-            let _ = self.0.recv();
-            self.1.write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn nobody_waits_for_a_terminal_that_is_not_read() {
         let (let_go, stuck) = mpsc::channel();
         let shown = Captured::default();
         let messages = Messages::new(Arc::default(), Box::new(Stuck(stuck, shown.clone())));
-        messages.detach();
+        messages.detach(Duration::from_secs(60));
         // Without the thread the first of these would never come back.
         messages.write("one");
         for frame in 0..1000 {

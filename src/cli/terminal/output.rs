@@ -1,17 +1,25 @@
 //! The two sinks: results on stdout, messages and progress on stderr. Both redact; nothing else writes.
 //!
 //! stderr has a region at its end that the live display draws again and again; a message goes above it. A reader of
-//! stdout that went away (`| head`) is no error; a full disk is one.
+//! stdout that went away (`| head`) is no error; a full disk is one, and so is a reader that is there and doesn't read.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::background::{Background, Pen, write_in_pieces};
 use super::messages::Messages;
 use super::palette::Palette;
 use crate::application::redaction::Redactor;
 use crate::cli::arguments::JsonForm;
 use crate::domain::event::DomainEvent;
+
+/// The name of the thread that writes to stdout.
+const THREAD: &str = "results";
+
+/// How long a reader that takes nothing is waited for at the end of a deployment. Whoever works for each event takes some time.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How much is told, and in which form.
 #[derive(Clone, Copy, Debug)]
@@ -32,14 +40,32 @@ pub struct OutputOptions {
 pub struct Output {
     options: OutputOptions,
     redactor: Arc<Redactor>,
-    results: Mutex<Results>,
+    results: Background<Results>,
+    failure: Arc<Mutex<Option<io::Error>>>,
     messages: Arc<Messages>,
     stream_ended: AtomicBool,
 }
 
 struct Results {
     writer: Box<dyn Write + Send>,
-    failure: Option<io::Error>,
+    /// Why nothing more can be written. Kept apart, so that it can be asked for while the writer stands still.
+    failure: Arc<Mutex<Option<io::Error>>>,
+}
+
+impl Pen for Results {
+    type Change = Vec<u8>;
+
+    fn write(&mut self, changes: Vec<Vec<u8>>, moved: &dyn Fn()) {
+        for bytes in changes {
+            if lock(&self.failure).is_some() {
+                return;
+            }
+            // Flushed at once: events are read as they happen.
+            if let Err(error) = write_in_pieces(&mut self.writer, &bytes, moved) {
+                *lock(&self.failure) = Some(error);
+            }
+        }
+    }
 }
 
 impl Output {
@@ -51,10 +77,12 @@ impl Output {
         stderr: Box<dyn Write + Send>,
     ) -> Self {
         let messages = Messages::new(Arc::clone(&redactor), stderr);
+        let failure = Arc::default();
         Self {
             options,
             redactor,
-            results: Mutex::new(Results { writer: stdout, failure: None }),
+            results: Background::new(Results { writer: stdout, failure: Arc::clone(&failure) }),
+            failure,
             messages: Arc::new(messages),
             stream_ended: AtomicBool::new(false),
         }
@@ -157,9 +185,36 @@ impl Output {
         }
     }
 
-    /// Why results couldn't be written, if so. A reader that went away isn't a reason.
+    /// From now on an interrupt ends the waiting for whoever reads stdout or stderr.
+    pub fn start_threads(&self) {
+        self.results.start_thread(THREAD);
+        self.messages.start_thread();
+    }
+
+    /// From now on nobody waits for whoever reads stdout or stderr, until [`Self::attach`].
+    pub fn detach(&self) {
+        self.results.detach(THREAD, PATIENCE);
+        self.messages.detach(PATIENCE);
+    }
+
+    /// Waits until all is written, or nobody reads it; from now on everybody waits again for what they write.
+    pub fn attach(&self) {
+        self.messages.attach();
+        self.results.attach();
+    }
+
+    /// Somebody wants the command to end, perhaps `at_once`: whoever waits for a reader waits no longer.
+    pub fn interrupt(&self, at_once: bool) {
+        self.results.interrupt(at_once);
+        self.messages.interrupt(at_once);
+    }
+
+    /// Why results couldn't be written, if so. A reader that went away isn't a reason; one that doesn't read is.
     pub fn failure(&self) -> Option<io::Error> {
-        lock(&self.results).failure.take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
+        if let Some(kind) = self.results.unwritten() {
+            return Some(io::Error::new(kind, "nobody reads it"));
+        }
+        lock(&self.failure).take().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
     fn write(&self, text: &str) {
@@ -167,18 +222,11 @@ impl Output {
     }
 
     fn write_bytes(&self, bytes: &[u8]) {
-        let mut results = lock(&self.results);
-        if results.failure.is_some() {
-            return;
-        }
-        // Flushed at once: events are read as they happen.
-        if let Err(error) = results.writer.write_all(bytes).and_then(|()| results.writer.flush()) {
-            results.failure = Some(error);
-        }
+        self.results.put(bytes.to_vec());
     }
 
     fn fail(&self, error: io::Error) {
-        lock(&self.results).failure.get_or_insert(error);
+        lock(&self.failure).get_or_insert(error);
     }
 }
 
@@ -278,6 +326,25 @@ mod tests {
         output.messages().draw(&["x".repeat(30)], 80);
         output.messages().clear(10);
         assert!(stderr.text().ends_with("\u{1b}[3A\u{1b}[J"));
+    }
+
+    #[test]
+    fn a_result_that_nobody_reads_is_a_failure_and_a_reader_that_comes_late_gets_all_events() {
+        let (let_go, is_let) = std::sync::mpsc::channel();
+        let shown = testing::Captured::default();
+        let stdout = super::super::background::testing::Stuck(is_let, shown.clone());
+        let output = Output::new(plain(None), Arc::default(), Box::new(stdout), Box::new(io::sink()));
+        output.detach();
+        output.json_line(&1);
+        output.interrupt(true);
+        output.attach();
+        assert_eq!(output.failure().map(|error| error.kind()), Some(io::ErrorKind::TimedOut));
+        output.json_line(&2);
+        drop(let_go);
+        while output.failure().is_some() {
+            std::thread::yield_now();
+        }
+        assert_eq!(shown.text(), "1\n2\n");
     }
 
     struct Broken(io::ErrorKind);
