@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
 
 use super::connection::{Account, AwsSettings, Connection};
-use super::{blueprint, quota, recent_output, resources, takeover};
+use super::{arn, blueprint, quota, recent_output, resources};
 use crate::domain::provider::Provider;
 use crate::ports::{ArtifactStore, Blueprint, BlueprintRequest, Cloud, CloudIdentity, ProviderError, ResourceProvider};
 
@@ -128,7 +128,7 @@ impl Cloud for Aws {
     fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
         let text = |name: &str| record.output(&[name.to_owned()]).ok().flatten();
         let region = text("region").as_ref().and_then(|region| region.as_str().map(str::to_owned));
-        let of_arn = || Some(takeover::region_of_arn(text("arn")?.as_str()?)?.to_owned());
+        let of_arn = || Some(arn::region(text("arn")?.as_str()?)?.to_owned());
         region.or_else(of_arn).is_some_and(|region| region != self.connection.region)
     }
 }

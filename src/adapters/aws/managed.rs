@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::calls::{Patience, Sender};
 use super::connection::Connection;
+use super::import_form::ImportForm;
 use super::properties::{self, Shape};
 use super::tags::{self, Tags};
-use super::{import_ids, takeover};
 use crate::ports::{
     Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
     TakeoverFacts,
@@ -40,6 +40,10 @@ pub(super) trait AwsResource: Send + Sync + 'static {
     const INFO: &'static ResourceTypeInfo;
     /// What serde's types can't say.
     const SHAPE: Shape;
+    /// How Pulumi writes the id by which one is imported.
+    const IMPORT: ImportForm;
+    /// What it takes to go on with one that another program made.
+    const TAKEOVER: Takeover;
 
     /// Makes it.
     async fn create(call: &Call<'_>, inputs: &Self::Inputs) -> Result<Remote<Self::Outputs>, ProviderError>;
@@ -67,6 +71,27 @@ pub(super) trait AwsResource: Send + Sync + 'static {
     /// Files and directives that the cloud shows to differ from the given ones.
     fn observed(_given: &PropertyMap, _outputs: &Self::Outputs) -> Vec<(&'static str, Value)> {
         Vec::new()
+    }
+}
+
+/// What it takes to go on with resources of a type that another program made and recorded (SPEC.md section 6.1).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Takeover {
+    /// The input that holds the physical name, where that is free to choose.
+    pub(super) name_input: Option<&'static str>,
+    /// Inputs by which one is recognised where all of the identifying ones don't.
+    pub(super) recognising_inputs: &'static [&'static str],
+    /// Types that it had in earlier versions of Pulumi's provider.
+    pub(super) former_types: &'static [&'static str],
+}
+
+impl Takeover {
+    /// Resources have no physical name that is free to choose; all of the identifying inputs recognise one.
+    pub(super) const UNNAMED: Self = Self { name_input: None, recognising_inputs: &[], former_types: &[] };
+
+    /// An input holds the physical name; all of the identifying inputs recognise one.
+    pub(super) const fn named(input: &'static str) -> Self {
+        Self { name_input: Some(input), ..Self::UNNAMED }
     }
 }
 
@@ -244,7 +269,8 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
     }
 
     fn takeover(&self) -> TakeoverFacts {
-        takeover::facts(R::INFO.token)
+        let Takeover { name_input, recognising_inputs, former_types } = R::TAKEOVER;
+        TakeoverFacts { name_input, recognising_inputs, former_types, repeated_inputs: &["tagsAll"] }
     }
 
     fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String> {
@@ -263,11 +289,11 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
     }
 
     fn import_id(&self, id: &str, inputs: &PropertyMap) -> String {
-        import_ids::import_id(R::INFO.token, id, inputs)
+        R::IMPORT.write(id, inputs)
     }
 
     fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
-        let mut imported = import_ids::of_import_id(R::INFO.token, import_id)?;
+        let mut imported = R::IMPORT.read(R::INFO.token, import_id)?;
         let (ImportedId::Read { inputs, .. } | ImportedId::Find { inputs }) = &mut imported;
         if has_region(&R::SHAPE) {
             inputs.insert("region", self.connection.region.as_str());

@@ -4,12 +4,13 @@
 //! `resources` holds one small module for each type, and `blueprint` turns components into resources. [`naming`] and
 //! [`validation`] hold what AWS calls things and what it refuses.
 
+mod arn;
 mod blueprint;
 mod calls;
 mod cloud;
 mod connection;
 mod http;
-mod import_ids;
+mod import_form;
 mod kms;
 mod managed;
 pub mod naming;
@@ -23,7 +24,6 @@ mod recent_output;
 mod resources;
 mod state_bucket;
 mod tags;
-mod takeover;
 pub mod validation;
 
 pub use blueprint::{check, check_all};

@@ -2,7 +2,7 @@
 
 use resource_graph::{OutputReference, PropertyMap, ResourceSpec, TypeToken, Urn, Value};
 
-use super::super::{tags, takeover};
+use super::super::{resources, tags};
 use crate::domain::component::Component;
 use crate::domain::names::ComponentName;
 use crate::ports::{Blueprint, BlueprintRequest, OutputDeclaration};
@@ -69,7 +69,7 @@ impl<'a> Scope<'a> {
     fn add_spec(&mut self, token: &str, role: &str, mut inputs: PropertyMap, tagged: bool) -> Handle {
         let BlueprintRequest { project, stack, .. } = self.request;
         let urn = self.urn(token, role);
-        if let (Some(input), Some(name)) = (takeover::name_input(token), self.request.names.get(&urn)) {
+        if let (Some(input), Some(name)) = (resources::name_input(token), self.request.names.get(&urn)) {
             inputs.insert(input, name);
         }
         // IAM knows no regions.

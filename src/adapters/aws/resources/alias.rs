@@ -9,13 +9,14 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, Value};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, required};
+use super::super::import_form::{ImportForm, split, text};
+use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::LAMBDA_CONTROL;
 use super::super::tags;
 use super::function;
-use super::function_reference::{invoke_arn, same_function};
-use crate::ports::ProviderError;
+use super::function_reference::{invoke_arn, name_of, same_function};
+use crate::ports::{ImportedId, ProviderError};
 
 const CREATE: Action = Action::write("lambda:CreateAlias", LAMBDA_CONTROL);
 const GET: Action = Action::read("lambda:GetAlias", LAMBDA_CONTROL);
@@ -116,6 +117,18 @@ impl AwsResource for Alias {
         defaults: &[],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Special {
+        form: "<functionName>/<name>",
+        write: |_, inputs| {
+            let (function, name) = (text(inputs, "functionName")?, text(inputs, "name")?);
+            Some(format!("{}/{name}", name_of(function)))
+        },
+        read: |id| {
+            let (function, name) = split(id, '/')?;
+            Some(ImportedId::Find { inputs: [("functionName", function), ("name", name)].into() })
+        },
+    };
+    const TAKEOVER: Takeover = Takeover::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

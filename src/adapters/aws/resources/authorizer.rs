@@ -8,7 +8,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, required};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::properties::{Default, Shape, same_set};
 use super::super::quota::API_GATEWAY;
 use super::api;
@@ -146,6 +147,8 @@ impl AwsResource for Authorizer {
         ],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Within("apiId");
+    const TAKEOVER: Takeover = Takeover::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

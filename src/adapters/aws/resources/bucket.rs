@@ -6,7 +6,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::n
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, optional, required};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::S3;
 use super::super::tags::{self, Tags};
@@ -149,6 +150,8 @@ impl AwsResource for Bucket {
         defaults: &[],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Name("bucket");
+    const TAKEOVER: Takeover = Takeover { former_types: &["aws:s3/bucketV2:BucketV2"], ..Takeover::named("bucket") };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let bucket = &inputs.bucket;

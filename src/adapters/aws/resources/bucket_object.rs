@@ -15,11 +15,12 @@ use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Val
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, required};
+use super::super::import_form::{ImportForm, split, text};
+use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::properties::{Default, Shape, archive, archive_with_hash};
 use super::super::quota::S3;
 use super::super::tags::{self, Tags};
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::{ImportedId, ProviderError, ProviderErrorKind};
 
 const PUT: Action = Action::write("s3:PutObject", S3);
 const HEAD: Action = Action::read("s3:HeadObject", S3).needs("s3:GetObject");
@@ -164,6 +165,15 @@ impl AwsResource for BucketObject {
         defaults: &[("contentType", Default::Chosen)],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Special {
+        form: "s3://<bucket>/<key>",
+        write: |_, inputs| Some(title(text(inputs, "bucket")?, text(inputs, "key")?)),
+        read: |id| {
+            let (bucket, key) = split(id.strip_prefix("s3://").unwrap_or(id), '/')?;
+            Some(ImportedId::Find { inputs: [("bucket", bucket), ("key", key)].into() })
+        },
+    };
+    const TAKEOVER: Takeover = Takeover::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         put(call, inputs, &call.creation_tags(inputs.tags.as_ref()), true).await?;

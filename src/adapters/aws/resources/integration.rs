@@ -10,7 +10,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::n
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, required};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::API_GATEWAY;
 use super::api;
@@ -193,6 +194,12 @@ impl AwsResource for Integration {
             ("timeoutMilliseconds", Default::Chosen),
         ],
         sensitive: &[],
+    };
+    const IMPORT: ImportForm = ImportForm::Within("apiId");
+    const TAKEOVER: Takeover = Takeover {
+        // An API mostly has one integration with functions, whichever alias of which it calls.
+        recognising_inputs: &["apiId", "integrationType"],
+        ..Takeover::UNNAMED
     };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {

@@ -6,7 +6,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::n
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, absent, optional};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, absent, optional};
 use super::super::properties::{Default, Shape};
 use super::super::quota::{LOGS, LOGS_CREATE_LOG_GROUP};
 use super::super::tags::{self, Tags};
@@ -141,6 +142,8 @@ impl AwsResource for LogGroup {
         defaults: &[("logGroupClass", Default::Text("STANDARD"))],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Name("name");
+    const TAKEOVER: Takeover = Takeover::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let tags = call.creation_tags(inputs.tags.as_ref());

@@ -3,18 +3,19 @@
 
 use async_trait::async_trait;
 use aws_sdk_lambda::types::FunctionUrlAuthType;
-use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, Value};
+use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, absent, optional, required};
+use super::super::import_form::{ImportForm, split, text};
+use super::super::managed::{AwsResource, Call, Remote, Takeover, absent, optional, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_POLICY};
 use super::super::tags;
 use super::function;
-use super::function_reference::same_function;
-use crate::ports::{ProviderError, ProviderErrorKind};
+use super::function_reference::{name_of, same_function};
+use crate::ports::{ImportedId, ProviderError, ProviderErrorKind};
 
 const ADD: Action = Action::write("lambda:AddPermission", LAMBDA_CONTROL);
 const GET_POLICY: Action = Action::read("lambda:GetPolicy", LAMBDA_GET_POLICY);
@@ -150,6 +151,27 @@ impl AwsResource for Permission {
         defaults: &[],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Special {
+        form: "<function>/<statementId>",
+        write: |id, inputs| {
+            let function = name_of(text(inputs, "function")?);
+            let qualifier = text(inputs, "qualifier").map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+            Some(format!("{function}{qualifier}/{id}"))
+        },
+        read: |id| {
+            let (function, statement) = split(id, '/')?;
+            let mut inputs = PropertyMap::from([("statementId", statement)]);
+            match function.split_once(':').filter(|_| !function.starts_with("arn:")) {
+                Some((function, qualifier)) => {
+                    inputs.insert("function", function);
+                    inputs.insert("qualifier", qualifier);
+                }
+                None => drop(inputs.insert("function", function)),
+            }
+            Some(ImportedId::Find { inputs })
+        },
+    };
+    const TAKEOVER: Takeover = Takeover::named("statementId");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

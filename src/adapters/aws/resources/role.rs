@@ -7,7 +7,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, required};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::policy_document::same_policy;
 use super::super::properties::{Default, Shape};
 use super::super::quota::IAM;
@@ -141,6 +142,8 @@ impl AwsResource for Role {
         defaults: &[("path", Default::Text("/")), ("maxSessionDuration", Default::Number(3600.0))],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Name("name");
+    const TAKEOVER: Takeover = Takeover::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

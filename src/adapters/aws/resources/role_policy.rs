@@ -6,7 +6,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, optional};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, optional};
 use super::super::policy_document::same_policy;
 use super::super::properties::Shape;
 use super::super::quota::IAM;
@@ -100,6 +101,8 @@ impl AwsResource for RolePolicy {
         defaults: &[],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Pair("role", ':', "name");
+    const TAKEOVER: Takeover = Takeover::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         // PutRolePolicy would overwrite a policy of that name, so one that stands there is looked for first.

@@ -8,7 +8,8 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
-use super::super::managed::{AwsResource, Call, Remote, optional, required};
+use super::super::import_form::ImportForm;
+use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
 use super::super::properties::{Default, Shape, same_set_of_groups};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
@@ -244,6 +245,8 @@ impl AwsResource for Stage {
         ],
         sensitive: &[],
     };
+    const IMPORT: ImportForm = ImportForm::Pair("apiId", '/', "name");
+    const TAKEOVER: Takeover = Takeover::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
