@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
 
+use super::clients::SERVICES;
 use super::connection::{Account, AwsSettings, Connection};
 use super::{arn, blueprint, quota, recent_output, resources};
 use crate::domain::provider::Provider;
@@ -16,9 +17,6 @@ const PULUMI_AWS_VERSION: &str = "7.48.0";
 
 /// The account that emulators take unsigned requests for.
 const EMULATORS_OWN_ACCOUNT: &str = "000000000000";
-
-/// The services that are called, as Pulumi's provider names their endpoints.
-const SERVICES: [&str; 6] = ["apigatewayv2", "iam", "lambda", "logs", "s3", "sts"];
 
 /// One account and region of AWS, or an emulator of it.
 pub struct Aws {
@@ -95,7 +93,7 @@ impl Cloud for Aws {
         if let Some(endpoint) = self.endpoint() {
             // A default provider's configuration is all strings, JSON texts among them (SPEC.md section 1.7).
             let endpoints: serde_json::Map<_, _> =
-                SERVICES.map(|service| (service.to_owned(), endpoint.into())).into_iter().collect();
+                SERVICES.iter().map(|service| ((*service).to_owned(), endpoint.into())).collect();
             inputs.insert("endpoints", serde_json::Value::from(vec![endpoints]).to_string());
             for flag in ["s3UsePathStyle", "skipCredentialsValidation", "skipMetadataApiCheck", "skipRegionValidation"]
             {

@@ -1,12 +1,11 @@
-//! The connection to an AWS account: settings, the SDK's configuration, one client for each service on first use, and who we
-//! are.
+//! The connection to an AWS account: settings, the SDK's configuration, the clients of its services, and who we are.
 //!
 //! Credentials, region and endpoints come from aws-config's default chain, so `AWS_ENDPOINT_URL`,
 //! `AWS_ENDPOINT_URL_LAMBDA`, SSO, web identity and the rest work as with every AWS tool; those of a profile that was named
 //! come from it alone ([`super::profile`]). The SDK's own retries are off: [`super::calls`] does them, since only it knows
 //! the quotas.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -17,6 +16,7 @@ use aws_credential_types::Credentials;
 use tokio::sync::OnceCell;
 
 use super::calls::{Action, DirectGate, Patience, Sender};
+use super::clients::{Clients, ServiceClient};
 use super::http::LazyHttpClient;
 use super::origin::Origin;
 use super::{profile, quota};
@@ -67,27 +67,12 @@ pub(super) struct Account {
 
 /// A connection to one account and region.
 pub(super) struct Connection {
-    config: SdkConfig,
+    clients: Clients,
     pub(super) origin: Origin,
     pub(super) region: String,
     expected_account: Option<String>,
     pub(super) artifacts: Arc<dyn ArtifactStore>,
     account: OnceCell<Account>,
-    apigatewayv2: OnceLock<aws_sdk_apigatewayv2::Client>,
-    iam: OnceLock<aws_sdk_iam::Client>,
-    lambda: OnceLock<aws_sdk_lambda::Client>,
-    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
-    s3: OnceLock<aws_sdk_s3::Client>,
-    sts: OnceLock<aws_sdk_sts::Client>,
-}
-
-macro_rules! client {
-    ($(#[$doc:meta])* $name:ident, $service:ident) => {
-        $(#[$doc])*
-        pub(super) fn $name(&self) -> &$service::Client {
-            self.$name.get_or_init(|| $service::Client::new(&self.config))
-        }
-    };
 }
 
 impl Connection {
@@ -95,39 +80,18 @@ impl Connection {
     pub(super) async fn open(settings: AwsSettings, artifacts: Arc<dyn ArtifactStore>) -> Result<Self, ProviderError> {
         let (config, origin) = load(&settings).await?;
         Ok(Self {
-            config,
+            clients: Clients::new(config),
             region: origin.region.clone(),
             origin,
             expected_account: settings.expected_account,
             artifacts,
             account: OnceCell::new(),
-            apigatewayv2: OnceLock::new(),
-            iam: OnceLock::new(),
-            lambda: OnceLock::new(),
-            logs: OnceLock::new(),
-            s3: OnceLock::new(),
-            sts: OnceLock::new(),
         })
     }
 
-    client!(
-        /// API Gateway for HTTP and WebSocket APIs.
-        apigatewayv2, aws_sdk_apigatewayv2
-    );
-    client!(iam, aws_sdk_iam);
-    client!(lambda, aws_sdk_lambda);
-    client!(
-        /// CloudWatch Logs.
-        logs, aws_sdk_cloudwatchlogs
-    );
-    client!(sts, aws_sdk_sts);
-
-    /// S3, with the bucket in the path at endpoints that aren't AWS's: emulators have no name for each bucket.
-    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3.get_or_init(|| {
-            let config = aws_sdk_s3::config::Builder::from(&self.config);
-            aws_sdk_s3::Client::from_conf(config.force_path_style(self.origin.endpoint.is_some()).build())
-        })
+    /// The client of a service.
+    pub(super) fn client<C: ServiceClient>(&self) -> C {
+        self.clients.get(&self.origin)
     }
 
     /// Who we are: asked once, then known.
@@ -142,8 +106,8 @@ impl Connection {
         const GET_CALLER_IDENTITY: Action = Action::read("sts:GetCallerIdentity", quota::STS);
         let gate = DirectGate::new();
         let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting };
-        let on = self.origin.credentials();
-        let answer = sender.send(GET_CALLER_IDENTITY, &on, || self.sts().get_caller_identity().send()).await;
+        let (sts, on): (aws_sdk_sts::Client, _) = (self.client(), self.origin.credentials());
+        let answer = sender.send(GET_CALLER_IDENTITY, &on, || sts.get_caller_identity().send()).await;
         // A denial without a code is the SDK's own: it found nothing to sign the call with.
         let is_unsigned = |error: &ProviderError| {
             error.kind == ProviderErrorKind::Denied && error.code.is_none() && !error.message.contains(": HTTP status ")

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::calls::{Patience, Sender};
+use super::clients::ServiceClient;
 use super::connection::Connection;
 use super::import_form::ImportForm;
 use super::properties::{self, Shape};
@@ -123,6 +124,11 @@ impl<'a> Call<'a> {
     ) -> Self {
         let sender = Sender { gate: context.gate.as_ref(), origin: &connection.origin, patience: Patience::Deployment };
         Self { context, connection, given, recorded, sender }
+    }
+
+    /// The client of a service.
+    pub(super) fn client<C: ServiceClient>(&self) -> C {
+        self.connection.client()
     }
 
     /// The tags to make the resource with.

@@ -7,6 +7,7 @@
 mod arn;
 mod blueprint;
 mod calls;
+mod clients;
 mod cloud;
 mod connection;
 mod http;

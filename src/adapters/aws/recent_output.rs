@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_cloudwatchlogs::Client as Logs;
 use resource_graph::PropertyMap;
 
 use super::calls::{Action, DirectGate, Patience, Sender};
@@ -33,7 +34,7 @@ pub(super) async fn read(connection: &Connection, outputs: &PropertyMap) -> Resu
         // The newest first (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html).
         // An emulator that doesn't know of this gives the oldest first: then it takes all pages to get to the newest.
         let request = connection
-            .logs()
+            .client::<Logs>()
             .filter_log_events()
             .log_group_name(group)
             .start_time(since)

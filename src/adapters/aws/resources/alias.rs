@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, Value};
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ fn title(inputs: &Inputs) -> String {
 }
 
 async fn get(call: &Call<'_>, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-    let request = call.connection.lambda().get_alias().function_name(&inputs.function_name).name(&inputs.name);
+    let request = call.client::<Lambda>().get_alias().function_name(&inputs.function_name).name(&inputs.name);
     let answer = call.send(GET, &title(inputs), || request.clone().send()).await?;
     outputs!(call, inputs, answer)
 }
@@ -132,8 +133,7 @@ impl AwsResource for Alias {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .lambda()
+            .client::<Lambda>()
             .create_alias()
             .function_name(&inputs.function_name)
             .name(&inputs.name)
@@ -152,8 +152,7 @@ impl AwsResource for Alias {
     async fn update(call: &Call<'_>, id: &str, _old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
         let named = of_id(id, new);
         let request = call
-            .connection
-            .lambda()
+            .client::<Lambda>()
             .update_alias()
             .function_name(&named.function_name)
             .name(&named.name)
@@ -166,7 +165,7 @@ impl AwsResource for Alias {
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
         let named = of_id(id, inputs);
-        let request = call.connection.lambda().delete_alias().function_name(&named.function_name).name(&named.name);
+        let request = call.client::<Lambda>().delete_alias().function_name(&named.function_name).name(&named.name);
         call.send(DELETE, &title(&named), || request.clone().send()).await.map(drop)
     }
 

@@ -1,6 +1,7 @@
 //! `aws:apigatewayv2/api:Api`: an HTTP or WebSocket API. Its id is generated, so its tags find it again.
 
 use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_sdk_apigatewayv2::operation::create_api::CreateApiOutput;
 use aws_sdk_apigatewayv2::types::{Cors, IpAddressType, ProtocolType};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
@@ -178,7 +179,7 @@ async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<CreateA
     let mut token = None;
     let mut best: Option<(bool, CreateApiOutput)> = None;
     loop {
-        let request = call.connection.apigatewayv2().get_apis().max_results("500").set_next_token(token);
+        let request = call.client::<ApiGateway>().get_apis().max_results("500").set_next_token(token);
         let answer = call.send(LIST, call.context.urn.as_str(), || request.clone().send()).await?;
         for api in answer.items.unwrap_or_default() {
             let all: Tags =
@@ -201,7 +202,7 @@ async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<CreateA
 }
 
 async fn get(call: &Call<'_>, id: &str) -> Result<Outputs, ProviderError> {
-    let answer = call.send(GET, id, || call.connection.apigatewayv2().get_api().api_id(id).send()).await?;
+    let answer = call.send(GET, id, || call.client::<ApiGateway>().get_api().api_id(id).send()).await?;
     let remote: Remote<Outputs> = remote!(call, answer)?;
     Ok(remote.outputs)
 }
@@ -245,8 +246,7 @@ impl AwsResource for Api {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .create_api()
             .name(&inputs.name)
             .protocol_type(ProtocolType::from(inputs.protocol_type.as_str()))
@@ -268,7 +268,7 @@ impl AwsResource for Api {
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let gateway = call.connection.apigatewayv2();
+        let gateway = call.client::<ApiGateway>();
         if old.cors_configuration.is_some() && new.cors_configuration.is_none() {
             let request = gateway.delete_cors_configuration().api_id(id);
             optional(call.send(DELETE_CORS, id, || request.clone().send()).await)?;
@@ -304,7 +304,7 @@ impl AwsResource for Api {
     }
 
     async fn delete(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<(), ProviderError> {
-        call.send(DELETE, id, || call.connection.apigatewayv2().delete_api().api_id(id).send()).await.map(drop)
+        call.send(DELETE, id, || call.client::<ApiGateway>().delete_api().api_id(id).send()).await.map(drop)
     }
 
     async fn find(call: &Call<'_>, _inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
@@ -317,6 +317,6 @@ impl AwsResource for Api {
 
 /// Whether the API belongs to the stack of this operation: for what can't carry tags of its own.
 pub(super) async fn is_ours(call: &Call<'_>, id: &str) -> Result<bool, ProviderError> {
-    let answer = call.send(GET, id, || call.connection.apigatewayv2().get_api().api_id(id).send()).await?;
+    let answer = call.send(GET, id, || call.client::<ApiGateway>().get_api().api_id(id).send()).await?;
     Ok(tags::belong_to_stack(&tags::recorded_from(answer.tags.as_ref()), call.context))
 }

@@ -2,6 +2,7 @@
 //! is generated; its name finds it again within its API.
 
 use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_sdk_apigatewayv2::operation::create_authorizer::CreateAuthorizerOutput;
 use aws_sdk_apigatewayv2::types::{AuthorizerType, JwtConfiguration as Jwt};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
@@ -80,8 +81,7 @@ async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateAuthorize
     let mut token = None;
     loop {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .get_authorizers()
             .api_id(&wanted.api_id)
             .max_results("500")
@@ -152,8 +152,7 @@ impl AwsResource for Authorizer {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .create_authorizer()
             .api_id(&inputs.api_id)
             .authorizer_type(AuthorizerType::from(inputs.authorizer_type.as_str()))
@@ -171,7 +170,7 @@ impl AwsResource for Authorizer {
     }
 
     async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        let request = call.connection.apigatewayv2().get_authorizer().api_id(&inputs.api_id).authorizer_id(id);
+        let request = call.client::<ApiGateway>().get_authorizer().api_id(&inputs.api_id).authorizer_id(id);
         let answer = call.send(GET, &title(inputs), || request.clone().send()).await?;
         let remote: Remote<Outputs> = remote!(inputs.api_id, answer)?;
         Ok(remote.outputs)
@@ -179,8 +178,7 @@ impl AwsResource for Authorizer {
 
     async fn update(call: &Call<'_>, id: &str, _old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .update_authorizer()
             .api_id(&new.api_id)
             .authorizer_id(id)
@@ -199,7 +197,7 @@ impl AwsResource for Authorizer {
     }
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.connection.apigatewayv2().delete_authorizer().api_id(&inputs.api_id).authorizer_id(id);
+        let request = call.client::<ApiGateway>().delete_authorizer().api_id(&inputs.api_id).authorizer_id(id);
         call.send(DELETE, &title(inputs), || request.clone().send()).await.map(drop)
     }
 

@@ -1,6 +1,7 @@
 //! `aws:s3/bucket:Bucket`: where packages that are too large for a call are kept. Its id is its name.
 
 use async_trait::async_trait;
+use aws_sdk_s3::Client as S3Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag, Tagging};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
 use serde::{Deserialize, Serialize};
@@ -59,7 +60,7 @@ async fn outputs(call: &Call<'_>, bucket: &str, tags: Tags) -> Result<Outputs, P
 
 /// All tags of the bucket, the deployment's included.
 async fn all_tags(call: &Call<'_>, bucket: &str) -> Result<Tags, ProviderError> {
-    let request = call.connection.s3().get_bucket_tagging().bucket(bucket);
+    let request = call.client::<S3Client>().get_bucket_tagging().bucket(bucket);
     let answer = optional(call.send(GET_TAGS, bucket, || request.clone().send()).await)?;
     let set = answer.map(|answer| answer.tag_set).unwrap_or_default();
     Ok(set.into_iter().map(|tag| (tag.key, tag.value)).collect())
@@ -74,25 +75,25 @@ async fn put_tags(call: &Call<'_>, bucket: &str, tags: &Tags) -> Result<(), Prov
         .map(|(key, value)| required(Tag::builder().key(key).value(value).build().ok(), "a tag"))
         .collect::<Result<_, _>>()?;
     let tagging = required(Tagging::builder().set_tag_set(Some(set)).build().ok(), "tags")?;
-    let request = call.connection.s3().put_bucket_tagging().bucket(bucket).tagging(tagging);
+    let request = call.client::<S3Client>().put_bucket_tagging().bucket(bucket).tagging(tagging);
     call.send(PUT_TAGS, bucket, || request.clone().send()).await.map(drop)
 }
 
 /// Looks for the bucket itself.
 async fn head(call: &Call<'_>, bucket: &str) -> Result<(), ProviderError> {
-    call.send(HEAD, bucket, || call.connection.s3().head_bucket().bucket(bucket).send()).await.map(drop)
+    call.send(HEAD, bucket, || call.client::<S3Client>().head_bucket().bucket(bucket).send()).await.map(drop)
 }
 
 /// Whether there is neither an object nor an old version of one.
 async fn is_empty(call: &Call<'_>, bucket: &str) -> Result<bool, ProviderError> {
-    let request = call.connection.s3().list_object_versions().bucket(bucket).max_keys(1);
+    let request = call.client::<S3Client>().list_object_versions().bucket(bucket).max_keys(1);
     let page = call.send(LIST_VERSIONS, bucket, || request.clone().send()).await?;
     Ok(page.versions().is_empty() && page.delete_markers().is_empty())
 }
 
 /// Deletes all objects, with their versions.
 async fn empty(call: &Call<'_>, bucket: &str) -> Result<(), ProviderError> {
-    let s3 = call.connection.s3();
+    let s3 = call.client::<S3Client>();
     loop {
         let page = call.send(LIST_VERSIONS, bucket, || s3.list_object_versions().bucket(bucket).send()).await?;
         let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
@@ -172,7 +173,8 @@ impl AwsResource for Bucket {
         let location = (region != "us-east-1").then(|| {
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(region)).build()
         });
-        let request = call.connection.s3().create_bucket().bucket(bucket).set_create_bucket_configuration(location);
+        let request =
+            call.client::<S3Client>().create_bucket().bucket(bucket).set_create_bucket_configuration(location);
         call.send(CREATE, bucket, || request.clone().send()).await?;
         put_tags(call, bucket, &call.creation_tags(inputs.tags.as_ref())).await?;
         let outputs = outputs(call, bucket, inputs.tags.clone().unwrap_or_default()).await?;
@@ -201,7 +203,7 @@ impl AwsResource for Bucket {
         if call.given.boolean("forceDestroy") == Some(true) {
             empty(call, id).await?;
         }
-        call.send(DELETE, id, || call.connection.s3().delete_bucket().bucket(id).send()).await.map(drop)
+        call.send(DELETE, id, || call.client::<S3Client>().delete_bucket().bucket(id).send()).await.map(drop)
     }
 
     async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use async_trait::async_trait;
+use aws_sdk_s3::Client as S3Client;
 use aws_sdk_s3::config::Config;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
@@ -65,7 +66,7 @@ fn checksum(given: &PropertyMap) -> Option<String> {
 }
 
 async fn head(call: &Call<'_>, bucket: &str, key: &str) -> Result<Outputs, ProviderError> {
-    let (s3, on) = (call.connection.s3(), title(bucket, key));
+    let (s3, on) = (call.client::<S3Client>(), title(bucket, key));
     let request = s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
     let found = call.send(HEAD, &on, || request.clone().send()).await?;
     let request = s3.get_object_tagging().bucket(bucket).key(key);
@@ -107,8 +108,7 @@ async fn put(call: &Call<'_>, inputs: &Inputs, tags: &Tags, only_if_absent: bool
     let send = || {
         // A request with a body can't be cloned.
         let request = call
-            .connection
-            .s3()
+            .client::<S3Client>()
             .put_object()
             .bucket(&inputs.bucket)
             .key(&inputs.key)
@@ -197,14 +197,14 @@ impl AwsResource for BucketObject {
                 .map(|(key, value)| required(Tag::builder().key(key).value(value).build().ok(), "a tag"))
                 .collect::<Result<_, _>>()?;
             let tagging = required(Tagging::builder().set_tag_set(Some(set)).build().ok(), "tags")?;
-            let request = call.connection.s3().put_object_tagging().bucket(&new.bucket).key(id).tagging(tagging);
+            let request = call.client::<S3Client>().put_object_tagging().bucket(&new.bucket).key(id).tagging(tagging);
             call.send(PUT_TAGS, &title(&new.bucket, id), || request.clone().send()).await?;
         }
         head(call, &new.bucket, id).await
     }
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.connection.s3().delete_object().bucket(&inputs.bucket).key(id);
+        let request = call.client::<S3Client>().delete_object().bucket(&inputs.bucket).key(id);
         call.send(DELETE, &title(&inputs.bucket, id), || request.clone().send()).await.map(drop)
     }
 

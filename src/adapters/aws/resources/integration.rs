@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_sdk_apigatewayv2::operation::create_integration::CreateIntegrationOutput;
 use aws_sdk_apigatewayv2::types::{ConnectionType, ContentHandlingStrategy, IntegrationType, PassthroughBehavior};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
@@ -123,8 +124,7 @@ async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateIntegrati
     let mut token = None;
     loop {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .get_integrations()
             .api_id(&wanted.api_id)
             .max_results("500")
@@ -204,8 +204,7 @@ impl AwsResource for Integration {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .create_integration()
             .api_id(&inputs.api_id)
             .integration_type(IntegrationType::from(inputs.integration_type.as_str()))
@@ -231,7 +230,7 @@ impl AwsResource for Integration {
     }
 
     async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        let request = call.connection.apigatewayv2().get_integration().api_id(&inputs.api_id).integration_id(id);
+        let request = call.client::<ApiGateway>().get_integration().api_id(&inputs.api_id).integration_id(id);
         let answer = call.send(GET, id, || request.clone().send()).await?;
         let remote: Remote<Outputs> = remote!(inputs.api_id, answer)?;
         Ok(remote.outputs)
@@ -239,8 +238,7 @@ impl AwsResource for Integration {
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .update_integration()
             .api_id(&new.api_id)
             .integration_id(id)
@@ -266,7 +264,7 @@ impl AwsResource for Integration {
     }
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.connection.apigatewayv2().delete_integration().api_id(&inputs.api_id).integration_id(id);
+        let request = call.client::<ApiGateway>().delete_integration().api_id(&inputs.api_id).integration_id(id);
         call.send(DELETE, id, || request.clone().send()).await.map(drop)
     }
 

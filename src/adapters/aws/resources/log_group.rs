@@ -1,6 +1,7 @@
 //! `aws:cloudwatch/logGroup:LogGroup`. Its id is its name.
 
 use async_trait::async_trait;
+use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ async fn as_wanted(call: &Call<'_>, inputs: &Inputs) -> Result<Outputs, Provider
 }
 
 async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
-    let logs = call.connection.logs();
+    let logs = call.client::<Logs>();
     let mut token = None;
     let group: Group = loop {
         let request = logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
@@ -96,7 +97,7 @@ async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
 }
 
 async fn set_retention(call: &Call<'_>, name: &str, days: Option<i32>) -> Result<(), ProviderError> {
-    let logs = call.connection.logs();
+    let logs = call.client::<Logs>();
     match days.filter(|days| *days > 0) {
         Some(days) => {
             let request = logs.put_retention_policy().log_group_name(name).retention_in_days(days);
@@ -148,8 +149,7 @@ impl AwsResource for LogGroup {
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let tags = call.creation_tags(inputs.tags.as_ref());
         let request = call
-            .connection
-            .logs()
+            .client::<Logs>()
             .create_log_group()
             .log_group_name(&inputs.name)
             .set_kms_key_id(inputs.kms_key_id.clone().filter(|key| !key.is_empty()))
@@ -167,7 +167,7 @@ impl AwsResource for LogGroup {
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let logs = call.connection.logs();
+        let logs = call.client::<Logs>();
         if old.retention_in_days.unwrap_or(0) != new.retention_in_days.unwrap_or(0) {
             set_retention(call, id, new.retention_in_days).await?;
         }
@@ -200,7 +200,7 @@ impl AwsResource for LogGroup {
         if call.given.boolean("skipDestroy") == Some(true) {
             return Ok(());
         }
-        call.send(DELETE, id, || call.connection.logs().delete_log_group().log_group_name(id).send()).await.map(drop)
+        call.send(DELETE, id, || call.client::<Logs>().delete_log_group().log_group_name(id).send()).await.map(drop)
     }
 
     async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {

@@ -2,6 +2,7 @@
 //! statement's. Nothing of it can be changed in place.
 
 use async_trait::async_trait;
+use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value};
 use serde::{Deserialize, Serialize};
@@ -95,7 +96,7 @@ fn title(inputs: &Inputs) -> String {
 
 async fn get(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
     let qualifier = inputs.qualifier.clone().filter(|text| !text.is_empty());
-    let request = call.connection.lambda().get_policy().function_name(&inputs.function).set_qualifier(qualifier);
+    let request = call.client::<Lambda>().get_policy().function_name(&inputs.function).set_qualifier(qualifier);
     let answer = call.send(GET_POLICY, &title(inputs), || request.clone().send()).await?;
     let policy: Json = serde_json::from_str(&required(answer.policy, "the policy")?).map_err(|error| {
         call.error(ProviderErrorKind::Internal, format!("the policy of {} can't be read: {error}", inputs.function))
@@ -176,8 +177,7 @@ impl AwsResource for Permission {
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let request = call
-            .connection
-            .lambda()
+            .client::<Lambda>()
             .add_permission()
             .function_name(&inputs.function)
             .statement_id(&inputs.statement_id)
@@ -212,8 +212,7 @@ impl AwsResource for Permission {
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
         let qualifier = inputs.qualifier.clone().filter(|text| !text.is_empty());
         let request = call
-            .connection
-            .lambda()
+            .client::<Lambda>()
             .remove_permission()
             .function_name(&inputs.function)
             .statement_id(id)

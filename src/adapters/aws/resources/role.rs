@@ -1,6 +1,7 @@
 //! `aws:iam/role:Role`: the role that a function runs under.
 
 use async_trait::async_trait;
+use aws_sdk_iam::Client as Iam;
 use aws_sdk_iam::types::{Role as IamRole, Tag};
 use percent_encoding::percent_decode_str;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
@@ -91,13 +92,13 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, ProviderError> {
 }
 
 async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
-    let answer = call.send(GET, name, || call.connection.iam().get_role().role_name(name).send()).await?;
+    let answer = call.send(GET, name, || call.client::<Iam>().get_role().role_name(name).send()).await?;
     outputs(&required(answer.role, "the role")?)
 }
 
 /// Takes away all policies that keep the role from being deleted.
 async fn detach_policies(call: &Call<'_>, name: &str) -> Result<(), ProviderError> {
-    let iam = call.connection.iam();
+    let iam = call.client::<Iam>();
     let attached = call
         .send(LIST_ATTACHED, name, || iam.list_attached_role_policies().role_name(name).max_items(1000).send())
         .await?;
@@ -147,8 +148,7 @@ impl AwsResource for Role {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .iam()
+            .client::<Iam>()
             .create_role()
             .role_name(&inputs.name)
             .assume_role_policy_document(&inputs.assume_role_policy)
@@ -173,7 +173,7 @@ impl AwsResource for Role {
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let iam = call.connection.iam();
+        let iam = call.client::<Iam>();
         if old.assume_role_policy != new.assume_role_policy {
             let policy = &new.assume_role_policy;
             call.send(UPDATE_TRUST, id, || {
@@ -214,7 +214,7 @@ impl AwsResource for Role {
         if call.given.boolean("forceDetachPolicies") == Some(true) {
             detach_policies(call, id).await?;
         }
-        call.send(DELETE, id, || call.connection.iam().delete_role().role_name(id).send()).await.map(drop).map_err(|error| {
+        call.send(DELETE, id, || call.client::<Iam>().delete_role().role_name(id).send()).await.map(drop).map_err(|error| {
             if error.code.as_deref() == Some("DeleteConflict") {
                 error.with_hint("something outside of this stack attached a policy or an instance profile to the role: detach it, then run the command again")
             } else {

@@ -1,6 +1,7 @@
 //! `aws:iam/rolePolicy:RolePolicy`: an inline policy of a role. Its id is `role:policy`.
 
 use async_trait::async_trait;
+use aws_sdk_iam::Client as Iam;
 use percent_encoding::percent_decode_str;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
@@ -51,14 +52,14 @@ fn parts(id: &str) -> Result<(&str, &str), ProviderError> {
 }
 
 async fn get(call: &Call<'_>, role: &str, name: &str) -> Result<Outputs, ProviderError> {
-    let request = call.connection.iam().get_role_policy().role_name(role).policy_name(name);
+    let request = call.client::<Iam>().get_role_policy().role_name(role).policy_name(name);
     let answer = call.send(GET, &format!("{role}:{name}"), || request.clone().send()).await?;
     Ok(outputs(role, name, &percent_decode_str(answer.policy_document()).decode_utf8_lossy()))
 }
 
 async fn put(call: &Call<'_>, inputs: &Inputs) -> Result<Outputs, ProviderError> {
     let Inputs { name, policy, role } = inputs;
-    let request = call.connection.iam().put_role_policy().role_name(role).policy_name(name).policy_document(policy);
+    let request = call.client::<Iam>().put_role_policy().role_name(role).policy_name(name).policy_document(policy);
     call.send(PUT, &format!("{role}:{name}"), || request.clone().send()).await.map_err(|error| {
         if error.kind == ProviderErrorKind::NotFound {
             error.with_hint(format!(
@@ -127,7 +128,7 @@ impl AwsResource for RolePolicy {
 
     async fn delete(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<(), ProviderError> {
         let (role, name) = parts(id)?;
-        let request = call.connection.iam().delete_role_policy().role_name(role).policy_name(name);
+        let request = call.client::<Iam>().delete_role_policy().role_name(role).policy_name(name);
         call.send(DELETE, id, || request.clone().send()).await.map(drop)
     }
 

@@ -2,6 +2,7 @@
 //! route key is unique within its API.
 
 use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_sdk_apigatewayv2::operation::create_route::CreateRouteOutput;
 use aws_sdk_apigatewayv2::types::AuthorizationType;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
@@ -67,7 +68,7 @@ async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateRouteOutp
     let mut token = None;
     loop {
         let request =
-            call.connection.apigatewayv2().get_routes().api_id(&wanted.api_id).max_results("500").set_next_token(token);
+            call.client::<ApiGateway>().get_routes().api_id(&wanted.api_id).max_results("500").set_next_token(token);
         let answer = call.send(LIST, &wanted.api_id, || request.clone().send()).await?;
         if let Some(found) =
             answer.items.unwrap_or_default().into_iter().find(|route| route.route_key() == Some(&wanted.route_key))
@@ -131,8 +132,7 @@ impl AwsResource for Route {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .create_route()
             .api_id(&inputs.api_id)
             .route_key(&inputs.route_key)
@@ -150,7 +150,7 @@ impl AwsResource for Route {
     }
 
     async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        let request = call.connection.apigatewayv2().get_route().api_id(&inputs.api_id).route_id(id);
+        let request = call.client::<ApiGateway>().get_route().api_id(&inputs.api_id).route_id(id);
         let answer = call.send(GET, &title(inputs), || request.clone().send()).await?;
         let remote: Remote<Outputs> = remote!(inputs.api_id, answer)?;
         Ok(remote.outputs)
@@ -162,8 +162,7 @@ impl AwsResource for Route {
             |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.as_ref().map(|_| String::new()));
         let scopes = new.authorization_scopes.clone().or_else(|| old.authorization_scopes.as_ref().map(|_| Vec::new()));
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .update_route()
             .api_id(&new.api_id)
             .route_id(id)
@@ -185,7 +184,7 @@ impl AwsResource for Route {
     }
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.connection.apigatewayv2().delete_route().api_id(&inputs.api_id).route_id(id);
+        let request = call.client::<ApiGateway>().delete_route().api_id(&inputs.api_id).route_id(id);
         call.send(DELETE, &title(inputs), || request.clone().send()).await.map(drop)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
+use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_sdk_apigatewayv2::types::{AccessLogSettings as AccessLog, LoggingLevel, RouteSettings as Settings};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
@@ -204,7 +205,7 @@ fn domain(partition: &str) -> &'static str {
 }
 
 async fn get(call: &Call<'_>, inputs: &Inputs, name: &str) -> Result<Outputs, ProviderError> {
-    let request = call.connection.apigatewayv2().get_stage().api_id(&inputs.api_id).stage_name(name);
+    let request = call.client::<ApiGateway>().get_stage().api_id(&inputs.api_id).stage_name(name);
     let answer = call.send(GET, &inputs.title(), || request.clone().send()).await?;
     outputs!(call, &inputs.api_id, answer)
 }
@@ -250,8 +251,7 @@ impl AwsResource for Stage {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call
-            .connection
-            .apigatewayv2()
+            .client::<ApiGateway>()
             .create_stage()
             .api_id(&inputs.api_id)
             .stage_name(&inputs.name)
@@ -286,7 +286,7 @@ impl AwsResource for Stage {
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let (gateway, on) = (call.connection.apigatewayv2(), new.title());
+        let (gateway, on) = (call.client::<ApiGateway>(), new.title());
         if old.access_log_settings.is_some() && new.access_log_settings.is_none() {
             let request = gateway.delete_access_log_settings().api_id(&new.api_id).stage_name(id);
             optional(call.send(DELETE_LOGS, &on, || request.clone().send()).await)?;
@@ -333,7 +333,7 @@ impl AwsResource for Stage {
     }
 
     async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.connection.apigatewayv2().delete_stage().api_id(&inputs.api_id).stage_name(id);
+        let request = call.client::<ApiGateway>().delete_stage().api_id(&inputs.api_id).stage_name(id);
         call.send(DELETE, &inputs.title(), || request.clone().send()).await.map(drop)
     }
 

@@ -2,6 +2,7 @@
 //! waits for Lambda only between them and for the version.
 
 use async_trait::async_trait;
+use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::config::Config;
 use aws_sdk_lambda::types::{
     Architecture, DeadLetterConfig, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, PackageType,
@@ -41,7 +42,7 @@ async fn last_version(call: &Call<'_>, name: &str) -> Result<Option<FunctionConf
     let (mut marker, mut last) = (None, None);
     loop {
         // A page has fifty, whatever is asked for (https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html).
-        let request = call.connection.lambda().list_versions_by_function().function_name(name).set_marker(marker);
+        let request = call.client::<Lambda>().list_versions_by_function().function_name(name).set_marker(marker);
         let answer = call.send(LIST_VERSIONS, name, || request.clone().send()).await?;
         let versions = answer.versions.unwrap_or_default().into_iter().filter(|version| number(version).is_some());
         last = last.into_iter().chain(versions).max_by_key(number);
@@ -119,7 +120,7 @@ pub(in super::super) async fn tags_of(call: &Call<'_>, function: &str) -> Result
 }
 
 async fn set_concurrency(call: &Call<'_>, name: &str, reserved: Option<i32>) -> Result<(), ProviderError> {
-    let lambda = call.connection.lambda();
+    let lambda = call.client::<Lambda>();
     match reserved.filter(|reserved| *reserved >= 0) {
         Some(reserved) => {
             let request =
@@ -138,7 +139,7 @@ async fn set_tags(call: &Call<'_>, name: &str, old: &Inputs, new: &Inputs) -> Re
     if set.is_empty() && removed.is_empty() {
         return Ok(());
     }
-    let lambda = call.connection.lambda();
+    let lambda = call.client::<Lambda>();
     let arn = call.connection.arn("lambda", &format!("function:{name}")).await?;
     if !set.is_empty() {
         let request = lambda.tag_resource().resource(&arn).set_tags(Some(set.into_iter().collect()));
@@ -165,8 +166,7 @@ async fn update_configuration(
     let text = || LoggingConfig::builder().log_format(LogFormat::Text).log_group(format!("/aws/lambda/{name}")).build();
     let changed = |differs: bool| differs.then_some(());
     let request = call
-        .connection
-        .lambda()
+        .client::<Lambda>()
         .update_function_configuration()
         .function_name(name)
         .role(&new.role)
@@ -202,8 +202,7 @@ async fn update_code(
     let code = Code::of(call, new).await?;
     let timeouts = call.connection.upload_timeouts(code.bytes());
     let request = call
-        .connection
-        .lambda()
+        .client::<Lambda>()
         .update_function_code()
         .function_name(name)
         .set_zip_file(code.zip)
@@ -290,8 +289,7 @@ impl AwsResource for Function {
         let Configuration { dead_letter, environment, ephemeral_storage, logging, runtime, tracing, vpc } =
             inputs.configuration();
         let request = call
-            .connection
-            .lambda()
+            .client::<Lambda>()
             .create_function()
             .function_name(name)
             .role(&inputs.role)
@@ -364,7 +362,7 @@ impl AwsResource for Function {
                 Some(last) if !publish || same_version(&current, &last) => last.version,
                 _ if publish => {
                     settle::before_change(call, id, &current).await?;
-                    let request = call.connection.lambda().publish_version().function_name(id);
+                    let request = call.client::<Lambda>().publish_version().function_name(id);
                     settle::change(call, PUBLISH, id, || request.clone().send()).await?.version
                 }
                 _ => last_version(call, id).await?.and_then(|last| last.version),
@@ -390,7 +388,7 @@ impl AwsResource for Function {
             return Ok(());
         }
         // Without a qualifier all versions and aliases go too.
-        call.send(DELETE, id, || call.connection.lambda().delete_function().function_name(id).send()).await.map(drop)
+        call.send(DELETE, id, || call.client::<Lambda>().delete_function().function_name(id).send()).await.map(drop)
     }
 
     async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::future::Future;
 use std::time::Duration;
 
+use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -34,7 +35,7 @@ pub(super) async fn get(call: &Call<'_>, name: &str) -> Result<GetFunctionOutput
 }
 
 async fn get_qualified(call: &Call<'_>, name: &str, version: Option<&str>) -> Result<GetFunctionOutput, ProviderError> {
-    let request = call.connection.lambda().get_function().function_name(name).set_qualifier(version.map(str::to_owned));
+    let request = call.client::<Lambda>().get_function().function_name(name).set_qualifier(version.map(str::to_owned));
     call.send(GET, name, || request.clone().send()).await
 }
 
