@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use aws_sdk_apigatewayv2::Client as ApiGateway;
-use aws_sdk_apigatewayv2::operation::create_api::CreateApiOutput;
-use aws_sdk_apigatewayv2::types::{Cors, IpAddressType, ProtocolType};
+use aws_sdk_apigatewayv2::types::{Api as Listed, Cors, IpAddressType, ProtocolType};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
@@ -14,16 +13,15 @@ use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, requi
 use super::super::properties::{Default, Shape, same_set};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
+use super::api_child;
 use crate::ports::ProviderError;
 
-const CREATE: Action = Action::write("apigateway:CreateApi", API_GATEWAY).needs("apigateway:POST");
-const GET: Action = Action::read("apigateway:GetApi", API_GATEWAY).needs("apigateway:GET");
-const LIST: Action = Action::read("apigateway:GetApis", API_GATEWAY).needs("apigateway:GET");
-const UPDATE: Action = Action::write("apigateway:UpdateApi", API_GATEWAY).needs("apigateway:PATCH");
-const DELETE_CORS: Action = Action::write("apigateway:DeleteCorsConfiguration", API_GATEWAY).needs("apigateway:DELETE");
-const TAG: Action = Action::write("apigateway:TagResource", API_GATEWAY).needs("apigateway:TagResource");
-const UNTAG: Action = Action::write("apigateway:UntagResource", API_GATEWAY).needs("apigateway:UntagResource");
-const DELETE: Action = Action::write("apigateway:DeleteApi", API_GATEWAY).needs("apigateway:DELETE");
+const CREATE: Action = api_child::makes("apigateway:CreateApi");
+const GET: Action = api_child::reads("apigateway:GetApi");
+const LIST: Action = api_child::reads("apigateway:GetApis");
+const UPDATE: Action = api_child::changes("apigateway:UpdateApi");
+const DELETE_CORS: Action = api_child::removes("apigateway:DeleteCorsConfiguration");
+const DELETE: Action = api_child::removes("apigateway:DeleteApi");
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -110,7 +108,6 @@ macro_rules! remote {
         let answer = $answer;
         let id = required(answer.api_id, "the API's id")?;
         let connection = $call.connection;
-        let partition = &connection.account().await?.partition;
         let tags = tags::recorded_from(answer.tags.as_ref());
         let text = |text: Option<String>| Some(text.unwrap_or_default());
         let inputs = Inputs {
@@ -142,11 +139,11 @@ macro_rules! remote {
         let outputs = Outputs {
             inputs,
             api_endpoint: endpoint(connection, &id, &answer.api_endpoint.unwrap_or_default()),
-            arn: format!("arn:{partition}:apigateway:{}::/apis/{id}", connection.region),
+            arn: api_child::arn($call, &id).await?,
             execution_arn: connection.arn("execute-api", &id).await?,
             tags_all: tags,
         };
-        Ok::<_, ProviderError>(Remote { id, outputs })
+        Remote { id, outputs }
     }};
 }
 
@@ -154,57 +151,34 @@ macro_rules! remote {
 const API_KEY: &str = "$request.header.x-api-key";
 const ROUTE: &str = "$request.method $request.path";
 
-/// An API as `CreateApi` and `GetApis` both tell it, with its tags.
-fn of_listed(api: aws_sdk_apigatewayv2::types::Api) -> CreateApiOutput {
-    CreateApiOutput::builder()
-        .set_api_endpoint(api.api_endpoint)
-        .set_api_id(api.api_id)
-        .set_api_key_selection_expression(api.api_key_selection_expression)
-        .set_cors_configuration(api.cors_configuration)
-        .set_created_date(api.created_date)
-        .set_description(api.description)
-        .set_disable_execute_api_endpoint(api.disable_execute_api_endpoint)
-        .set_ip_address_type(api.ip_address_type)
-        .set_name(api.name)
-        .set_protocol_type(api.protocol_type)
-        .set_route_selection_expression(api.route_selection_expression)
-        .set_tags(api.tags)
-        .set_version(api.version)
-        .build()
-}
-
 /// The API that carries this resource's tags: the one that this deployment made, else the newest. `this_deployment` passes
 /// over all others, such as the one that is being replaced.
-async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<CreateApiOutput>, ProviderError> {
-    let mut token = None;
-    let mut best: Option<(bool, CreateApiOutput)> = None;
-    loop {
-        let request = call.client::<ApiGateway>().get_apis().max_results("500").set_next_token(token);
-        let answer = call.send(LIST, call.context.urn.as_str(), || request.clone().send()).await?;
-        for api in answer.items.unwrap_or_default() {
-            let all: Tags =
-                api.tags().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
-            if !all.contains_key(tags::URN) || !tags::are_ours(&all, call.context) {
-                continue;
-            }
-            let same = all.get(tags::DEPLOYMENT) == Some(&call.context.tags.deployment);
-            let candidate = (same, of_listed(api));
-            let rank = |(same, api): &(bool, CreateApiOutput)| (*same, api.created_date().map(|date| date.secs()));
-            if (same || !this_deployment) && best.as_ref().is_none_or(|best| rank(best) < rank(&candidate)) {
-                best = Some(candidate);
-            }
+async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<Remote<Outputs>>, ProviderError> {
+    let mut best: Option<((bool, Option<i64>), Listed)> = None;
+    let page = |token| {
+        let request = call.client::<ApiGateway>().get_apis().max_results(api_child::PAGE).set_next_token(token);
+        async move { request.send().await.map(|answer| (answer.items, answer.next_token)) }
+    };
+    let compare = |api: Listed| {
+        let all: Tags = api.tags().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let same = all.get(tags::DEPLOYMENT) == Some(&call.context.tags.deployment);
+        let rank = (same, api.created_date().map(|date| date.secs()));
+        let ours = all.contains_key(tags::URN) && tags::are_ours(&all, call.context);
+        if ours && (same || !this_deployment) && best.as_ref().is_none_or(|(best, _)| *best < rank) {
+            best = Some((rank, api));
         }
-        match answer.next_token.filter(|token| !token.is_empty()) {
-            Some(next) => token = Some(next),
-            None => return Ok(best.map(|(_, api)| api)),
-        }
+        Ok(None::<()>)
+    };
+    api_child::first_listed(call, LIST, call.context.urn.as_str(), page, compare).await?;
+    match best {
+        Some((_, api)) => Ok(Some(remote!(call, api))),
+        None => Ok(None),
     }
 }
 
 async fn get(call: &Call<'_>, id: &str) -> Result<Outputs, ProviderError> {
     let answer = call.send(GET, id, || call.client::<ApiGateway>().get_api().api_id(id).send()).await?;
-    let remote: Remote<Outputs> = remote!(call, answer)?;
-    Ok(remote.outputs)
+    Ok(remote!(call, answer).outputs)
 }
 
 pub(in super::super) struct Api;
@@ -258,9 +232,15 @@ impl AwsResource for Api {
             .set_route_selection_expression(inputs.route_selection_expression.clone())
             .set_tags(Some(call.creation_tags(inputs.tags.as_ref()).into_iter().collect()))
             .set_version(inputs.version.clone());
-        let inquire = || Box::pin(tagged(call, true)) as _;
-        let answer = call.send_once(CREATE, &inputs.name, || request.clone().send(), &inquire).await?;
-        remote!(call, answer)
+        let send = || {
+            let request = request.clone();
+            async move { request.send().await.map(Ok) }
+        };
+        let inquire = || Box::pin(async move { Ok(tagged(call, true).await?.map(Err)) }) as _;
+        match call.send_once(CREATE, &inputs.name, send, &inquire).await? {
+            Ok(answer) => Ok(remote!(call, answer)),
+            Err(found) => Ok(found),
+        }
     }
 
     async fn read(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<Outputs, ProviderError> {
@@ -273,20 +253,8 @@ impl AwsResource for Api {
             let request = gateway.delete_cors_configuration().api_id(id);
             optional(call.send(DELETE_CORS, id, || request.clone().send()).await)?;
         }
-        let arn = format!(
-            "arn:{}:apigateway:{}::/apis/{id}",
-            call.connection.account().await?.partition,
-            call.connection.region
-        );
-        let (set, removed) = tags::changes(old.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            let request = gateway.tag_resource().resource_arn(&arn).set_tags(Some(set.into_iter().collect()));
-            call.send(TAG, id, || request.clone().send()).await?;
-        }
-        if !removed.is_empty() {
-            let request = gateway.untag_resource().resource_arn(&arn).set_tag_keys(Some(removed));
-            call.send(UNTAG, id, || request.clone().send()).await?;
-        }
+        let arn = api_child::arn(call, id).await?;
+        api_child::set_tags(call, id, &arn, old.tags.as_ref(), new.tags.as_ref()).await?;
         let request = gateway
             .update_api()
             .api_id(id)
@@ -299,8 +267,7 @@ impl AwsResource for Api {
             .set_route_selection_expression(new.route_selection_expression.clone())
             .version(new.version.clone().unwrap_or_default());
         let answer = call.send(UPDATE, id, || request.clone().send()).await?;
-        let remote: Remote<Outputs> = remote!(call, answer)?;
-        Ok(remote.outputs)
+        Ok(remote!(call, answer).outputs)
     }
 
     async fn delete(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<(), ProviderError> {
@@ -308,10 +275,7 @@ impl AwsResource for Api {
     }
 
     async fn find(call: &Call<'_>, _inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
-        match tagged(call, false).await? {
-            Some(api) => Ok(Some((true, remote!(call, api)?))),
-            None => Ok(None),
-        }
+        Ok(tagged(call, false).await?.map(|api| (true, api)))
     }
 }
 

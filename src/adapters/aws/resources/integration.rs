@@ -1,28 +1,23 @@
 //! `aws:apigatewayv2/integration:Integration`: what an API's routes lead to. Its id is generated and it carries no tags; among
 //! the integrations of its API it is found again by what it leads to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_apigatewayv2::Client as ApiGateway;
-use aws_sdk_apigatewayv2::operation::create_integration::CreateIntegrationOutput;
-use aws_sdk_apigatewayv2::types::{ConnectionType, ContentHandlingStrategy, IntegrationType, PassthroughBehavior};
-use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
+use aws_sdk_apigatewayv2::types::{
+    ConnectionType, ContentHandlingStrategy, Integration as Listed, IntegrationType, PassthroughBehavior,
+};
+use resource_graph::ResourceTypeInfo;
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
 use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
 use super::super::properties::{Default, Shape};
-use super::super::quota::API_GATEWAY;
 use super::api;
+use super::api_child::{self, ApiChild, api_child, cleared};
 use crate::ports::ProviderError;
-
-const CREATE: Action = Action::write("apigateway:CreateIntegration", API_GATEWAY).needs("apigateway:POST");
-const GET: Action = Action::read("apigateway:GetIntegration", API_GATEWAY).needs("apigateway:GET");
-const LIST: Action = Action::read("apigateway:GetIntegrations", API_GATEWAY).needs("apigateway:GET");
-const UPDATE: Action = Action::write("apigateway:UpdateIntegration", API_GATEWAY).needs("apigateway:PATCH");
-const DELETE: Action = Action::write("apigateway:DeleteIntegration", API_GATEWAY).needs("apigateway:DELETE");
 
 /// Milliseconds that an HTTP API waits where nothing is given
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
@@ -59,12 +54,12 @@ pub(in super::super) struct Outputs {
 
 /// Outputs from the answers of all operations on an integration, which are of one shape but of different types.
 macro_rules! remote {
-    ($api_id:expr, $answer:expr) => {{
+    ($inputs:expr, $answer:expr) => {{
         let answer = $answer;
         let id = required(answer.integration_id, "the integration's id")?;
         let text = |text: Option<String>| Some(text.unwrap_or_default());
         let inputs = Inputs {
-            api_id: $api_id.clone(),
+            api_id: $inputs.api_id.clone(),
             integration_type: required(answer.integration_type, "the integration's type")?.as_str().to_owned(),
             connection_id: text(answer.connection_id),
             connection_type: Some(
@@ -89,124 +84,15 @@ macro_rules! remote {
             timeout_milliseconds: Some(answer.timeout_in_millis.unwrap_or(LONGEST)),
         };
         let expression = answer.integration_response_selection_expression.unwrap_or_default();
-        Ok::<_, ProviderError>(Remote {
-            id,
-            outputs: Outputs { inputs, integration_response_selection_expression: expression },
-        })
+        Remote { id, outputs: Outputs { inputs, integration_response_selection_expression: expression } }
     }};
 }
 
-/// An integration as `CreateIntegration` and `GetIntegrations` both tell it.
-fn of_listed(found: aws_sdk_apigatewayv2::types::Integration) -> CreateIntegrationOutput {
-    CreateIntegrationOutput::builder()
-        .set_connection_id(found.connection_id)
-        .set_connection_type(found.connection_type)
-        .set_content_handling_strategy(found.content_handling_strategy)
-        .set_credentials_arn(found.credentials_arn)
-        .set_description(found.description)
-        .set_integration_id(found.integration_id)
-        .set_integration_method(found.integration_method)
-        .set_integration_response_selection_expression(found.integration_response_selection_expression)
-        .set_integration_subtype(found.integration_subtype)
-        .set_integration_type(found.integration_type)
-        .set_integration_uri(found.integration_uri)
-        .set_passthrough_behavior(found.passthrough_behavior)
-        .set_payload_format_version(found.payload_format_version)
-        .set_request_parameters(found.request_parameters)
-        .set_request_templates(found.request_templates)
-        .set_template_selection_expression(found.template_selection_expression)
-        .set_timeout_in_millis(found.timeout_in_millis)
-        .build()
-}
-
-/// The integration of the API that leads to the same place.
-async fn like(call: &Call<'_>, wanted: &Inputs) -> Result<Option<CreateIntegrationOutput>, ProviderError> {
-    let mut token = None;
-    loop {
-        let request = call
-            .client::<ApiGateway>()
-            .get_integrations()
-            .api_id(&wanted.api_id)
-            .max_results("500")
-            .set_next_token(token);
-        let answer = call.send(LIST, &wanted.api_id, || request.clone().send()).await?;
-        let same = |found: &aws_sdk_apigatewayv2::types::Integration| {
-            let key = |text: Option<&str>| text.unwrap_or_default().to_owned();
-            found.integration_type().map(|kind| kind.as_str()) == Some(&wanted.integration_type)
-                && key(found.integration_uri()) == key(wanted.integration_uri.as_deref())
-                && key(found.integration_subtype()) == key(wanted.integration_subtype.as_deref())
-                && found.payload_format_version().unwrap_or("1.0")
-                    == wanted.payload_format_version.as_deref().unwrap_or("1.0")
-        };
-        if let Some(found) = answer.items.unwrap_or_default().into_iter().find(same) {
-            return Ok(Some(of_listed(found)));
-        }
-        match answer.next_token.filter(|token| !token.is_empty()) {
-            Some(next) => token = Some(next),
-            None => return Ok(None),
-        }
-    }
-}
-
-/// An update keeps what it doesn't name, so a key that is to go is sent with an empty value.
-fn with_removals(
-    old: Option<&BTreeMap<String, String>>,
-    new: Option<&BTreeMap<String, String>>,
-) -> Option<std::collections::HashMap<String, String>> {
-    let mut all: std::collections::HashMap<_, _> =
-        old.into_iter().flatten().map(|(key, _)| (key.clone(), String::new())).collect();
-    all.extend(new.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
-    (!all.is_empty()).then_some(all)
-}
-
-pub(in super::super) struct Integration;
-
-#[async_trait]
-impl AwsResource for Integration {
-    type Inputs = Inputs;
-    type Outputs = Outputs;
-
-    const INFO: &'static ResourceTypeInfo = &ResourceTypeInfo {
-        token: "aws:apigatewayv2/integration:Integration",
-        replace_on: &["apiId", "integrationType", "integrationSubtype", "region"],
-        stable_outputs: &["id", "apiId", "integrationType", "region"],
-        delete_before_replace: false,
-        conflict_input: Some("apiId"),
-        conflict_scope: "apigatewayv2:api",
-        id_within: &["apiId"],
-        create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
-        update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
-        delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
-        read: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 150),
-        equivalent: never_equivalent,
-    };
-    const SHAPE: Shape = Shape {
-        required: &["apiId", "integrationType"],
-        identity: &["apiId", "integrationType", "integrationSubtype", "integrationUri", "payloadFormatVersion"],
-        generated_id: true,
-        files: &[],
-        directives: &[("region", Default::Chosen)],
-        defaults: &[
-            ("connectionType", Default::Text("INTERNET")),
-            ("integrationMethod", Default::Chosen),
-            ("passthroughBehavior", Default::Chosen),
-            ("payloadFormatVersion", Default::Text("1.0")),
-            ("timeoutMilliseconds", Default::Chosen),
-        ],
-        sensitive: &[],
-    };
-    const IMPORT: ImportForm = ImportForm::Within("apiId");
-    const TAKEOVER: Takeover = Takeover {
-        // An API mostly has one integration with functions, whichever alias of which it calls.
-        recognising_inputs: &["apiId", "integrationType"],
-        ..Takeover::UNNAMED
-    };
-
-    async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
-        let request = call
-            .client::<ApiGateway>()
-            .create_integration()
-            .api_id(&inputs.api_id)
+/// The inputs in a request to make or change an integration.
+macro_rules! settings {
+    ($request:expr, $inputs:expr) => {{
+        let (request, inputs) = ($request, $inputs);
+        request
             .integration_type(IntegrationType::from(inputs.integration_type.as_str()))
             .set_connection_id(inputs.connection_id.clone())
             .set_connection_type(inputs.connection_type.as_deref().map(ConnectionType::from))
@@ -220,58 +106,88 @@ impl AwsResource for Integration {
             .set_integration_uri(inputs.integration_uri.clone())
             .set_passthrough_behavior(inputs.passthrough_behavior.as_deref().map(PassthroughBehavior::from))
             .set_payload_format_version(inputs.payload_format_version.clone())
-            .set_request_parameters(with_removals(None, inputs.request_parameters.as_ref()))
-            .set_request_templates(with_removals(None, inputs.request_templates.as_ref()))
+            .set_request_parameters(inputs.request_parameters.as_ref().and_then(sent))
+            .set_request_templates(inputs.request_templates.as_ref().and_then(sent))
             .set_template_selection_expression(inputs.template_selection_expression.clone())
-            .set_timeout_in_millis(inputs.timeout_milliseconds);
-        let inquire = || Box::pin(like(call, inputs)) as _;
-        let answer = call.send_once(CREATE, &inputs.api_id, || request.clone().send(), &inquire).await?;
-        remote!(inputs.api_id, answer)
+            .set_timeout_in_millis(inputs.timeout_milliseconds)
+    }};
+}
+
+/// A map as it is sent, where there is something in it.
+fn sent(map: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
+    (!map.is_empty()).then(|| map.clone().into_iter().collect())
+}
+
+/// An update keeps what it doesn't name, so a key that is to go is sent with an empty value.
+fn with_removals(
+    old: &Option<BTreeMap<String, String>>,
+    new: &Option<BTreeMap<String, String>>,
+) -> Option<BTreeMap<String, String>> {
+    let mut all: BTreeMap<_, _> = old.iter().flatten().map(|(key, _)| (key.clone(), String::new())).collect();
+    all.extend(new.clone().into_iter().flatten());
+    Some(all)
+}
+
+pub(in super::super) struct Integration;
+
+impl ApiChild for Integration {
+    type Inputs = Inputs;
+    type Listed = Listed;
+
+    const INFO: &'static ResourceTypeInfo = &api_child::info(
+        "aws:apigatewayv2/integration:Integration",
+        &["apiId", "integrationType", "integrationSubtype", "region"],
+        &["id", "apiId", "integrationType", "region"],
+    );
+    const SHAPE: Shape = Shape {
+        defaults: &[
+            ("connectionType", Default::Text("INTERNET")),
+            ("integrationMethod", Default::Chosen),
+            ("passthroughBehavior", Default::Chosen),
+            ("payloadFormatVersion", Default::Text("1.0")),
+            ("timeoutMilliseconds", Default::Chosen),
+        ],
+        ..api_child::shape(
+            &["apiId", "integrationType"],
+            &["apiId", "integrationType", "integrationSubtype", "integrationUri", "payloadFormatVersion"],
+        )
+    };
+    const TAKEOVER: Takeover = Takeover {
+        // An API mostly has one integration with functions, whichever alias of which it calls.
+        recognising_inputs: &["apiId", "integrationType"],
+        ..Takeover::UNNAMED
+    };
+
+    fn title(inputs: &Inputs, id: Option<&str>) -> String {
+        id.unwrap_or(&inputs.api_id).to_owned()
     }
 
-    async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        let request = call.client::<ApiGateway>().get_integration().api_id(&inputs.api_id).integration_id(id);
-        let answer = call.send(GET, id, || request.clone().send()).await?;
-        let remote: Remote<Outputs> = remote!(inputs.api_id, answer)?;
-        Ok(remote.outputs)
+    fn is_like(found: &Listed, wanted: &Inputs) -> bool {
+        let same = |found: Option<&str>, wanted: &Option<String>, default: &str| {
+            found.unwrap_or(default) == wanted.as_deref().unwrap_or(default)
+        };
+        found.integration_type().map(|kind| kind.as_str()) == Some(&wanted.integration_type)
+            && same(found.integration_uri(), &wanted.integration_uri, "")
+            && same(found.integration_subtype(), &wanted.integration_subtype, "")
+            && same(found.payload_format_version(), &wanted.payload_format_version, "1.0")
     }
 
-    async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
-        let request = call
-            .client::<ApiGateway>()
-            .update_integration()
-            .api_id(&new.api_id)
-            .integration_id(id)
-            .integration_type(IntegrationType::from(new.integration_type.as_str()))
-            .set_connection_id(new.connection_id.clone())
-            .set_connection_type(new.connection_type.as_deref().map(ConnectionType::from))
-            .set_content_handling_strategy(new.content_handling_strategy.as_deref().map(ContentHandlingStrategy::from))
-            .set_credentials_arn(
-                new.credentials_arn.clone().or_else(|| old.credentials_arn.as_ref().map(|_| String::new())),
-            )
-            .set_description(new.description.clone().or_else(|| old.description.as_ref().map(|_| String::new())))
-            .set_integration_method(new.integration_method.clone())
-            .set_integration_uri(new.integration_uri.clone())
-            .set_passthrough_behavior(new.passthrough_behavior.as_deref().map(PassthroughBehavior::from))
-            .payload_format_version(new.payload_format_version.as_deref().unwrap_or("1.0"))
-            .set_request_parameters(with_removals(old.request_parameters.as_ref(), new.request_parameters.as_ref()))
-            .set_request_templates(with_removals(old.request_templates.as_ref(), new.request_templates.as_ref()))
-            .set_template_selection_expression(new.template_selection_expression.clone())
-            .set_timeout_in_millis(new.timeout_milliseconds.or_else(|| old.timeout_milliseconds.map(|_| LONGEST)));
-        let answer = call.send(UPDATE, id, || request.clone().send()).await?;
-        let remote: Remote<Outputs> = remote!(new.api_id, answer)?;
-        Ok(remote.outputs)
-    }
-
-    async fn delete(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<(), ProviderError> {
-        let request = call.client::<ApiGateway>().delete_integration().api_id(&inputs.api_id).integration_id(id);
-        call.send(DELETE, id, || request.clone().send()).await.map(drop)
-    }
-
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
-        match like(call, inputs).await? {
-            Some(found) => Ok(Some((api::is_ours(call, &inputs.api_id).await?, remote!(inputs.api_id, found)?))),
-            None => Ok(None),
+    fn change(old: &Inputs, new: &Inputs) -> Inputs {
+        Inputs {
+            credentials_arn: cleared(&old.credentials_arn, &new.credentials_arn),
+            description: cleared(&old.description, &new.description),
+            // Another one makes another integration.
+            integration_subtype: None,
+            payload_format_version: Some(new.payload_format_version.clone().unwrap_or_else(|| "1.0".to_owned())),
+            request_parameters: with_removals(&old.request_parameters, &new.request_parameters),
+            request_templates: with_removals(&old.request_templates, &new.request_templates),
+            timeout_milliseconds: new.timeout_milliseconds.or_else(|| old.timeout_milliseconds.map(|_| LONGEST)),
+            ..new.clone()
         }
     }
 }
+
+api_child!(
+    Integration, "Integration", integration_id,
+    create_integration get_integration update_integration delete_integration get_integrations
+);

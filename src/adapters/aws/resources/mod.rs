@@ -2,6 +2,7 @@
 
 mod alias;
 mod api;
+mod api_child;
 mod authorizer;
 mod bucket;
 mod bucket_object;

@@ -15,18 +15,15 @@ use super::super::properties::{Default, Shape, same_set_of_groups};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
 use super::super::validation::{ACCOUNT_BURST, ACCOUNT_RATE};
-use super::api;
+use super::{api, api_child};
 use crate::ports::ProviderError;
 
-const CREATE: Action = Action::write("apigateway:CreateStage", API_GATEWAY).needs("apigateway:POST");
-const GET: Action = Action::read("apigateway:GetStage", API_GATEWAY).needs("apigateway:GET");
-const UPDATE: Action = Action::write("apigateway:UpdateStage", API_GATEWAY).needs("apigateway:PATCH");
-const DELETE_LOGS: Action = Action::write("apigateway:DeleteAccessLogSettings", API_GATEWAY).needs("apigateway:DELETE");
-const DELETE_ROUTE_SETTINGS: Action =
-    Action::write("apigateway:DeleteRouteSettings", API_GATEWAY).needs("apigateway:DELETE");
-const TAG: Action = Action::write("apigateway:TagResource", API_GATEWAY).needs("apigateway:TagResource");
-const UNTAG: Action = Action::write("apigateway:UntagResource", API_GATEWAY).needs("apigateway:UntagResource");
-const DELETE: Action = Action::write("apigateway:DeleteStage", API_GATEWAY).needs("apigateway:DELETE");
+const CREATE: Action = api_child::makes("apigateway:CreateStage");
+const GET: Action = api_child::reads("apigateway:GetStage");
+const UPDATE: Action = api_child::changes("apigateway:UpdateStage");
+const DELETE_LOGS: Action = api_child::removes("apigateway:DeleteAccessLogSettings");
+const DELETE_ROUTE_SETTINGS: Action = api_child::removes("apigateway:DeleteRouteSettings");
+const DELETE: Action = api_child::removes("apigateway:DeleteStage");
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -187,16 +184,12 @@ macro_rules! outputs {
         let path = if name == "$default" { String::new() } else { name.clone() };
         Ok::<_, ProviderError>(Outputs {
             inputs,
-            arn: arn(partition, &connection.region, api_id, &name),
+            arn: api_child::arn($call, &format!("{api_id}/stages/{name}")).await?,
             execution_arn: connection.arn("execute-api", &format!("{api_id}/{name}")).await?,
             invoke_url: format!("https://{api_id}.execute-api.{}.{}/{path}", connection.region, domain(partition)),
             tags_all: tags,
         })
     }};
-}
-
-fn arn(partition: &str, region: &str, api_id: &str, name: &str) -> String {
-    format!("arn:{partition}:apigateway:{region}::/apis/{api_id}/stages/{name}")
 }
 
 /// The domain of a partition's services.
@@ -218,25 +211,18 @@ impl AwsResource for Stage {
     type Outputs = Outputs;
 
     const INFO: &'static ResourceTypeInfo = &ResourceTypeInfo {
-        token: "aws:apigatewayv2/stage:Stage",
-        replace_on: &["apiId", "name", "region"],
-        stable_outputs: &["id", "arn", "apiId", "executionArn", "invokeUrl", "name", "region"],
         delete_before_replace: true,
-        conflict_input: Some("apiId"),
-        conflict_scope: "apigatewayv2:api",
-        id_within: &["apiId"],
         create: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 500),
         update: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 2 }], 500),
-        delete: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 300),
-        read: OperationCost::new(&[CallCost { quota: API_GATEWAY, calls: 1 }], 150),
         equivalent: |input, old, new| input == "routeSettings" && same_set_of_groups(old, new),
+        ..api_child::info(
+            "aws:apigatewayv2/stage:Stage",
+            &["apiId", "name", "region"],
+            &["id", "arn", "apiId", "executionArn", "invokeUrl", "name", "region"],
+        )
     };
     const SHAPE: Shape = Shape {
-        required: &["apiId", "name"],
-        identity: &["apiId", "name"],
         generated_id: false,
-        files: &[],
-        directives: &[("region", Default::Chosen)],
         defaults: &[
             // With auto-deploy each change of the API makes another one.
             ("deploymentId", Default::Chosen),
@@ -244,7 +230,7 @@ impl AwsResource for Stage {
             ("defaultRouteSettings.throttlingBurstLimit", Default::Number(ACCOUNT_BURST as f64)),
             ("defaultRouteSettings.throttlingRateLimit", Default::Number(ACCOUNT_RATE as f64)),
         ],
-        sensitive: &[],
+        ..api_child::shape(&["apiId", "name"], &["apiId", "name"])
     };
     const IMPORT: ImportForm = ImportForm::Pair("apiId", '/', "name");
     const TAKEOVER: Takeover = Takeover::UNNAMED;
@@ -300,16 +286,8 @@ impl AwsResource for Stage {
             let request = gateway.delete_route_settings().api_id(&new.api_id).stage_name(id).route_key(&gone.route_key);
             optional(call.send(DELETE_ROUTE_SETTINGS, &on, || request.clone().send()).await)?;
         }
-        let arn = arn(&call.connection.account().await?.partition, &call.connection.region, &new.api_id, id);
-        let (set, removed) = tags::changes(old.tags.as_ref(), new.tags.as_ref());
-        if !set.is_empty() {
-            let request = gateway.tag_resource().resource_arn(&arn).set_tags(Some(set.into_iter().collect()));
-            call.send(TAG, &on, || request.clone().send()).await?;
-        }
-        if !removed.is_empty() {
-            let request = gateway.untag_resource().resource_arn(&arn).set_tag_keys(Some(removed));
-            call.send(UNTAG, &on, || request.clone().send()).await?;
-        }
+        let arn = api_child::arn(call, &format!("{}/stages/{id}", new.api_id)).await?;
+        api_child::set_tags(call, &on, &arn, old.tags.as_ref(), new.tags.as_ref()).await?;
         // A variable that is to go is sent with an empty value.
         let mut variables: HashMap<String, String> =
             old.stage_variables.iter().flatten().map(|(name, _)| (name.clone(), String::new())).collect();
