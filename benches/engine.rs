@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use resource_graph::{
-    Cancellation, Latencies, OperationCost, OutputReference, PropertyMap, Quota, ResourceSpec, ResourceTypeInfo,
-    ResourceTypes, TypeToken, Urn, Value,
+    Cancellation, Latencies, OperationCost, OutputReference, PropertyMap, Quota, Recorded, ResourceSpec,
+    ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
 };
 use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::adapters::state_store::StateStore;
@@ -32,8 +32,9 @@ use semantest_iac::domain::names::ComponentName;
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, HealthChecker, HealthProbe, HealthReport,
-    Notice, NoticeHandler, OperationContext, PackagedCode, Packager, ProviderError, ResourceProvider, ResourceState,
+    Account, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics, Found,
+    HealthChecker, HealthProbe, HealthReport, ImportedId, Notice, NoticeHandler, OperationContext, PackagedCode,
+    Packager, ProviderError, ResourceProvider, ResourceState, TakeoverFacts,
 };
 use state::{LockOptions, Owner, Passphrase, SystemProcesses};
 
@@ -63,8 +64,26 @@ impl ResourceProvider for Thing {
     fn info(&self) -> &'static ResourceTypeInfo {
         &INFO
     }
+    fn has_generated_id(&self) -> bool {
+        false
+    }
     fn identifying_inputs(&self) -> &'static [&'static str] {
         &["name"]
+    }
+    fn takeover(&self) -> TakeoverFacts {
+        TakeoverFacts::default()
+    }
+    fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+    fn default_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+    fn import_id(&self, id: &str, _inputs: &PropertyMap) -> String {
+        id.to_owned()
+    }
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
+        Ok(ImportedId::Read { id: import_id.to_owned(), inputs: PropertyMap::new() })
     }
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
         let _permit = context.gate.acquire("sim", CallKind::Write).await?;
@@ -106,20 +125,33 @@ impl ResourceTypes for Things {
     }
 }
 
-#[async_trait]
-impl Cloud for Things {
-    fn provider(&self) -> Provider {
-        Provider::Aws
-    }
-    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
-        BTreeMap::new()
-    }
-    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
-        Ok(CloudIdentity { account: "1".into(), principal: "me".into(), region: "here".into() })
-    }
+impl Catalogue for Things {
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         (token.as_str() == TYPE).then(|| Arc::new(Thing) as _)
     }
+
+    fn type_tokens(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        BTreeMap::new()
+    }
+
+    fn provider_resource(&self, _: &CloudIdentity) -> (String, PropertyMap) {
+        ("default".into(), PropertyMap::new())
+    }
+
+    fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
+        None
+    }
+
+    fn is_elsewhere(&self, _record: &dyn Recorded) -> bool {
+        false
+    }
+}
+
+impl Blueprints for Things {
     fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
         let group = ComponentKind::RestApi.group_urn(&request.project, &request.stack, "things");
         let urn = |index: usize| {
@@ -154,8 +186,27 @@ impl Cloud for Things {
         let resources = std::iter::once(ResourceSpec::component(group.clone())).chain(resources).collect();
         Ok(Blueprint { resources, outputs: Vec::new() })
     }
-    fn provider_resource(&self, _: &CloudIdentity) -> (String, PropertyMap) {
-        ("default".into(), PropertyMap::new())
+}
+
+#[async_trait]
+impl Account for Things {
+    fn provider(&self) -> Provider {
+        Provider::Aws
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        Ok(CloudIdentity { account: "1".into(), principal: "me".into(), region: "here".into() })
+    }
+}
+
+#[async_trait]
+impl Diagnostics for Things {
+    async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        Ok(None)
+    }
+
+    fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
+        Vec::new()
     }
 }
 

@@ -16,7 +16,8 @@ pub mod stack_store;
 
 pub use clock::WallClock;
 pub use cloud::{
-    Blueprint, BlueprintRequest, Cloud, CloudIdentity, ComponentDeployment, OutputDeclaration, PhysicalNames,
+    Account, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, ComponentDeployment,
+    Diagnostics, OutputDeclaration, PhysicalNames,
 };
 pub use events::{EventHandler, Notice, NoticeHandler};
 pub use health::{HealthChecker, HealthProbe, HealthReport};

@@ -41,14 +41,10 @@ pub trait CallGate: Send + Sync {
     async fn sleep(&self, duration: Duration) -> Result<(), ProviderError>;
 
     /// Whether the deployment was asked to stop: what has begun is finished, but nothing is waited for that may never come.
-    fn stopping(&self) -> bool {
-        false
-    }
+    fn stopping(&self) -> bool;
 
     /// How long calls have waited for tokens and slots so far.
-    fn waited(&self) -> Duration {
-        Duration::ZERO
-    }
+    fn waited(&self) -> Duration;
 
     /// Time since an arbitrary start, for budgets of retries; virtual in simulations.
     fn now(&self) -> Duration;

@@ -62,51 +62,38 @@ pub enum ImportedId {
 /// One resource type of one cloud.
 ///
 /// Inputs hold no references and no unknowns. An operation that is tried again after it was cut off at any point ends in the
-/// same state as one that ran once.
+/// same state as one that ran once. No method has a default: whoever wraps a type and forgets to hand one on would answer in
+/// its place.
 #[async_trait]
 pub trait ResourceProvider: Send + Sync {
     /// Facts about the type.
     fn info(&self) -> &'static ResourceTypeInfo;
 
     /// Whether the cloud gives it an id that has nothing to do with its inputs, so that making it twice makes two.
-    fn has_generated_id(&self) -> bool {
-        false
-    }
+    fn has_generated_id(&self) -> bool;
 
     /// Names of the inputs by which [`Self::find`] recognises it; none means all of them. They are written into the
     /// journal before the first call.
-    fn identifying_inputs(&self) -> &'static [&'static str] {
-        &[]
-    }
+    fn identifying_inputs(&self) -> &'static [&'static str];
 
     /// What it takes to go on with resources that another program made.
-    fn takeover(&self) -> TakeoverFacts {
-        TakeoverFacts::default()
-    }
+    fn takeover(&self) -> TakeoverFacts;
 
     /// Names of the given inputs that this type has no place for: whoever goes on with a resource of another program's leaves
     /// them as they are.
-    fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
-        Vec::new()
-    }
+    fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String>;
 
     /// Names of the given inputs that say what holds without them as well.
-    fn default_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
-        Vec::new()
-    }
+    fn default_inputs(&self, inputs: &PropertyMap) -> Vec<String>;
 
     /// The id by which `pulumi import` finds it (SPEC.md section 6.1): mostly the one that states hold.
-    fn import_id(&self, id: &str, _inputs: &PropertyMap) -> String {
-        id.to_owned()
-    }
+    fn import_id(&self, id: &str, inputs: &PropertyMap) -> String;
 
     /// How the resource of an import id is read.
     ///
     /// # Errors
     /// [`ProviderErrorKind::Refused`] when the id hasn't the type's form.
-    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
-        Ok(ImportedId::Read { id: import_id.to_owned(), inputs: PropertyMap::new() })
-    }
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError>;
 
     /// Makes it.
     ///

@@ -16,7 +16,7 @@ use semantest_iac::domain::quantity::Timeout;
 use semantest_iac::domain::route::Route;
 use semantest_iac::domain::throttle::Throttle;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, Cloud, ComponentDeployment, PackagedCode, PhysicalNames, ResourceState,
+    Blueprint, BlueprintRequest, Blueprints as _, ComponentDeployment, PackagedCode, PhysicalNames, ResourceState,
 };
 
 use crate::aws::schema;

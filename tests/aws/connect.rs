@@ -3,7 +3,7 @@
 use localstack::proxy::{Action, Answer, Proxy};
 use localstack::{StartOptions, TestCloud, unique_account};
 use semantest_iac::adapters::aws::{Aws, AwsSettings};
-use semantest_iac::ports::{Cloud, CloudIdentity, ProviderError, ProviderErrorKind};
+use semantest_iac::ports::{Account as _, CloudIdentity, ProviderError, ProviderErrorKind};
 use std::sync::Arc;
 
 use crate::aws::support::{Packages, REGION, installer, ministack, settings};

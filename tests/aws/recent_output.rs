@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatchlogs::types::InputLogEvent;
 use resource_graph::PropertyMap;
-use semantest_iac::ports::Cloud;
+use semantest_iac::ports::Diagnostics as _;
 
 use crate::aws::support::Account;
 

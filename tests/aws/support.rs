@@ -12,8 +12,8 @@ use localstack::{Host, Installer, TestCloud, unique_account};
 use resource_graph::{Archive, ArchiveSource, PropertyMap, TypeToken, Urn, Value};
 use semantest_iac::adapters::aws::{Aws, AwsSettings, LocalCredentials};
 use semantest_iac::ports::{
-    ArtifactStore, CallGate, CallKind, CallPermit, Cloud, CloudIdentity, Found, OperationContext, ProviderError,
-    ProviderErrorKind, ResourceProvider, ResourceState, ResourceTags,
+    Account as _, ArtifactStore, CallGate, CallKind, CallPermit, Catalogue as _, CloudIdentity, Found,
+    OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, ResourceTags,
 };
 use sha2::{Digest, Sha256};
 
@@ -76,6 +76,10 @@ impl CallGate for TestGate {
 
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn now(&self) -> Duration {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Quota, ResourceRecord, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value};
+use resource_graph::{
+    PropertyMap, Quota, Recorded, ResourceRecord, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
+};
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, CallKind, Cloud, CloudIdentity, Found, OperationContext, ProviderError,
-    ProviderErrorKind, ResourceProvider, ResourceState,
+    Account, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics, Found,
+    ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, TakeoverFacts,
 };
 
 use crate::saga::faults::{Act, Kind, Moment, Script};
@@ -257,14 +259,46 @@ impl ResourceTypes for CloudPort {
     }
 }
 
-#[async_trait]
-impl Cloud for CloudPort {
-    fn provider(&self) -> Provider {
-        Provider::Aws
+impl Catalogue for CloudPort {
+    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
+        let kind = kinds::of_token(token.as_str())?;
+        Some(Arc::new(SimulatedProvider { cloud: Arc::clone(&self.0), kind }))
+    }
+
+    fn type_tokens(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 
     fn quotas(&self) -> BTreeMap<&'static str, Quota> {
         BTreeMap::new()
+    }
+
+    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
+        ("default_1".into(), [("region", identity.region.as_str())].into())
+    }
+
+    fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
+        None
+    }
+
+    fn is_elsewhere(&self, _record: &dyn Recorded) -> bool {
+        false
+    }
+}
+
+impl Blueprints for CloudPort {
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        let names: Vec<&str> =
+            request.components.iter().map(|deployment| deployment.component.name().as_str()).collect();
+        let program = self.0.program.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(program.blueprint(&names))
+    }
+}
+
+#[async_trait]
+impl Account for CloudPort {
+    fn provider(&self) -> Provider {
+        Provider::Aws
     }
 
     async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
@@ -276,21 +310,16 @@ impl Cloud for CloudPort {
         }
         Ok(CloudIdentity { account: "1".into(), principal: "arn:sim:user".into(), region: "here".into() })
     }
+}
 
-    fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
-        let kind = kinds::of_token(token.as_str())?;
-        Some(Arc::new(SimulatedProvider { cloud: Arc::clone(&self.0), kind }))
+#[async_trait]
+impl Diagnostics for CloudPort {
+    async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        Ok(None)
     }
 
-    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
-        let names: Vec<&str> =
-            request.components.iter().map(|deployment| deployment.component.name().as_str()).collect();
-        let program = self.0.program.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(program.blueprint(&names))
-    }
-
-    fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
-        ("default_1".into(), [("region", identity.region.as_str())].into())
+    fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
+        Vec::new()
     }
 }
 
@@ -377,6 +406,26 @@ impl ResourceProvider for SimulatedProvider {
 
     fn identifying_inputs(&self) -> &'static [&'static str] {
         self.kind.identifying()
+    }
+
+    fn takeover(&self) -> TakeoverFacts {
+        TakeoverFacts::default()
+    }
+
+    fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn default_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn import_id(&self, id: &str, _inputs: &PropertyMap) -> String {
+        id.to_owned()
+    }
+
+    fn of_import_id(&self, import_id: &str) -> Result<ImportedId, ProviderError> {
+        Ok(ImportedId::Read { id: import_id.to_owned(), inputs: PropertyMap::new() })
     }
 
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {

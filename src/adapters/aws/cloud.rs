@@ -7,10 +7,13 @@ use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
 
 use super::clients::SERVICES;
-use super::connection::{Account, AwsSettings, Connection};
+use super::connection::{self, AwsSettings, Connection};
 use super::{arn, blueprint, quota, recent_output, resources};
 use crate::domain::provider::Provider;
-use crate::ports::{ArtifactStore, Blueprint, BlueprintRequest, Cloud, CloudIdentity, ProviderError, ResourceProvider};
+use crate::ports::{
+    Account, ArtifactStore, Blueprint, BlueprintRequest, Blueprints, Catalogue, CloudIdentity, Diagnostics,
+    ProviderError, ResourceProvider,
+};
 
 /// The version of Pulumi's AWS provider whose states are written.
 const PULUMI_AWS_VERSION: &str = "7.48.0";
@@ -59,21 +62,7 @@ impl ResourceTypes for Aws {
     }
 }
 
-#[async_trait]
-impl Cloud for Aws {
-    fn provider(&self) -> Provider {
-        Provider::Aws
-    }
-
-    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
-        quota::quotas(self.connection.is_emulated())
-    }
-
-    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
-        let Account { id, principal, .. } = self.connection.account().await?.clone();
-        Ok(CloudIdentity { account: id, principal, region: self.connection.region.clone() })
-    }
-
+impl Catalogue for Aws {
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         self.resources.get(token.as_str()).cloned()
     }
@@ -82,8 +71,8 @@ impl Cloud for Aws {
         self.resources.keys().copied().collect()
     }
 
-    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
-        blueprint::blueprint(request, &self.connection.region)
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        quota::quotas(self.connection.is_emulated())
     }
 
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
@@ -103,19 +92,6 @@ impl Cloud for Aws {
         (name, inputs)
     }
 
-    async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
-        recent_output::read(&self.connection, outputs).await
-    }
-
-    fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
-        if !self.connection.is_emulated() || identity.account == EMULATORS_OWN_ACCOUNT {
-            return Vec::new();
-        }
-        // MiniStack looks for an API in the account of the request, and takes that from the credential's first part.
-        let credential = format!("AWS4-HMAC-SHA256 Credential={}/health", identity.account);
-        vec![("authorization".to_owned(), credential)]
-    }
-
     fn account_of(&self, record: &dyn Recorded) -> Option<String> {
         // arn:partition:service:region:account:resource; some services leave the account out.
         let arn = record.output(&["arn".to_owned()]).ok()??;
@@ -128,5 +104,39 @@ impl Cloud for Aws {
         let region = text("region").as_ref().and_then(|region| region.as_str().map(str::to_owned));
         let of_arn = || Some(arn::region(text("arn")?.as_str()?)?.to_owned());
         region.or_else(of_arn).is_some_and(|region| region != self.connection.region)
+    }
+}
+
+impl Blueprints for Aws {
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        blueprint::blueprint(request, &self.connection.region)
+    }
+}
+
+#[async_trait]
+impl Account for Aws {
+    fn provider(&self) -> Provider {
+        Provider::Aws
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        let connection::Account { id, principal, .. } = self.connection.account().await?.clone();
+        Ok(CloudIdentity { account: id, principal, region: self.connection.region.clone() })
+    }
+}
+
+#[async_trait]
+impl Diagnostics for Aws {
+    async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        recent_output::read(&self.connection, outputs).await
+    }
+
+    fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
+        if !self.connection.is_emulated() || identity.account == EMULATORS_OWN_ACCOUNT {
+            return Vec::new();
+        }
+        // MiniStack looks for an API in the account of the request, and takes that from the credential's first part.
+        let credential = format!("AWS4-HMAC-SHA256 Credential={}/health", identity.account);
+        vec![("authorization".to_owned(), credential)]
     }
 }

@@ -10,8 +10,8 @@ use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTyp
 use super::redactor::Redactor;
 use crate::domain::provider::Provider;
 use crate::ports::{
-    Blueprint, BlueprintRequest, Cloud, CloudIdentity, Found, ImportedId, OperationContext, ProviderError,
-    ResourceProvider, ResourceState, TakeoverFacts,
+    Account, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, Diagnostics, Found, ImportedId,
+    OperationContext, ProviderError, ResourceProvider, ResourceState, TakeoverFacts,
 };
 
 /// A cloud whose secrets are known to the redactor.
@@ -55,20 +55,7 @@ impl ResourceTypes for WatchedCloud {
     }
 }
 
-#[async_trait]
-impl Cloud for WatchedCloud {
-    fn provider(&self) -> Provider {
-        self.cloud.provider()
-    }
-
-    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
-        self.cloud.quotas()
-    }
-
-    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
-        self.cloud.identity().await
-    }
-
+impl Catalogue for WatchedCloud {
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         let provider = self.cloud.resource(token)?;
         Some(Arc::new(WatchedProvider { provider, redactor: Arc::clone(&self.redactor) }))
@@ -78,10 +65,8 @@ impl Cloud for WatchedCloud {
         self.cloud.type_tokens()
     }
 
-    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
-        let blueprint = self.cloud.blueprint(request)?;
-        blueprint.resources.iter().for_each(|spec| learn(&self.redactor, &spec.inputs));
-        Ok(blueprint)
+    fn quotas(&self) -> BTreeMap<&'static str, Quota> {
+        self.cloud.quotas()
     }
 
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
@@ -90,6 +75,36 @@ impl Cloud for WatchedCloud {
         (name, inputs)
     }
 
+    fn account_of(&self, record: &dyn Recorded) -> Option<String> {
+        self.cloud.account_of(record)
+    }
+
+    fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
+        self.cloud.is_elsewhere(record)
+    }
+}
+
+impl Blueprints for WatchedCloud {
+    fn blueprint(&self, request: &BlueprintRequest) -> Result<Blueprint, ProviderError> {
+        let blueprint = self.cloud.blueprint(request)?;
+        blueprint.resources.iter().for_each(|spec| learn(&self.redactor, &spec.inputs));
+        Ok(blueprint)
+    }
+}
+
+#[async_trait]
+impl Account for WatchedCloud {
+    fn provider(&self) -> Provider {
+        self.cloud.provider()
+    }
+
+    async fn identity(&self) -> Result<CloudIdentity, ProviderError> {
+        self.cloud.identity().await
+    }
+}
+
+#[async_trait]
+impl Diagnostics for WatchedCloud {
     async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         learn(&self.redactor, outputs);
         let output = self.cloud.recent_output(outputs).await.map_err(|error| redacted(&self.redactor, error))?;
@@ -98,14 +113,6 @@ impl Cloud for WatchedCloud {
 
     fn health_headers(&self, identity: &CloudIdentity) -> Vec<(String, String)> {
         self.cloud.health_headers(identity)
-    }
-
-    fn account_of(&self, record: &dyn Recorded) -> Option<String> {
-        self.cloud.account_of(record)
-    }
-
-    fn is_elsewhere(&self, record: &dyn Recorded) -> bool {
-        self.cloud.is_elsewhere(record)
     }
 }
 

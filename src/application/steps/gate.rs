@@ -77,6 +77,15 @@ impl CallGate for ReadGate {
         self.or_cancelled(clock.sleep_until(clock.now() + duration)).await
     }
 
+    fn stopping(&self) -> bool {
+        // Its waits end with the cancellation itself.
+        false
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn now(&self) -> Duration {
         self.calls.scheduler().clock().now()
     }

@@ -181,6 +181,14 @@ impl CallGate for DirectGate {
         Ok(())
     }
 
+    fn stopping(&self) -> bool {
+        false
+    }
+
+    fn waited(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn now(&self) -> Duration {
         self.start.elapsed()
     }

@@ -1,0 +1,18 @@
+//! The port of a cloud, in four parts: its resource types, the blueprint that turns components into resources, the account,
+//! and what it tells of deployed components. None has a method with a default: whoever wraps a cloud and forgets to hand one
+//! on would answer in its place.
+
+mod account;
+mod blueprints;
+mod catalogue;
+mod diagnostics;
+
+pub use account::{Account, CloudIdentity};
+pub use blueprints::{Blueprint, BlueprintRequest, Blueprints, ComponentDeployment, OutputDeclaration, PhysicalNames};
+pub use catalogue::Catalogue;
+pub use diagnostics::Diagnostics;
+
+/// One cloud.
+pub trait Cloud: Catalogue + Blueprints + Account + Diagnostics {}
+
+impl<C: Catalogue + Blueprints + Account + Diagnostics> Cloud for C {}
