@@ -74,6 +74,15 @@ mod tests {
         fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
             self.0.for_each_dependency(visit);
         }
+        fn deleted_with(&self) -> Option<&str> {
+            self.0.deleted_with()
+        }
+        fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
+            self.0.for_each_other_reference(visit);
+        }
+        fn provider(&self) -> Option<&str> {
+            self.0.provider()
+        }
         fn is_foreign(&self) -> bool {
             self.1
         }

@@ -30,7 +30,7 @@ pub struct RecordMarks {
     pub has_init_errors: bool,
 }
 
-/// A recorded resource.
+/// A recorded resource. No method has a default: whoever wraps one and forgets to hand one on would answer in its place.
 pub trait Recorded {
     /// Its name.
     fn urn(&self) -> &Urn;
@@ -48,24 +48,18 @@ pub trait Recorded {
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str));
 
     /// The URN of the resource whose deletion takes this one along, so that it needs no delete of its own.
-    fn deleted_with(&self) -> Option<&str> {
-        None
-    }
+    fn deleted_with(&self) -> Option<&str>;
 
     /// Calls `visit` with the URN of each resource that it refers to in yet other ways: as what single inputs depend on
     /// (`propertyDependencies`), or as what it is replaced with (`replaceWith`). Asked only when something is removed.
-    fn for_each_other_reference(&self, _visit: &mut dyn FnMut(&str)) {}
+    fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str));
 
     /// The URN of the provider resource that manages it: it goes last.
-    fn provider(&self) -> Option<&str> {
-        None
-    }
+    fn provider(&self) -> Option<&str>;
 
     /// Whether another program made it, as far as it says itself. What belongs to something is of whoever made that: ask
     /// [`Ownership`](crate::Ownership).
-    fn is_foreign(&self) -> bool {
-        false
-    }
+    fn is_foreign(&self) -> bool;
 
     /// Its inputs, secrets decrypted.
     ///
@@ -117,12 +111,20 @@ impl Recorded for ResourceRecord {
         self.dependencies.iter().for_each(|urn| visit(urn.as_str()));
     }
 
+    fn deleted_with(&self) -> Option<&str> {
+        None
+    }
+
     fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
         self.property_dependencies.iter().flat_map(|(_, urns)| urns).for_each(|urn| visit(urn.as_str()));
     }
 
     fn provider(&self) -> Option<&str> {
         Some(self.provider.as_deref()?.rsplit_once("::")?.0)
+    }
+
+    fn is_foreign(&self) -> bool {
+        false
     }
 
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {

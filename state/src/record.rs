@@ -197,6 +197,14 @@ impl Recorded for RecordedResource {
         self.resource.for_each_other_reference(visit);
     }
 
+    fn provider(&self) -> Option<&str> {
+        Some(self.resource.provider.as_deref()?.rsplit_once("::")?.0)
+    }
+
+    fn is_foreign(&self) -> bool {
+        false
+    }
+
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
         let inputs = self.decoder.properties(&self.resource.inputs);
         Ok(Cow::Owned(inputs.map_err(|error| error.at("inputs", &self.resource.urn))?))

@@ -275,6 +275,10 @@ impl Recorded for Seen {
         self.0.for_each_dependency(visit);
     }
 
+    fn deleted_with(&self) -> Option<&str> {
+        self.0.deleted_with()
+    }
+
     fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
         self.0.for_each_other_reference(visit);
     }
