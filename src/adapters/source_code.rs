@@ -43,11 +43,25 @@ impl SourceCode {
                 environment: self.build_environment.clone(),
                 always: false,
             }),
-            start: match &function.start {
-                function::Start::Server(command) => packaging::Start::Server { start: command.as_str().to_owned() },
-                function::Start::Handler(handler) => packaging::Start::Handler { handler: handler.as_str().to_owned() },
-            },
+            start: start_of(function),
         }
+    }
+}
+
+fn start_of(code: &ServerlessFunction) -> packaging::Start {
+    match &code.start {
+        function::Start::Server(command) => packaging::Start::Server { start: command.as_str().to_owned() },
+        function::Start::Handler(handler) => packaging::Start::Handler { handler: handler.as_str().to_owned() },
+    }
+}
+
+/// A component as if it were packaged, for whoever draws or describes it: there is no code.
+pub fn unbuilt(code: &ServerlessFunction) -> PackagedCode {
+    PackagedCode {
+        archive: Archive { source: ArchiveSource::Path(String::new()), hash: None },
+        zipped_size: 0,
+        entry: start_of(code).entry(),
+        environment: PropertyMap::new(),
     }
 }
 
@@ -144,7 +158,7 @@ impl Packager for SourceCode {
                 source: ArchiveSource::Path(format!("{name}.zip")),
             },
             zipped_size: package.zipped_size,
-            handler: package.handler.clone(),
+            entry: package.entry.clone(),
             environment: package
                 .environment
                 .iter()

@@ -26,7 +26,7 @@ pub use packager::Packager;
 pub use resource_provider::{
     Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, TakeoverFacts,
 };
-pub use source_code::{ArtifactStore, PackagedCode};
+pub use source_code::{ArtifactStore, Entry, PackagedCode};
 pub use stack_administration::{
     BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportedState, GraphNode, HistoryRecord, MigratedStack,
     MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest, StackAddress,

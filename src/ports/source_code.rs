@@ -14,10 +14,24 @@ pub struct PackagedCode {
     pub archive: Archive,
     /// Bytes of the zip file.
     pub zipped_size: u64,
-    /// What the function must call, such as `index.handler`.
-    pub handler: String,
+    /// What in it is to be started. How that is written, and who calls it, is the cloud's.
+    pub entry: Entry,
     /// Environment variables that the packaged runtime shim needs.
     pub environment: PropertyMap,
+}
+
+/// What in a package is to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// An unchanged server, started by the launcher that the packaging has put beside it.
+    Launcher {
+        /// The launcher's file without its ending, relative to the package's root.
+        module: String,
+        /// The function in it that takes the cloud's events.
+        export: String,
+    },
+    /// A function of the user's own, as it was written: a file without its ending, a dot, and the export.
+    Handler(String),
 }
 
 /// Where packaged code is kept until it is uploaded.

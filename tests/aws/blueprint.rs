@@ -16,7 +16,8 @@ use semantest_iac::domain::quantity::Timeout;
 use semantest_iac::domain::route::Route;
 use semantest_iac::domain::throttle::Throttle;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, Blueprints as _, ComponentDeployment, PackagedCode, PhysicalNames, ResourceState,
+    Blueprint, BlueprintRequest, Blueprints as _, ComponentDeployment, Entry, PackagedCode, PhysicalNames,
+    ResourceState,
 };
 
 use crate::aws::schema;
@@ -69,7 +70,7 @@ fn request(component: Component, archive: Archive, zipped_size: u64) -> Blueprin
     let package = PackagedCode {
         archive,
         zipped_size,
-        handler: "index.handler".to_owned(),
+        entry: Entry::Handler("index.handler".to_owned()),
         environment: [("SEMANTEST_START", "node server.js")].into(),
     };
     BlueprintRequest {

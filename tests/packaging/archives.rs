@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use semantest_iac::adapters::packaging::{
-    PackagingError, SHIM_FILE, SHIM_HANDLER, SHIM_SETTINGS_FILE, Start, UNPACKED_SIZE_LIMIT,
-};
+use semantest_iac::adapters::aws::naming;
+use semantest_iac::adapters::packaging::{PackagingError, SHIM_FILE, SHIM_SETTINGS_FILE, Start, UNPACKED_SIZE_LIMIT};
+use semantest_iac::ports::Entry;
 
 use crate::packaging::folders::{Component, contents, names};
 
@@ -59,7 +59,7 @@ fn a_known_input_gives_known_bytes() {
     component.write("lib/lambda.js", "exports.handler = async () => ({ statusCode: 204 })\n".repeat(3000));
     component.request.start = Start::Handler { handler: "lib/lambda.handler".into() };
     let package = component.package();
-    assert_eq!(package.handler, "lib/lambda.handler");
+    assert_eq!(package.entry, Entry::Handler("lib/lambda.handler".into()));
     assert_eq!(package.sha256, "05d7d17602c43d21ef5765b4f5c4c2da446d2aedd6bb6ea2a2b84b53173d036a");
 }
 
@@ -105,7 +105,7 @@ fn info_zip_unpacks_what_was_packed() {
 fn a_server_gets_the_shim_and_its_settings() {
     let component = example(FILES.iter());
     let package = component.package();
-    assert_eq!(package.handler, SHIM_HANDLER);
+    assert_eq!(naming::handler(&package.entry), "semantest-shim.handler");
     let contents = contents(&package);
     assert!(contents[SHIM_FILE].1.len() > 1000);
     assert_eq!(contents[SHIM_SETTINGS_FILE].1, br#"{"start":"node server.js","arguments":["node","server.js"]}"#);

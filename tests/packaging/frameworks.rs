@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use semantest_iac::adapters::aws::naming;
 use semantest_iac::adapters::packaging::{PackageRequest, Packager, Start};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -39,7 +40,7 @@ fn unpacked() -> (PathBuf, String) {
         unpack(&package, &unfinished);
         fs::rename(&unfinished, &folder).unwrap();
     }
-    (folder, package.handler)
+    (folder, naming::handler(&package.entry))
 }
 
 fn installed(cache: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use semantest_iac::adapters::aws::naming;
 use semantest_iac::adapters::packaging::{Package, SHIM_SETTINGS_FILE};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -45,7 +46,7 @@ impl Sandbox {
     pub fn start_with(package: &Package, environment: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         unpack(package, folder.path());
-        let mut sandbox = Self::start_in(folder.path(), &package.handler, environment);
+        let mut sandbox = Self::start_in(folder.path(), &naming::handler(&package.entry), environment);
         sandbox._folder = Some(folder);
         sandbox
     }
@@ -58,7 +59,7 @@ impl Sandbox {
         let mut settings: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         settings["initialisationBudget"] = json!(500);
         std::fs::write(&path, settings.to_string()).unwrap();
-        let mut sandbox = Self::start_in(folder.path(), &package.handler, &[]);
+        let mut sandbox = Self::start_in(folder.path(), &naming::handler(&package.entry), &[]);
         sandbox._folder = Some(folder);
         sandbox
     }

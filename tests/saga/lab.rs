@@ -28,8 +28,8 @@ use semantest_iac::domain::quantity::{Memory, Timeout};
 use semantest_iac::domain::runtime::Runtime;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
-    EventHandler, HealthChecker, HealthProbe, HealthReport, Notice, NoticeHandler, PackagedCode, Packager, StackStore,
-    WallClock,
+    Entry, EventHandler, HealthChecker, HealthProbe, HealthReport, Notice, NoticeHandler, PackagedCode, Packager,
+    StackStore, WallClock,
 };
 
 use crate::saga::cloud::{CloudPort, SimulatedCloud, scope_of};
@@ -67,7 +67,12 @@ impl Packager for TestPackager {
         _: &dyn NoticeHandler,
     ) -> Result<PackagedCode, ErrorDetail> {
         let archive = Archive { hash: Some("0".repeat(64)), source: ArchiveSource::Path(format!("{component}.zip")) };
-        Ok(PackagedCode { archive, zipped_size: 1, handler: "index.handler".into(), environment: PropertyMap::new() })
+        Ok(PackagedCode {
+            archive,
+            zipped_size: 1,
+            entry: Entry::Handler("index.handler".into()),
+            environment: PropertyMap::new(),
+        })
     }
 }
 

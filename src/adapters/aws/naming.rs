@@ -5,9 +5,19 @@
 use sha2::{Digest, Sha256};
 
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
+use crate::ports::Entry;
 
 /// How many hexadecimal digits of the hash a name gets.
 const HASH_DIGITS: usize = 8;
+
+/// What Lambda's Node.js runtime is told to call: the module without its ending, a dot, and the export
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html>).
+pub fn handler(entry: &Entry) -> String {
+    match entry {
+        Entry::Launcher { module, export } => format!("{module}.{export}"),
+        Entry::Handler(handler) => handler.clone(),
+    }
+}
 
 /// What a resource belongs to.
 #[derive(Debug, Clone, Copy)]

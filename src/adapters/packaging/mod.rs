@@ -18,4 +18,4 @@ mod tree;
 pub use build::{BuildCommand, BuildObserver, BuildOutcome};
 pub use error::{FolderSize, PackagingError};
 pub use packager::{Package, PackageRequest, Packager, UNPACKED_SIZE_LIMIT};
-pub use start::{SHIM_FILE, SHIM_HANDLER, SHIM_SERVER_FILE, SHIM_SETTINGS_FILE, Start};
+pub use start::{SHIM_FILE, SHIM_SERVER_FILE, SHIM_SETTINGS_FILE, Start};

@@ -17,6 +17,7 @@ use super::manifest::{Manifest, largest_folders};
 use super::start::Start;
 use super::store::Store;
 use super::tree::{self, SourceTree};
+use crate::ports::Entry;
 
 /// Bytes that a function's code and layers may take unpacked ("Deployment package size" of the AWS Lambda quotas page,
 /// 250 MB).
@@ -54,8 +55,8 @@ pub struct Package {
     pub unpacked_size: u64,
     /// Number of entries.
     pub files: usize,
-    /// What Lambda must call.
-    pub handler: String,
+    /// What in it is to be started.
+    pub entry: Entry,
     /// Environment variables that the function needs beside the user's.
     pub environment: BTreeMap<String, String>,
     /// What became of the build.
@@ -154,7 +155,7 @@ impl Packager {
         // All that can be refused by names and sizes alone is refused before anything is read.
         check_content(&tree)?;
         let mut manifest = Manifest::of(&tree);
-        let handler = request.start.complete(&mut manifest)?;
+        request.start.complete(&mut manifest)?;
         check_size(&manifest)?;
         manifest.set_digests(digests.map_or_else(|| index.digests(&tree), Ok)?);
         let unpacked_size = manifest.unpacked_size();
@@ -179,7 +180,7 @@ impl Packager {
             zipped_size,
             unpacked_size,
             files: manifest.entries.len(),
-            handler,
+            entry: request.start.entry(),
             environment: BTreeMap::new(),
             build,
             from_cache,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::error::PackagingError;
 use super::manifest::{Content, Manifest};
+use crate::ports::Entry;
 
 /// The shim's name at the root of the package; translates events.
 pub const SHIM_FILE: &str = "semantest-shim.mjs";
@@ -25,8 +26,9 @@ const SHADOWS: [&str; 5] =
 /// The name of the shim's settings beside it.
 pub const SHIM_SETTINGS_FILE: &str = "semantest-shim-settings.json";
 
-/// What Lambda calls when a server is packaged: the shim's file without its ending, and its function.
-pub const SHIM_HANDLER: &str = "semantest-shim.handler";
+/// The shim's module, and its function that takes the cloud's events.
+const SHIM_MODULE: &str = "semantest-shim";
+const SHIM_EXPORT: &str = "handler";
 
 /// The longest handler that Lambda accepts (`Handler` of CreateFunction: 128 characters without white space).
 const HANDLER_LENGTH: usize = 128;
@@ -59,8 +61,16 @@ struct ShimSettings<'a> {
 }
 
 impl Start {
-    /// Checks the setting against what will be packaged and adds what it needs; returns Lambda's handler.
-    pub(super) fn complete(&self, manifest: &mut Manifest) -> Result<String, PackagingError> {
+    /// What in the finished package is to be started.
+    pub fn entry(&self) -> Entry {
+        match self {
+            Self::Server { .. } => Entry::Launcher { module: SHIM_MODULE.to_owned(), export: SHIM_EXPORT.to_owned() },
+            Self::Handler { handler } => Entry::Handler(handler.clone()),
+        }
+    }
+
+    /// Checks the setting against what will be packaged and adds what it needs.
+    pub(super) fn complete(&self, manifest: &mut Manifest) -> Result<(), PackagingError> {
         match self {
             Self::Server { start } => {
                 let arguments = plain_words(start)?;
@@ -75,13 +85,9 @@ impl Start {
                 for (name, text) in SHIM {
                     manifest.add_generated(name, text.as_bytes().to_vec())?;
                 }
-                manifest.add_generated(SHIM_SETTINGS_FILE, settings)?;
-                Ok(SHIM_HANDLER.to_owned())
+                manifest.add_generated(SHIM_SETTINGS_FILE, settings)
             }
-            Self::Handler { handler } => {
-                check_handler(handler, manifest)?;
-                Ok(handler.clone())
-            }
+            Self::Handler { handler } => check_handler(handler, manifest),
         }
     }
 }
@@ -293,14 +299,16 @@ mod tests {
 
     fn server(start: &str, files: &[&str]) -> Result<(Manifest, serde_json::Value), PackagingError> {
         let mut manifest = manifest(files);
-        let handler = Start::Server { start: start.to_owned() }.complete(&mut manifest)?;
-        assert_eq!(handler, SHIM_HANDLER);
+        let start = Start::Server { start: start.to_owned() };
+        start.complete(&mut manifest)?;
+        let Entry::Launcher { module, .. } = start.entry() else { panic!() };
+        assert!(manifest.entries.contains_key(&format!("{module}.mjs")));
         let Some(Content::Generated(settings)) = manifest.entries.get(SHIM_SETTINGS_FILE) else { panic!() };
         let settings = serde_json::from_slice(settings).unwrap();
         Ok((manifest, settings))
     }
 
-    fn handler(handler: &str, files: &[&str]) -> Result<String, PackagingError> {
+    fn handler(handler: &str, files: &[&str]) -> Result<(), PackagingError> {
         Start::Handler { handler: handler.to_owned() }.complete(&mut manifest(files))
     }
 
@@ -367,8 +375,8 @@ mod tests {
     #[test]
     fn handlers_are_found_as_lambda_finds_them() {
         for file in ["dist/lambda", "dist/lambda.js", "dist/lambda.mjs", "dist/lambda.cjs"] {
-            assert_eq!(handler("dist/lambda.handler", &[file]).unwrap(), "dist/lambda.handler");
-            assert_eq!(handler("./dist/lambda.api.get", &[file]).unwrap(), "./dist/lambda.api.get");
+            handler("dist/lambda.handler", &[file]).unwrap();
+            handler("./dist/lambda.api.get", &[file]).unwrap();
         }
         let error = handler("dist/lambda.handler", &["src/lambda.ts"]).unwrap_err();
         assert!(error.to_string().contains("dist/lambda.js, dist/lambda.mjs or dist/lambda.cjs"), "{error}");

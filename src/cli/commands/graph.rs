@@ -5,10 +5,10 @@ use std::fs;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use resource_graph::{Archive, ArchiveSource, PropertyMap, ResourceGraph, ResourceSpec, Urn};
+use resource_graph::{ResourceGraph, ResourceSpec, Urn};
 
 use crate::adapters::causes::with_causes;
-use crate::adapters::packaging::SHIM_HANDLER;
+use crate::adapters::source_code::unbuilt;
 use crate::cli::arguments::{GraphArguments, GraphFormat};
 use crate::cli::compose::ports;
 use crate::cli::exit_code::ExitCode;
@@ -16,9 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::views;
 use crate::cli::workspace::config_values;
-use crate::domain::component::Component;
-use crate::domain::function::Start;
-use crate::ports::{BlueprintRequest, ComponentDeployment, PackagedCode, PhysicalNames};
+use crate::ports::{BlueprintRequest, ComponentDeployment, PhysicalNames};
 
 /// `graph --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -99,7 +97,10 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
         environment,
         stack: selected.name.to_string(),
         identity: None,
-        components: components.into_iter().map(unbuilt).collect(),
+        components: components
+            .into_iter()
+            .map(|component| ComponentDeployment { package: component.code().map(unbuilt), component })
+            .collect(),
         names: PhysicalNames::default(),
     };
     let blueprint = cloud.blueprint(&request)?;
@@ -136,17 +137,4 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
         }
     }
     Ok(ExitCode::Done)
-}
-
-/// A component as if it were packaged: a drawing needs no code.
-fn unbuilt(component: Component) -> ComponentDeployment {
-    let package = component.code().map(|code| {
-        let handler = match &code.start {
-            Start::Server(_) => SHIM_HANDLER.to_owned(),
-            Start::Handler(handler) => handler.as_str().to_owned(),
-        };
-        let archive = Archive { source: ArchiveSource::Path(String::new()), hash: None };
-        PackagedCode { archive, zipped_size: 0, handler, environment: PropertyMap::new() }
-    });
-    ComponentDeployment { component, package }
 }

@@ -7,6 +7,7 @@ use resource_graph::{Interpolation, PropertyMap, Value};
 
 use super::names::{self, Names};
 use super::scope::{Handle, Scope};
+use crate::adapters::aws::naming;
 use crate::adapters::aws::validation::{self, Circumstances};
 use crate::domain::function::ServerlessFunction;
 use crate::domain::logs::LogRetention;
@@ -155,7 +156,7 @@ fn function(
         ("name", Value::from(name)),
         ("role", role.output("arn")),
         ("runtime", runtime(wanted.runtime).into()),
-        ("handler", package.handler.as_str().into()),
+        ("handler", naming::handler(&package.entry).into()),
         ("memorySize", wanted.memory.megabytes().into()),
         ("timeout", u32::try_from(seconds).unwrap_or(u32::MAX).into()),
         ("publish", true.into()),
