@@ -191,7 +191,7 @@ impl Blueprints for Things {
 #[async_trait]
 impl Account for Things {
     fn provider(&self) -> Provider {
-        Provider::Aws
+        Provider::known("aws")
     }
 
     async fn identity(&self) -> Result<CloudIdentity, ProviderError> {

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod causes;
 pub mod clock;
+pub mod clouds;
 pub mod configuration;
 pub mod health;
 pub mod keys;

@@ -13,4 +13,4 @@ pub mod terminal;
 pub mod views;
 pub mod workspace;
 
-pub use run::main;
+pub use run::{main, main_with};

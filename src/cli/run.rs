@@ -19,15 +19,27 @@ use super::process::logs;
 use super::process::session::{CommandResult, Session, output_options};
 use super::terminal::output::Output;
 use super::views::document::{CommandFacts, print_failure};
+use crate::adapters::clouds::CLOUDS;
+use crate::adapters::configuration::Clouds;
 use crate::application::redaction::Redactor;
 
 /// The program, as the operating system starts it.
 pub fn main() -> std::process::ExitCode {
-    run(Process::current(), Box::new(std::io::stdout()), Box::new(std::io::stderr())).into()
+    main_with(&CLOUDS)
+}
+
+/// The program with another table of clouds.
+pub fn main_with(clouds: &'static Clouds) -> std::process::ExitCode {
+    run(clouds, Process::current(), Box::new(std::io::stdout()), Box::new(std::io::stderr())).into()
 }
 
 /// The program, in whatever process and with whatever sinks.
-pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Write + Send>) -> ExitCode {
+pub fn run(
+    clouds: &'static Clouds,
+    process: Process,
+    stdout: Box<dyn Write + Send>,
+    stderr: Box<dyn Write + Send>,
+) -> ExitCode {
     let started = Instant::now();
     let raw = RawOptions::of(&process.arguments);
     let parsed = arguments::command()
@@ -38,11 +50,11 @@ pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Writ
         Err(_) => (raw.color, raw.json, false),
     };
     let redactor = Arc::new(Redactor::default());
-    learn_credentials(&redactor, &process);
+    learn_credentials(&redactor, &process, clouds);
     let options = output_options(&process, color, json, quiet);
     let output = Arc::new(Output::new(options, redactor, stdout, stderr));
     let code = match parsed {
-        Ok(arguments) => execute(process, arguments, &output, started),
+        Ok(arguments) => execute(clouds, process, arguments, &output, started),
         Err(error) => tell_usage(&error, &output, &raw, &process),
     };
     output.attach();
@@ -61,20 +73,26 @@ pub fn run(process: Process, stdout: Box<dyn Write + Send>, stderr: Box<dyn Writ
 }
 
 /// Credentials in the environment. Those of an emulator are any short word, which protects nothing and stands everywhere.
-fn learn_credentials(redactor: &Redactor, process: &Process) {
+fn learn_credentials(redactor: &Redactor, process: &Process, clouds: &Clouds) {
     const SHORTEST: usize = 16;
-    for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"] {
+    for name in clouds.iter().flat_map(|cloud| cloud.secret_variables()) {
         if let Some(secret) = process.text(name).filter(|secret| secret.len() >= SHORTEST) {
             redactor.add_secret(secret);
         }
     }
 }
 
-fn execute(process: Process, arguments: Arguments, output: &Arc<Output>, started: Instant) -> ExitCode {
+fn execute(
+    clouds: &'static Clouds,
+    process: Process,
+    arguments: Arguments,
+    output: &Arc<Output>,
+    started: Instant,
+) -> ExitCode {
     let Arguments { global, command } = arguments;
     logs::start(output, global.verbose, process.text("SEMANTEST_LOG_LEVEL"));
     let user = process.user_name();
-    let mut session = Session::new(process, global, Arc::clone(output), command.name(), started);
+    let mut session = Session::new(process, global, Arc::clone(output), clouds, command.name(), started);
     let panics = PanicMessages::install(output);
     // State that a panic may have left half changed isn't looked at again: the process ends.
     let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
@@ -247,7 +265,7 @@ mod tests {
         let (stdout, stderr) = (Captured::default(), Captured::default());
         let arguments = std::iter::once("semantest-iac").chain(arguments.iter().copied()).map(OsString::from).collect();
         let process = Process { arguments, folder: Some("/".into()), ..Process::default() };
-        let code = run(process, Box::new(stdout.clone()), Box::new(stderr.clone()));
+        let code = run(&CLOUDS, process, Box::new(stdout.clone()), Box::new(stderr.clone()));
         (code, stdout.text(), stderr.text())
     }
 

@@ -149,7 +149,7 @@ name! {
 impl StackName {
     /// The stack that an environment has on a provider when no other name is given, such as
     /// `aws-production`.
-    pub fn of(provider: Provider, environment: &EnvironmentName) -> Self {
+    pub fn of(provider: &Provider, environment: &EnvironmentName) -> Self {
         // Both parts are shorter than half of Pulumi's limit and use less than its characters.
         Self(format!("{provider}-{environment}"))
     }
@@ -182,10 +182,8 @@ mod tests {
     #[test]
     fn stack_names_follow_pulumi() {
         let environment = EnvironmentName::new("e".repeat(LONGEST_LABEL)).unwrap();
-        for provider in Provider::ALL {
-            let stack = StackName::of(provider, &environment);
-            assert_eq!(StackName::new(stack.as_str()).unwrap(), stack);
-        }
+        let stack = StackName::of(&Provider::known("abcdefghijklmnopqrst"), &environment);
+        assert_eq!(StackName::new(stack.as_str()).unwrap(), stack);
         assert!(StackName::new("A.b_c-9").is_ok());
         assert!(StackName::new("org/project/stack").is_err());
         assert!(StackName::new("x".repeat(101)).is_err());

@@ -8,6 +8,7 @@ pub mod latencies;
 pub mod operation;
 pub mod packager;
 pub mod resource_provider;
+pub mod shape;
 pub mod source_code;
 pub mod stack_administration;
 pub mod stack_configuration;
@@ -16,8 +17,9 @@ pub mod stack_store;
 
 pub use clock::WallClock;
 pub use cloud::{
-    Account, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, ComponentDeployment,
-    Diagnostics, OutputDeclaration, PhysicalNames,
+    Account, Blueprint, BlueprintRequest, Blueprints, BrokenRules, Catalogue, Cloud, CloudFactory, CloudIdentity,
+    CloudSettings, ComponentDeployment, ConnectError, ConnectRequest, ConnectionChoice, Diagnostics, MissingSetting,
+    OutputDeclaration, PhysicalNames, RulesRequest, Variables,
 };
 pub use events::{EventHandler, Notice, NoticeHandler};
 pub use health::{HealthChecker, HealthProbe, HealthReport};

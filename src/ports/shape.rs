@@ -1,5 +1,8 @@
 //! The vocabulary in which the configuration's shape is written down: one table, from which both
-//! the check of a file and its JSON Schema are made, so that they can't disagree.
+//! the check of a file and its JSON Schema are made, so that they can't disagree. Each cloud says in it what its own settings
+//! are.
+
+use std::str::FromStr;
 
 use crate::domain::invalid::InvalidValue;
 
@@ -54,7 +57,7 @@ pub struct ObjectShape {
 }
 
 /// A key of an object.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// The key.
     pub key: &'static str,
@@ -102,4 +105,31 @@ impl ObjectShape {
     pub fn default_of(&self, key: &str) -> Option<&'static str> {
         self.field(key).and_then(|field| field.default)
     }
+}
+
+impl Field {
+    /// A key that may be left out.
+    pub const fn optional(key: &'static str, shape: Shape, description: &'static str) -> Self {
+        Self { key, description, shape, required: false, default: None }
+    }
+}
+
+impl TextShape {
+    /// Text that is no choice between words.
+    pub const fn new(
+        what: &'static str,
+        pattern: Option<&'static str>,
+        examples: &'static [&'static str],
+        check: fn(&str) -> Result<(), InvalidValue>,
+    ) -> Self {
+        Self { what, pattern, choices: &[], examples, check }
+    }
+}
+
+/// The check of text that `T` reads.
+///
+/// # Errors
+/// That of `T`.
+pub fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
+    text.parse::<T>().map(drop)
 }

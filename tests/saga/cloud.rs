@@ -298,7 +298,7 @@ impl Blueprints for CloudPort {
 #[async_trait]
 impl Account for CloudPort {
     fn provider(&self) -> Provider {
-        Provider::Aws
+        Provider::known("aws")
     }
 
     async fn identity(&self) -> Result<CloudIdentity, ProviderError> {

@@ -8,6 +8,7 @@ use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTyp
 
 use super::clients::SERVICES;
 use super::connection::{self, AwsSettings, Connection};
+use super::factory::PROVIDER;
 use super::{arn, blueprint, quota, recent_output, resources};
 use crate::domain::provider::Provider;
 use crate::ports::{
@@ -116,7 +117,7 @@ impl Blueprints for Aws {
 #[async_trait]
 impl Account for Aws {
     fn provider(&self) -> Provider {
-        Provider::Aws
+        PROVIDER
     }
 
     async fn identity(&self) -> Result<CloudIdentity, ProviderError> {

@@ -13,14 +13,17 @@ use crate::domain::gateway::ApiGateway;
 use crate::domain::health::HealthCheck;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::names::ComponentName;
+use crate::domain::provider::Provider;
 use crate::domain::route::{Route, RouteKey};
 use crate::domain::throttle::Throttle;
 use crate::domain::violation::FieldPath;
+use crate::ports::CloudSettings;
 
+use super::clouds::Clouds;
 use super::fields;
 use super::problem::Problem;
-use super::settings::{AwsSettings, LeaseSpan, StateEncryption, StateLocation};
-use super::shape::ObjectShape;
+use super::settings::{LeaseSpan, StateEncryption, StateLocation};
+use super::shape::{ObjectShape, Shape};
 use super::tree::{Content, Node};
 
 /// An object of the tree, its shape and the way to it.
@@ -292,22 +295,30 @@ fn throttle(view: &View<'_>) -> Decoded<Throttle> {
     Throttle::new(number("rate"), number("burst")).map_err(|error| view.refuse_whole(&error))
 }
 
-/// Where an environment, written in `node`, lies in AWS.
-///
-/// # Errors
-/// When a value is none of its type, which the check against the shape has told already.
-pub fn aws_settings(node: &Node, environment: &str) -> Decoded<Option<AwsSettings>> {
-    let Some(aws) = node.get("aws") else {
-        return Ok(None);
-    };
-    let path = FieldPath::of(["environments", environment, "aws"]);
-    let view = View::root(aws, &fields::AWS, path);
-    Ok(Some(AwsSettings {
-        endpoint: view.optional("endpoint")?,
-        region: view.optional("region")?,
-        profile: view.optional("profile")?,
-        account: view.optional("account")?,
-    }))
+/// What an environment, written in `node`, says of the clouds.
+pub fn clouds(node: &Node, clouds: &Clouds) -> Vec<(Provider, CloudSettings)> {
+    let sections = clouds.iter().filter_map(|cloud| {
+        let provider = cloud.provider();
+        let section = node.get(provider.as_str())?;
+        let mut values = Vec::new();
+        single_values(section, cloud.settings(), "", &mut values);
+        Some((provider, values.into_iter().collect()))
+    });
+    sections.collect()
+}
+
+/// The single values of a mapping, or what holds where they are left out, and those of the mappings in it.
+fn single_values(node: &Node, shape: &'static ObjectShape, under: &str, found: &mut Vec<(String, String)>) {
+    for field in shape.fields {
+        let key = format!("{under}{}", field.key);
+        match (node.get(field.key), &field.shape) {
+            (Some(inner), Shape::Object(shape)) => single_values(inner, shape, &format!("{key}."), found),
+            (inner, _) => match inner.map(|inner| &inner.content) {
+                Some(Content::Scalar(scalar)) => found.push((key, scalar.text.clone())),
+                _ => found.extend(field.default.map(|default| (key, default.to_owned()))),
+            },
+        }
+    }
 }
 
 /// The resources that an environment, written in `node`, takes over: ours, and theirs.

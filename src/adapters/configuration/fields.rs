@@ -12,17 +12,12 @@ use crate::domain::health::RequestPath;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::logs::LogRetention;
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
-use crate::domain::provider::Region;
 use crate::domain::quantity::{Memory, TimeSpan, Timeout};
 use crate::domain::route::{HttpMethod, RouteMethod, RoutePath};
 use crate::domain::runtime::Runtime;
 
-use super::settings::{self, AccountId, Endpoint, LeaseSpan, ProfileName, StateEncryption, StateLocation};
-use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
-
-fn reads<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
-    text.parse::<T>().map(drop)
-}
+use super::settings::{self, LeaseSpan, StateEncryption, StateLocation};
+use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
 
 /// Reads `*` or what `T` reads.
 fn reads_or_wildcard<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {
@@ -41,7 +36,7 @@ const fn defaulted(key: &'static str, shape: Shape, default: &'static str, descr
     Field { key, description, shape, required: false, default: Some(default) }
 }
 
-/// The whole file.
+/// The whole file, without the keys of the clouds.
 pub static ROOT: ObjectShape = ObjectShape {
     name: "configuration",
     description: "A project of Semantest: its components, and the environments that they are deployed to.",
@@ -295,12 +290,11 @@ pub static THROTTLE: ObjectShape = ObjectShape {
     reserved: &[],
 };
 
-/// An item of `environments`
+/// An item of `environments`, without the keys of the clouds ([`Clouds::root`](super::Clouds::root) adds them).
 pub static ENVIRONMENT: ObjectShape = ObjectShape {
     name: "environment",
     description: "Where components are deployed to, and what is different there.",
     fields: &[
-        optional("aws", Shape::Object(&AWS), "Where in AWS, and as whom."),
         optional(
             "components",
             Shape::Map(&MapShape { keys: &COMPONENT_NAME, values: Shape::Partial(&COMPONENT) }),
@@ -314,28 +308,6 @@ pub static ENVIRONMENT: ObjectShape = ObjectShape {
     ],
     exactly_one: &[],
     reserved: &[("azure", "this version deploys to AWS only; the key is kept for Azure")],
-};
-
-/// `environments.<name>.aws`
-pub static AWS: ObjectShape = ObjectShape {
-    name: "aws",
-    description: "Where in AWS, and as whom. What is left out comes from the AWS environment variables and profile, as everywhere.",
-    fields: &[
-        optional(
-            "endpoint",
-            Shape::Text(&ENDPOINT),
-            "local for the embedded local cloud, or the URL of a server that already runs.",
-        ),
-        optional("region", Shape::Text(&REGION), "The region."),
-        optional("profile", Shape::Text(&PROFILE), "The profile of the AWS configuration files."),
-        optional(
-            "account",
-            Shape::Text(&ACCOUNT),
-            "The account's 12 digits, in quotes. With any other account's credentials nothing is deployed.",
-        ),
-    ],
-    exactly_one: &[],
-    reserved: &[],
 };
 
 macro_rules! text {
@@ -419,8 +391,6 @@ text!(
 text!(ISSUER, "a token issuer", Some("^https?://[^?#]+$"), &["https://id.example.com/"], |text| Issuer::new(text)
     .map(drop));
 text!(AUDIENCE, "an audience", Some("\\S"), &["semantest"], |text| Audience::new(text).map(drop));
-text!(ENDPOINT, "an endpoint", Some("^(local|https?://.+)$"), &["local", "http://127.0.0.1:4566"], reads::<Endpoint>);
-text!(REGION, "a region", Some("^[a-z][a-z0-9]*(-[a-z0-9]+)*$"), &["us-east-1", "eu-west-1"], reads::<Region>);
 text!(RESOURCE, "a resource's name", Some("\\S"), &["rest-api-role"], settings::check_resource);
 text!(
     FOREIGN_RESOURCE,
@@ -429,8 +399,6 @@ text!(
     &["urn:pulumi:prod::shop::aws:iam/role:Role::api-role", "api-role-1a2b3c4"],
     settings::check_resource
 );
-text!(PROFILE, "a profile name", Some("\\S"), &["staging"], reads::<ProfileName>);
-text!(ACCOUNT, "an account id", Some("^[0-9]{12}$"), &["123456789012"], reads::<AccountId>);
 
 const TIME_PATTERN: &str = "^ *([0-9]+(\\.[0-9]{1,3})? *(d|h|ms|m|s) *)+$";
 
@@ -469,6 +437,7 @@ static ROUTE_METHOD: TextShape = TextShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::clouds::CLOUDS;
 
     /// Every object of the table, each once.
     fn objects() -> Vec<&'static ObjectShape> {
@@ -487,7 +456,7 @@ mod tests {
             }
         }
         let mut found = Vec::new();
-        visit(&Shape::Object(&ROOT), &mut found);
+        visit(&Shape::Object(CLOUDS.root()), &mut found);
         found
     }
 

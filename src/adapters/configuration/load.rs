@@ -11,14 +11,16 @@ use crate::domain::environment::{Environment, VariableName, VariableValue};
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, FieldStep, Violation};
+use crate::ports::CloudSettings;
 
 use super::check::check;
+use super::clouds::{AnyCloud, Clouds};
 use super::decode;
 use super::fields;
 use super::merge::merged;
 use super::problem::{ConfigurationErrors, Problem};
 use super::references::{self, Reference};
-use super::settings::{AwsSettings, EnvironmentSettings, LeaseSpan, StateEncryption, StateLocation};
+use super::settings::{EnvironmentSettings, LeaseSpan, StateEncryption, StateLocation};
 use super::shape::Shape;
 use super::source::{SourceFile, Span};
 use super::suggest;
@@ -41,6 +43,7 @@ pub struct Draft {
 pub struct Configuration {
     pub(super) source: Arc<SourceFile>,
     pub(super) tree: Node,
+    clouds: &'static Clouds,
     project: ProjectName,
     state: StateLocation,
     encryption: StateEncryption,
@@ -171,30 +174,30 @@ impl Configuration {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, ConfigurationErrors> {
-        Self::draft(path).and_then(Draft::finished)
+    pub fn load(path: &Path, clouds: &'static Clouds) -> Result<Self, ConfigurationErrors> {
+        Self::draft(path, clouds).and_then(Draft::finished)
     }
 
     /// Reads the file at `path` and makes of it what can be made.
     ///
     /// # Errors
     /// When nothing can.
-    pub fn draft(path: &Path) -> Result<Draft, ConfigurationErrors> {
+    pub fn draft(path: &Path, clouds: &'static Clouds) -> Result<Draft, ConfigurationErrors> {
         let source = SourceFile::read(path).map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
-        Self::from_source(source)
+        Self::from_source(source, clouds)
     }
 
     /// Takes `bytes` as the content of the file at `path`, which isn't read.
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ConfigurationErrors> {
+    pub fn from_bytes(path: &Path, bytes: Vec<u8>, clouds: &'static Clouds) -> Result<Self, ConfigurationErrors> {
         let source = SourceFile::from_bytes(path, bytes)
             .map_err(|problem| ConfigurationErrors::of_unread_file(path, problem))?;
-        Self::from_source(source).and_then(Draft::finished)
+        Self::from_source(source, clouds).and_then(Draft::finished)
     }
 
-    fn from_source(source: SourceFile) -> Result<Draft, ConfigurationErrors> {
+    fn from_source(source: SourceFile, clouds: &'static Clouds) -> Result<Draft, ConfigurationErrors> {
         let source = Arc::new(source);
         let (tree, mut problems) = tree::parse(&source);
         let Some(mut tree) = tree else {
@@ -207,9 +210,9 @@ impl Configuration {
             return Err(ConfigurationErrors::new(&source, problems));
         };
         references::mark(&mut tree, &mut problems);
-        problems.extend(check(&tree, &Shape::Object(&fields::ROOT), &FieldPath::root()));
+        problems.extend(check(&tree, &Shape::Object(clouds.root()), &FieldPath::root()));
         problems.extend(unknown_overrides(&tree));
-        let environments = resolve_environments(&tree, source.folder(), &mut problems);
+        let environments = resolve_environments(&tree, source.folder(), clouds, &mut problems);
         // The check has told already what is wrong with these two; names of one letter break no rule of length.
         let project = tree.get("project").and_then(|node| source_text(node).parse::<ProjectName>().ok());
         let state = decode::state_location(&tree, source.folder()).ok();
@@ -223,7 +226,10 @@ impl Configuration {
         let lease = decode::state_lease(&tree).ok();
         let encryption = decode::state_encryption(&tree).unwrap_or_default();
         let errors = (!problems.is_empty()).then(|| ConfigurationErrors::new(&source, problems));
-        Ok(Draft { configuration: Self { source, tree, project, state, encryption, lease, environments }, errors })
+        Ok(Draft {
+            configuration: Self { source, tree, clouds, project, state, encryption, lease, environments },
+            errors,
+        })
     }
 
     /// The file.
@@ -360,13 +366,18 @@ impl Configuration {
             .map_err(|error| ConfigurationErrors::new(&self.source, vec![Problem::invalid(&error)]))
     }
 
-    /// Where `environment` lies in AWS. Where it says nothing about any cloud, everything comes
-    /// from the AWS environment variables and profile.
+    /// What `environment` says of a cloud: nothing where it doesn't name it.
     ///
     /// # Errors
     /// When there is no such environment.
-    pub fn aws_settings(&self, environment: &str) -> Result<AwsSettings, ConfigurationErrors> {
-        Ok(self.environment(environment)?.aws.clone().unwrap_or_default())
+    pub fn cloud_settings(&self, environment: &str, provider: &Provider) -> Result<CloudSettings, ConfigurationErrors> {
+        let mut named = self.environment(environment)?.clouds.iter();
+        Ok(named.find(|(name, _)| name == provider).map(|(_, settings)| settings.clone()).unwrap_or_default())
+    }
+
+    /// The clouds that there are.
+    pub fn clouds(&self) -> &'static Clouds {
+        self.clouds
     }
 
     /// Takes the components' secrets out of the variables that `lookup` knows; those that aren't there stay missing.
@@ -418,15 +429,17 @@ impl Configuration {
         }
     }
 
-    /// The provider of that name.
+    /// The cloud of that name.
     ///
     /// # Errors
     /// When there is none; the error lists those there are.
-    pub fn provider(&self, name: &str) -> Result<Provider, ConfigurationErrors> {
-        name.parse().map_err(|_| {
-            let known = Provider::ALL.map(Provider::as_str);
-            let problem = Problem::new("config/unknown-provider", format!("there is no provider {name:?}"))
-                .with_hint(suggest::hint(name, &known));
+    pub fn cloud(&self, name: &str) -> Result<AnyCloud, ConfigurationErrors> {
+        let found = name.parse().ok().and_then(|provider| self.clouds.find(&provider));
+        found.ok_or_else(|| {
+            let known: Vec<String> = self.clouds.iter().map(|cloud| cloud.provider().to_string()).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let message = format!("this version deploys to no provider {name:?}");
+            let problem = Problem::new("config/unknown-provider", message).with_hint(suggest::hint(name, &known));
             ConfigurationErrors::new(&self.source, vec![problem])
         })
     }
@@ -551,7 +564,12 @@ fn unknown_overrides(tree: &Node) -> Vec<Problem> {
 
 /// Every environment with the components as they are in it. What is wrong with a component
 /// itself is found even when there is no environment.
-fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>) -> Vec<DeclaredEnvironment> {
+fn resolve_environments(
+    tree: &Node,
+    folder: &Path,
+    known: &Clouds,
+    problems: &mut Vec<Problem>,
+) -> Vec<DeclaredEnvironment> {
     let components = tree.get("components").map(Node::entries).unwrap_or_default();
     let mut resolve = |environment: Option<(&str, &Node)>| -> Vec<ResolvedComponent> {
         let mut resolved = Vec::new();
@@ -594,9 +612,10 @@ fn resolve_environments(tree: &Node, folder: &Path, problems: &mut Vec<Problem>)
         let components = resolve(Some((&entry.key, &entry.value)));
         if let Ok(name) = entry.key.parse::<EnvironmentName>() {
             // What is wrong with the settings has been told; the components are looked at all the same.
-            let aws = decode::aws_settings(&entry.value, &entry.key).unwrap_or_default();
+            let clouds = decode::clouds(&entry.value, known);
             let adopt = decode::adopted(&entry.value);
-            environments.push(DeclaredEnvironment { settings: EnvironmentSettings { name, aws, adopt }, components });
+            environments
+                .push(DeclaredEnvironment { settings: EnvironmentSettings { name, clouds, adopt }, components });
         }
     }
     environments

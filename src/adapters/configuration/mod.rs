@@ -3,6 +3,7 @@
 //! domain's aggregates. Everything that is wrong is told at once, each with its line.
 
 mod check;
+mod clouds;
 mod decode;
 mod fields;
 mod load;
@@ -13,7 +14,6 @@ mod reference;
 mod references;
 mod schema;
 mod settings;
-mod shape;
 mod source;
 mod sources;
 mod suggest;
@@ -25,10 +25,11 @@ mod schema_tests;
 #[cfg(test)]
 mod tests;
 
+pub use clouds::{AnyCloud, Clouds};
 pub use load::{Configuration, Draft, FILE_NAME};
 pub use problem::{ConfigurationErrors, Problem, ReportedProblem};
 pub use reference::markdown as reference_page;
 pub use schema::json_schema;
-pub use settings::{
-    AccountId, AwsSettings, Endpoint, EnvironmentSettings, LeaseSpan, ProfileName, StateEncryption, StateLocation,
-};
+pub use settings::{EnvironmentSettings, LeaseSpan, StateEncryption, StateLocation};
+
+use crate::ports::shape;

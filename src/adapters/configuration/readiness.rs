@@ -1,9 +1,11 @@
 //! What has to be there beside the file before its components can be deployed: source folders, the variables that secrets
-//! are taken from, an environment, a region. Each problem is shown at the line that asks for it.
+//! are taken from, an environment, a setting of its cloud. Each problem is shown at the line that asks for it.
 
 use crate::domain::component::Component;
 use crate::domain::names::ComponentName;
+use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, Severity};
+use crate::ports::MissingSetting;
 
 use super::load::{Configuration, locate};
 use super::problem::{ConfigurationErrors, Problem};
@@ -76,6 +78,12 @@ impl Configuration {
         self.told(missing)
     }
 
+    /// How one may write an environment.
+    pub fn example_environment(&self) -> String {
+        let cloud = self.clouds().iter().next().map(|cloud| format!("{}: {}", cloud.provider(), cloud.example()));
+        format!("`environments: {{ local: {{ {} }} }}`", cloud.unwrap_or_default())
+    }
+
     /// The warning that there is no environment at all, and so nowhere to deploy to.
     pub fn missing_environment(&self) -> Option<ConfigurationErrors> {
         if self.environments().next().is_some()
@@ -86,25 +94,33 @@ impl Configuration {
         let problem = Problem::new("config/no-environment", "there is no environment, so nothing can be deployed")
             .of_severity(Severity::Warning)
             .in_field("environments")
-            .with_hint("add one, such as `environments: { local: { aws: { endpoint: local } } }`");
+            .with_hint(format!("add one, such as {}", self.example_environment()));
         self.told(vec![match self.tree.entry("environments") {
             Some(entry) => problem.at(entry.key_span, "none in it"),
             None => problem.at(self.tree.span, "no `environments`"),
         }])
     }
 
-    /// The problem that no region is set for `environment`, told as `severity`.
-    pub fn missing_region(&self, environment: &str, severity: Severity) -> Option<ConfigurationErrors> {
-        let problem = Problem::new("config/no-region", format!("no region is set for the environment {environment}"))
+    /// The problem that a setting of a cloud is missing in `environment`, told as `severity`.
+    pub fn missing_setting(
+        &self,
+        environment: &str,
+        provider: &Provider,
+        missing: &MissingSetting,
+        severity: Severity,
+    ) -> ConfigurationErrors {
+        let MissingSetting { code, key, hint } = *missing;
+        let problem = Problem::new(code, format!("no {key} is set for the environment {environment}"))
             .of_severity(severity)
-            .in_field(format!("environments.{environment}.aws.region"))
-            .with_hint("set `region` for the environment, give --region, or set AWS_REGION");
+            .in_field(format!("environments.{environment}.{provider}.{key}"))
+            .with_hint(hint);
         let entry = self.tree.get("environments").and_then(|environments| environments.entry(environment));
-        let aws = entry.and_then(|entry| entry.value.entry("aws")).or(entry);
-        self.told(vec![match aws {
-            Some(entry) => problem.at(entry.key_span, "has no region"),
+        let place = entry.and_then(|entry| entry.value.entry(provider.as_str())).or(entry);
+        let problem = match place {
+            Some(entry) => problem.at(entry.key_span, format!("has no {key}")),
             None => problem,
-        }])
+        };
+        ConfigurationErrors::new(&self.source, vec![problem])
     }
 
     fn at_field(

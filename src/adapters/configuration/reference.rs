@@ -3,11 +3,11 @@
 
 use std::fmt::Write;
 
-use super::fields;
+use super::clouds::Clouds;
 use super::shape::{Field, ObjectShape, Shape, TextShape};
 
 /// The reference as Markdown: a section for each mapping, a row for each key.
-pub fn markdown() -> String {
+pub fn markdown(clouds: &'static Clouds) -> String {
     let mut text = String::from(
         "# semantest-iac.yaml\n\n\
          <!-- Generated from the table that checks the file: UPDATE_REFERENCE=1 cargo test -p semantest-iac --lib reference -->\n\n\
@@ -16,7 +16,7 @@ pub fn markdown() -> String {
          Unknown keys are refused. Amounts have units: `512MB`, `1GB`; `500ms`, `30s`, `2m`, `1h30m`, `14d`. Relative paths are seen from \
          the file's folder. Keys with a * must be there.\n",
     );
-    let mut sections: Vec<(String, &'static ObjectShape)> = vec![(String::new(), &fields::ROOT)];
+    let mut sections: Vec<(String, &'static ObjectShape)> = vec![(String::new(), clouds.root())];
     let mut next = 0;
     while let Some((path, object)) = sections.get(next).cloned() {
         section(&mut text, &path, object);
@@ -115,6 +115,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::schema::json_schema;
+    use crate::adapters::clouds::CLOUDS;
 
     /// `UPDATE_REFERENCE=1 cargo test` writes the file; otherwise it must be as the code says.
     fn assert_written(name: &str, current: &str) {
@@ -133,11 +134,11 @@ mod tests {
 
     #[test]
     fn the_schema_is_not_stale() {
-        assert_written("semantest-iac.schema.json", &format!("{:#}\n", json_schema()));
+        assert_written("semantest-iac.schema.json", &format!("{:#}\n", json_schema(&CLOUDS)));
     }
 
     #[test]
     fn the_page_is_not_stale() {
-        assert_written("configuration.md", &super::markdown());
+        assert_written("configuration.md", &super::markdown(&CLOUDS));
     }
 }

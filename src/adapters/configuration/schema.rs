@@ -3,14 +3,15 @@
 
 use serde_json::{Map, Value, json};
 
+use super::clouds::Clouds;
 use super::fields;
 use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
 
 /// The schema of `semantest-iac.yaml`.
-pub fn json_schema() -> Value {
+pub fn json_schema(clouds: &'static Clouds) -> Value {
     let mut definitions = Map::new();
     let context = Context { partial: false, references: false };
-    let root = object(&fields::ROOT, context, &mut definitions);
+    let root = object(clouds.root(), context, &mut definitions);
     let mut schema = Map::new();
     schema.insert("$schema".into(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("$id".into(), json!("https://semantest.com/schemas/semantest-iac.schema.json"));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::tree::{self, Content, Node, ScalarKind};
 use super::*;
+use crate::adapters::clouds::CLOUDS;
 
 /// A node as a reader of YAML's core schema gives it to a validator.
 fn value(node: &Node) -> Value {
@@ -28,12 +29,12 @@ fn schema_accepts(text: &str) -> bool {
     let source = super::source::SourceFile::from_bytes(Path::new("x.yaml"), text.into()).unwrap();
     let (tree, problems) = tree::parse(&source);
     assert!(problems.is_empty(), "{problems:?}");
-    let validator = jsonschema::draft202012::new(&json_schema()).unwrap();
+    let validator = jsonschema::draft202012::new(&json_schema(&CLOUDS)).unwrap();
     validator.is_valid(&value(&tree.unwrap()))
 }
 
 fn tool_accepts(text: &str) -> bool {
-    Configuration::from_bytes(Path::new("x.yaml"), text.into()).is_ok()
+    Configuration::from_bytes(Path::new("x.yaml"), text.into(), &CLOUDS).is_ok()
 }
 
 const COMPONENT: &str =
@@ -41,7 +42,7 @@ const COMPONENT: &str =
 
 #[test]
 fn the_schema_is_one_and_every_default_and_example_fits_it() {
-    let schema = json_schema();
+    let schema = json_schema(&CLOUDS);
     assert!(jsonschema::draft202012::meta::is_valid(&schema));
     fn visit(value: &Value, visited: &mut usize) {
         let Value::Object(object) = value else {
@@ -95,7 +96,7 @@ fn what_the_tool_accepts_fits_the_schema() {
         "environments: { e: { components: { api: { memory: '${config.memory}', runtime: '${config.runtime}' } } } }\n",
     ] {
         let text = format!("{COMPONENT}{lines}");
-        assert!(tool_accepts(&text), "{:?}", Configuration::from_bytes(Path::new("x.yaml"), text.into()).unwrap_err().reported());
+        assert!(tool_accepts(&text), "{:?}", Configuration::from_bytes(Path::new("x.yaml"), text.into(), &CLOUDS).unwrap_err().reported());
         assert!(schema_accepts(&text), "the schema refuses {text}");
     }
 }

@@ -15,6 +15,7 @@ use crate::domain::runtime::Runtime;
 use crate::domain::violation::{FieldPath, Severity, Violation};
 
 use super::*;
+use crate::adapters::clouds::CLOUDS;
 
 /// The shape that the documentation shows.
 const EXAMPLE: &str = r##"
@@ -44,7 +45,12 @@ environments:
 "##;
 
 fn load(text: &str) -> Result<Configuration, ConfigurationErrors> {
-    Configuration::from_bytes(Path::new("/project/semantest-iac.yaml"), text.into())
+    Configuration::from_bytes(Path::new("/project/semantest-iac.yaml"), text.into(), &CLOUDS)
+}
+
+fn aws_setting(configuration: &Configuration, environment: &str, key: &str) -> Option<String> {
+    let provider = configuration.cloud("aws").unwrap().provider();
+    configuration.cloud_settings(environment, &provider).unwrap().text(key).map(str::to_owned)
 }
 
 fn drawn(errors: &ConfigurationErrors) -> String {
@@ -109,11 +115,12 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(cors.max_age.unwrap().duration().as_secs(), 3600);
     assert_eq!(gateway.throttle().unwrap().burst(), 200);
 
-    let production = configuration.aws_settings("production").unwrap();
-    assert_eq!(production.account.unwrap().as_str(), "123456789012");
-    assert_eq!(production.region.unwrap().as_str(), "eu-west-1");
-    assert_eq!(configuration.aws_settings("local").unwrap().endpoint, Some(Endpoint::Local));
-    assert_eq!(configuration.aws_settings("staging").unwrap().profile.unwrap().as_str(), "staging");
+    let setting = |environment: &str, key: &str| aws_setting(&configuration, environment, key);
+    assert_eq!(setting("production", "account").unwrap(), "123456789012");
+    assert_eq!(setting("production", "region").unwrap(), "eu-west-1");
+    assert_eq!(setting("production", "profile"), None);
+    assert_eq!(setting("local", "endpoint").unwrap(), "local");
+    assert_eq!(setting("staging", "profile").unwrap(), "staging");
     let memory = api(&configuration.components_for("production").unwrap()[0]).function().memory;
     assert_eq!(memory.megabytes(), 1024);
 }
@@ -123,7 +130,7 @@ fn the_example_project_is_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/semantest");
     let path = Configuration::find(&folder.join("rest-api")).unwrap();
     assert_eq!(path, folder.join(FILE_NAME));
-    let configuration = Configuration::load(&path).unwrap();
+    let configuration = Configuration::load(&path, &CLOUDS).unwrap();
     let names: Vec<_> = configuration.environments().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["local", "staging", "production"]);
     for environment in names {
@@ -177,7 +184,7 @@ fn a_file_that_is_no_configuration_says_what_it_is() {
         assert!(messages(file).iter().any(|message| message.contains(said)), "{file:?}: {:?}", messages(file));
     }
     let bytes = |bytes: &[u8]| {
-        let errors = Configuration::from_bytes(Path::new("x.yaml"), bytes.to_vec()).unwrap_err();
+        let errors = Configuration::from_bytes(Path::new("x.yaml"), bytes.to_vec(), &CLOUDS).unwrap_err();
         errors.reported()[0].message.clone()
     };
     assert!(bytes(b"project: \xff\n").contains("not UTF-8"));
@@ -275,7 +282,7 @@ fn numbers_that_are_text_want_quotes() {
         assert_eq!(messages(&environment(account)).len(), 1);
         assert!(messages(&environment(account))[0].contains(&format!("put it into quotes: \"{account}\"")));
         let configuration = load(&environment(&format!("\"{account}\""))).unwrap();
-        assert_eq!(configuration.aws_settings("e").unwrap().account.unwrap().as_str(), account);
+        assert_eq!(aws_setting(&configuration, "e", "account").unwrap(), account);
     }
 }
 
@@ -389,13 +396,13 @@ fn unknown_names_are_answered_with_the_known_ones() {
         [
             drawn(&configuration.environment("prodution").unwrap_err()),
             drawn(&configuration.select("local", &["rest".into(), "web".into()]).unwrap_err()),
-            drawn(&configuration.provider("gcp").unwrap_err()),
+            drawn(&configuration.cloud("gcp").err().unwrap()),
         ]
         .join("\n")
     );
     let selected = configuration.select("local", &["rest-api".into(), "rest-api".into()]).unwrap();
     assert_eq!(selected.len(), 1);
-    assert_eq!(configuration.provider("aws").unwrap().as_str(), "aws");
+    assert_eq!(configuration.cloud("aws").unwrap().provider().as_str(), "aws");
     assert_eq!(configuration.project_for("local").unwrap().components().len(), 1);
 }
 
@@ -439,7 +446,7 @@ fn source_folders_must_be_there() {
     let file =
         format!("project: p\ncomponents:\n{}{}{}environments: {{ local: }}\n", of("full"), of("empty"), of("gone"));
     std::fs::write(folder.path().join(FILE_NAME), file).unwrap();
-    let configuration = Configuration::load(&folder.path().join(FILE_NAME)).unwrap();
+    let configuration = Configuration::load(&folder.path().join(FILE_NAME), &CLOUDS).unwrap();
     let components = configuration.components_for("local").unwrap();
     assert!(configuration.missing_sources("local", &components[..1]).is_none());
     let errors = configuration.missing_sources("local", &components).unwrap().reported();
@@ -460,7 +467,7 @@ fn the_file_is_found_above_and_its_absence_explained() {
     assert_eq!(Configuration::find(&deep).unwrap(), folder.path().join(FILE_NAME));
     std::fs::write(deep.join(FILE_NAME), EXAMPLE).unwrap();
     assert_eq!(Configuration::find(&deep).unwrap(), deep.join(FILE_NAME));
-    let code = |path: &Path| Configuration::load(path).unwrap_err().reported()[0].code.clone();
+    let code = |path: &Path| Configuration::load(path, &CLOUDS).unwrap_err().reported()[0].code.clone();
     assert_eq!(code(&deep.join("other.yaml")), "config/not-found");
     assert_eq!(code(&deep), "config/unreadable");
 }
@@ -470,7 +477,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic_the_loader(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        drop(Configuration::from_bytes(Path::new("x.yaml"), bytes));
+        drop(Configuration::from_bytes(Path::new("x.yaml"), bytes, &CLOUDS));
     }
 
     #[test]

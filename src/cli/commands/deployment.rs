@@ -190,8 +190,7 @@ impl<'a> Run<'a> {
             self.configuration.select(&self.environment, &selection.components)?
         };
         let notices = self.progress.notices();
-        let stack = &self.selected.name;
-        check_rules(self.session, &self.configuration, &self.environment, stack, &chosen, notices.as_ref())?;
+        check_rules(self.session, &self.configuration, &self.environment, &self.selected, &chosen, notices.as_ref())?;
         Ok(self.configuration.components_for(&self.environment)?)
     }
 

@@ -20,7 +20,7 @@ pub fn export(session: &Session, arguments: &ExportArguments) -> CommandResult {
             .with_hint("name the environment with --env"));
     };
     let file = session.block_on(async {
-        let cloud = ports::describe_cloud(session, &configuration, &environment).await?;
+        let cloud = ports::describe_cloud(session, &configuration, &environment, &selected).await?;
         let store = ports::open_store(session, &configuration, &selected).await?;
         let snapshot = store.read().await.map_err(store_failure)?;
         Ok(BulkFile::of(cloud.as_ref(), &snapshot.resources)?)

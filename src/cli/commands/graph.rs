@@ -91,7 +91,7 @@ pub fn graph(session: &Session, arguments: &GraphArguments) -> CommandResult {
     } else {
         configuration.select(&environment, &arguments.components)?
     };
-    let cloud = session.block_on(ports::describe_cloud(session, &configuration, &environment))?;
+    let cloud = session.block_on(ports::describe_cloud(session, &configuration, &environment, &selected))?;
     let request = BlueprintRequest {
         project: configuration.project_name().to_string(),
         environment,

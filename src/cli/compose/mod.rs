@@ -1,5 +1,6 @@
 //! The composition root: builds adapters out of configuration, arguments and environment.
 
+pub mod aws;
 pub mod config_values;
 pub mod local_cloud;
 pub mod locks;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::adapters::aws;
 use crate::adapters::clock::MachineClock;
-use crate::adapters::configuration::{AwsSettings, Configuration, Endpoint};
+use crate::adapters::configuration::Configuration;
 use crate::adapters::health::HttpHealthChecker;
 use crate::adapters::keys::CloudKeys;
 use crate::adapters::latencies::LatencyFile;
@@ -15,7 +14,8 @@ use crate::application::Ports;
 use crate::application::steps::calls::Calls;
 use crate::domain::violation::Severity;
 use crate::ports::{
-    Cloud, EventHandler, NoticeHandler, StackAdministration, StackConfiguration, StackMigration, StackStore,
+    Cloud, ConnectError, ConnectRequest, ConnectionChoice, EventHandler, NoticeHandler, StackAdministration,
+    StackConfiguration, StackMigration, StackStore, Variables,
 };
 
 use super::passphrases::PassphraseGiver;
@@ -25,14 +25,8 @@ use crate::cli::arguments::CloudOptions;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::failure::store_failure;
-use crate::cli::process::environment::Process;
 use crate::cli::process::session::Session;
 use crate::cli::workspace::project::SelectedStack;
-
-/// Where the embedded local cloud's resources go when nothing says otherwise.
-const LOCAL_REGION: &str = "us-east-1";
-/// The account in it.
-const LOCAL_ACCOUNT: &str = "000000000000";
 
 /// Who hears of what goes on.
 pub struct Handlers {
@@ -62,7 +56,7 @@ pub async fn connect(
 ) -> Result<Connection, Failure> {
     let cache = session.cache_folder()?;
     let code = Arc::new(SourceCode::new(cache.join("packages"), session.process.variables.clone()));
-    let cloud = open_cloud(session, configuration, environment, options, Arc::clone(&code)).await?;
+    let cloud = open_cloud(session, configuration, environment, selected, options, Arc::clone(&code)).await?;
     let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
     let store = open_store(session, configuration, selected).await?;
     let health = HttpHealthChecker::new()
@@ -89,50 +83,42 @@ async fn open_cloud(
     session: &Session,
     configuration: &Configuration,
     environment: &str,
+    selected: &SelectedStack,
     options: &CloudOptions,
     code: Arc<SourceCode>,
 ) -> Result<Arc<dyn Cloud>, Failure> {
-    let settings = configuration.aws_settings(environment)?;
-    let wanted = match options.endpoint.as_deref() {
-        Some("local") => Some(Endpoint::Local),
-        Some(url) => Some(url.parse::<Endpoint>().map_err(|error| Failure::usage(error.to_string()))?),
-        None => settings.endpoint,
+    let factory = configuration.cloud(selected.provider.as_str())?;
+    let settings = configuration.cloud_settings(environment, &selected.provider)?;
+    let CloudOptions { profile, region, endpoint } = options.clone();
+    let choice = ConnectionChoice { profile, region, endpoint };
+    let is_local = factory.needs_local_cloud(&settings, &choice).map_err(|error| Failure::usage(error.to_string()))?;
+    let local_endpoint = match is_local {
+        true => Some(super::local_cloud::ensure(session).await?),
+        false => None,
     };
-    let is_local = wanted == Some(Endpoint::Local);
-    let endpoint = match wanted {
-        Some(Endpoint::Local) => Some(super::local_cloud::ensure(session).await?),
-        Some(Endpoint::Url(url)) => Some(url.as_str().trim_end_matches('/').to_owned()),
-        None => None,
+    let request = ConnectRequest {
+        settings: &settings,
+        choice: &choice,
+        local_endpoint,
+        variables: Variables(&session.process.variables),
+        artifacts: code,
     };
-    let region = options.region.clone().or_else(|| settings.region.map(|region| region.to_string()));
-    let settings = aws::AwsSettings {
-        // The embedded cloud has all regions, and no configuration file says which.
-        region: region.or_else(|| is_local.then(|| LOCAL_REGION.to_owned())),
-        profile: options
-            .profile
-            .clone()
-            .or_else(|| settings.profile.map(|profile| profile.as_str().to_owned()))
-            .or_else(|| preset_profile(&session.process)),
-        endpoint,
-        expected_account: settings.account.map(|account| account.as_str().to_owned()),
-        local_credentials: is_local.then(local_credentials),
-    };
-    // Nothing was called yet: what can go wrong here is a setting.
-    let cloud = aws::Aws::connect(settings, code).await.map_err(|error| {
-        let is_region = error.code.as_deref() == Some(aws::NO_REGION);
-        match configuration.missing_region(environment, Severity::Error).filter(|_| is_region) {
-            Some(errors) => errors.into(),
-            None => Failure::from(error).with_exit(ExitCode::Usage),
-        }
-    })?;
-    Ok(Arc::new(cloud))
+    factory.connect(request).await.map_err(|error| unconnected(error, configuration, environment, selected))
 }
 
-/// The profile that the environment names; as with every AWS tool, keys in it win over the profile.
-fn preset_profile(process: &Process) -> Option<String> {
-    let has_keys =
-        process.variable("AWS_ACCESS_KEY_ID").is_some() && process.variable("AWS_SECRET_ACCESS_KEY").is_some();
-    process.text("AWS_PROFILE").filter(|_| !has_keys).map(str::to_owned)
+fn unconnected(
+    error: ConnectError,
+    configuration: &Configuration,
+    environment: &str,
+    selected: &SelectedStack,
+) -> Failure {
+    match error {
+        ConnectError::Missing(missing) => {
+            configuration.missing_setting(environment, &selected.provider, &missing, Severity::Error).into()
+        }
+        ConnectError::Choice(error) => Failure::usage(error.to_string()),
+        ConnectError::Provider(error) => Failure::from(error).with_exit(ExitCode::Usage),
+    }
 }
 
 /// The cloud as far as it is needed to describe resources: nothing is started and nothing is called, and no region needs
@@ -144,19 +130,13 @@ pub async fn describe_cloud(
     session: &Session,
     configuration: &Configuration,
     environment: &str,
+    selected: &SelectedStack,
 ) -> Result<Arc<dyn Cloud>, Failure> {
-    let region = configuration.aws_settings(environment)?.region.map(|region| region.to_string());
+    let settings = configuration.cloud_settings(environment, &selected.provider)?;
     let code = SourceCode::new(session.cache_folder()?.join("packages"), session.process.variables.clone());
-    let settings = aws::AwsSettings {
-        region: Some(region.unwrap_or_else(|| LOCAL_REGION.to_owned())),
-        local_credentials: Some(local_credentials()),
-        ..aws::AwsSettings::default()
-    };
-    Ok(Arc::new(aws::Aws::connect(settings, Arc::new(code)).await?))
-}
-
-fn local_credentials() -> aws::LocalCredentials {
-    aws::LocalCredentials { access_key_id: LOCAL_ACCOUNT.to_owned(), secret_access_key: "local".to_owned() }
+    let factory = configuration.cloud(selected.provider.as_str())?;
+    let cloud = factory.describe(&settings, Arc::new(code)).await;
+    cloud.map_err(|error| unconnected(error, configuration, environment, selected))
 }
 
 /// Opens the state of a stack; nothing is read yet.
@@ -286,6 +266,8 @@ fn secrets_access(session: &Session, embedded: bool) -> Result<state::SecretsAcc
 
 /// Whether the stack lives in the embedded local cloud, whose secrets protect nothing that others could reach.
 pub fn is_embedded(configuration: &Configuration, selected: &SelectedStack) -> bool {
-    let settings = selected.environment.as_ref().map(|environment| configuration.aws_settings(environment.as_str()));
-    matches!(settings, Some(Ok(AwsSettings { endpoint: Some(Endpoint::Local), .. })))
+    let Some(environment) = &selected.environment else { return false };
+    let factory = configuration.clouds().find(&selected.provider);
+    let settings = configuration.cloud_settings(environment.as_str(), &selected.provider);
+    factory.zip(settings.ok()).is_some_and(|(factory, settings)| factory.is_embedded(&settings))
 }

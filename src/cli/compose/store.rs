@@ -8,18 +8,14 @@ use state::{
     StoreUrl,
 };
 
-use crate::adapters::aws::{self, BucketSettings};
 use crate::adapters::causes::with_causes;
 use crate::adapters::configuration::{Configuration, StateLocation};
 
+use super::aws;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::process::environment::Process;
 use crate::cli::process::session::Session;
-
-/// The region that services other than AWS are signed for, where nothing says which. Asking the machine it runs on would
-/// take a second where that isn't in AWS.
-const ANY_REGION: &str = "us-east-1";
 
 /// Opens the project's store; nothing is read yet.
 ///
@@ -125,13 +121,7 @@ async fn access(session: &Session, url: &StoreUrl) -> Result<StoreAccess, Failur
     match url {
         StoreUrl::File { .. } => Ok(StoreAccess::default()),
         StoreUrl::S3(url) => {
-            let endpoint = url.endpoint.clone().or_else(|| process.text("AWS_ENDPOINT_URL_S3").map(str::to_owned));
-            let is_set = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| process.text(name).is_some());
-            let is_aws = endpoint.is_none() && process.text("AWS_ENDPOINT_URL").is_none();
-            let region = url.region.clone().or_else(|| (!is_aws && !is_set).then(|| ANY_REGION.to_owned()));
-            let settings = BucketSettings { region, profile: url.profile.clone(), endpoint };
-            let s3 =
-                aws::bucket_access(settings).await.map_err(|error| Failure::from(error).with_exit(ExitCode::Usage))?;
+            let s3 = aws::bucket(process, url).await?;
             Ok(StoreAccess { s3: Some(s3), ..StoreAccess::default() })
         }
         StoreUrl::Azure(_) => Ok(StoreAccess { azure: azure(session)?, ..StoreAccess::default() }),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use state::SecretsAccess;
 
 use super::environment::Process;
+use crate::adapters::configuration::Clouds;
 use crate::cli::arguments::{ColorChoice, GlobalOptions, JsonForm};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
@@ -31,6 +32,8 @@ pub struct Session {
     pub global: GlobalOptions,
     /// Where everything is written to.
     pub output: Arc<Output>,
+    /// The clouds that there are.
+    pub clouds: &'static Clouds,
     started: Instant,
     facts: Mutex<CommandFacts>,
     /// How managers of secrets get their keys, for stacks outside of and in the embedded local cloud.
@@ -39,9 +42,16 @@ pub struct Session {
 
 impl Session {
     /// A session for a command.
-    pub fn new(process: Process, global: GlobalOptions, output: Arc<Output>, command: &str, started: Instant) -> Self {
+    pub fn new(
+        process: Process,
+        global: GlobalOptions,
+        output: Arc<Output>,
+        clouds: &'static Clouds,
+        command: &str,
+        started: Instant,
+    ) -> Self {
         let facts = CommandFacts { command: command.to_owned(), ..CommandFacts::default() };
-        Self { process, global, output, started, facts: Mutex::new(facts), secrets: Mutex::default() }
+        Self { process, global, output, clouds, started, facts: Mutex::new(facts), secrets: Mutex::default() }
     }
 
     /// The facts for the document of a failure, as far as they are known.

@@ -105,6 +105,7 @@ mod tests {
 
     use super::super::output::testing::{captured, plain};
     use super::*;
+    use crate::adapters::clouds::CLOUDS;
     use crate::cli::process::environment::Process;
 
     #[test]
@@ -112,7 +113,7 @@ mod tests {
         let (output, _, _) = captured(plain(None));
         let session = |terminal| {
             let process = Process { stdin_is_terminal: terminal, stderr_is_terminal: terminal, ..Process::default() };
-            Session::new(process, Default::default(), Arc::clone(&output), "deploy", Instant::now())
+            Session::new(process, Default::default(), Arc::clone(&output), &CLOUDS, "deploy", Instant::now())
         };
         let refused = require_confirmation(&session(false), false, DeploymentCommand::Deploy).unwrap_err();
         assert_eq!(refused.exit, ExitCode::Usage);

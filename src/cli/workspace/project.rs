@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::adapters::configuration::{Configuration, ConfigurationErrors, Draft};
+use crate::adapters::configuration::{AnyCloud, Configuration, ConfigurationErrors, Draft};
 use crate::domain::deployment::ErrorDetail;
 use crate::domain::names::{EnvironmentName, StackName};
 use crate::domain::provider::Provider;
@@ -62,7 +62,7 @@ impl Session {
     /// # Errors
     /// When nothing of it can be read.
     pub fn draft(&self, path: &Path) -> Result<Draft, ConfigurationErrors> {
-        let mut draft = Configuration::draft(path)?;
+        let mut draft = Configuration::draft(path, self.clouds)?;
         draft.configuration.take_secrets(&|name| {
             let secret = self.process.text(name)?;
             self.output.redactor().add_secret(secret);
@@ -107,6 +107,7 @@ fn select(
     })?;
     let asked = selection.environment.as_deref();
     let by_stack = named.as_ref().filter(|_| asked.is_none()).and_then(|stack| environment_of(configuration, stack));
+    let (by_stack, provider_of_stack) = by_stack.unzip();
     let environment = match (asked, by_stack) {
         (Some(name), _) => Some(configuration.environment(name)?.name.clone()),
         (None, Some(environment)) => Some(environment),
@@ -118,28 +119,34 @@ fn select(
             (None, Err(failure)) => return Err(failure),
         },
     };
-    let provider = provider(configuration, selection, environment.as_ref(), named.as_ref())?;
+    let provider = match (&selection.provider, provider_of_stack) {
+        (Some(name), _) => configuration.cloud(name)?.provider(),
+        (None, Some(provider)) => provider,
+        (None, None) => only_provider(configuration, environment.as_ref(), named.as_ref())?,
+    };
     let name = match (named, &environment) {
         (Some(name), _) => name,
-        (None, Some(environment)) => StackName::of(provider, environment),
+        (None, Some(environment)) => StackName::of(&provider, environment),
         (None, None) => return Err(Failure::usage("the stack isn't named")),
     };
     Ok(SelectedStack { environment, provider, name })
 }
 
-/// The environment whose stack has this name by default.
-fn environment_of(configuration: &Configuration, stack: &StackName) -> Option<EnvironmentName> {
+/// The environment whose stack has this name by default, and the cloud.
+fn environment_of(configuration: &Configuration, stack: &StackName) -> Option<(EnvironmentName, Provider)> {
     let mut environments = configuration.environments().map(|environment| &environment.name);
-    environments.find(|name| Provider::ALL.iter().any(|provider| StackName::of(*provider, name) == *stack)).cloned()
+    environments.find_map(|name| {
+        let mut providers = configuration.clouds().iter().map(|cloud| cloud.provider());
+        providers.find(|provider| StackName::of(provider, name) == *stack).map(|provider| (name.clone(), provider))
+    })
 }
 
 fn only_environment(configuration: &Configuration) -> Result<EnvironmentName, Failure> {
     let mut names = configuration.environments().map(|environment| &environment.name);
     match (names.next(), names.next()) {
         (Some(only), None) => Ok(only.clone()),
-        (None, _) => Err(Failure::usage("the configuration has no environment").with_hint(
-            "add one, such as `environments: { local: { aws: { endpoint: local } } }`, and name it with --env",
-        )),
+        (None, _) => Err(Failure::usage("the configuration has no environment")
+            .with_hint(format!("add one, such as {}, and name it with --env", configuration.example_environment()))),
         _ => {
             let names: Vec<_> = configuration.environments().map(|environment| environment.name.to_string()).collect();
             Err(Failure::usage("there is more than one environment")
@@ -148,31 +155,29 @@ fn only_environment(configuration: &Configuration) -> Result<EnvironmentName, Fa
     }
 }
 
-fn provider(
+/// The cloud where it was left out: the one that the environment names, or that the stack's name begins with, or the only one
+/// that there is.
+fn only_provider(
     configuration: &Configuration,
-    selection: &StackSelection,
     environment: Option<&EnvironmentName>,
     stack: Option<&StackName>,
 ) -> Result<Provider, Failure> {
-    let provider = match (&selection.provider, environment, stack) {
-        (Some(name), ..) => configuration.provider(name)?,
-        // Whatever is left out comes from the AWS environment: the only cloud so far.
-        (None, Some(_), _) => Provider::Aws,
-        (None, None, Some(stack)) => {
-            let prefix = |provider: &Provider| stack.as_str().starts_with(&format!("{}-", provider.as_str()));
-            Provider::ALL.into_iter().find(prefix).unwrap_or(Provider::Aws)
+    let clouds = configuration.clouds();
+    let named = match (environment, stack) {
+        (Some(name), _) => clouds.named(&configuration.environment(name.as_str())?.clouds),
+        (None, Some(stack)) => {
+            let is_of = |cloud: &AnyCloud| stack.as_str().starts_with(&format!("{}-", cloud.provider()));
+            clouds.iter().find(is_of).or(clouds.only()).into_iter().collect()
         }
-        (None, None, None) => Provider::Aws,
+        (None, None) => clouds.only().into_iter().collect(),
     };
-    if provider != Provider::Aws {
-        return Err(Failure::new(
-            ExitCode::Usage,
-            "provider",
-            format!("{provider} can't be deployed to by this version"),
-        )
-        .with_hint("deploy to AWS: --provider aws"));
+    if let [only] = named.as_slice() {
+        return Ok(only.provider());
     }
-    Ok(provider)
+    let choice = if named.is_empty() { clouds.iter().collect() } else { named };
+    let choice: Vec<String> = choice.iter().map(|cloud| cloud.provider().to_string()).collect();
+    Err(Failure::usage("there is more than one cloud to choose from")
+        .with_hint(format!("name one with --provider: {}", choice.join(", "))))
 }
 
 impl From<ConfigurationErrors> for Failure {
@@ -201,12 +206,13 @@ pub fn configuration_details(errors: &ConfigurationErrors) -> Vec<ErrorDetail> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::clouds::CLOUDS;
 
     fn configuration(environments: &str) -> Configuration {
         let text = format!(
             "project: shop\ncomponents:\n  api: {{ kind: rest-api, source: ., start: node server.js }}\n{environments}"
         );
-        Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.into_bytes()).unwrap()
+        Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.into_bytes(), &CLOUDS).unwrap()
     }
 
     const TWO: &str =
@@ -249,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn another_cloud_than_aws_is_refused() {
+    fn a_cloud_that_there_is_not_is_refused() {
         let azure = StackSelection { provider: Some("azure".to_owned()), ..selection(Some("local"), None) };
         let failure = select(&configuration(TWO), &azure, None).unwrap_err();
         assert!(failure.details[0].message.contains("azure"), "{failure:?}");

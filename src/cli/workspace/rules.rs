@@ -1,17 +1,15 @@
 //! What is wrong with a configuration beyond its form: the cloud's rules, and what has to be there on this machine. Told
 //! together with errors of form, so that nobody has to mend a file in rounds.
 
-use crate::adapters::aws::{self, validation};
-use crate::adapters::configuration::{Configuration, ConfigurationErrors, Draft, Endpoint};
+use crate::adapters::configuration::{AnyCloud, Configuration, ConfigurationErrors, Draft};
 use crate::domain::component::Component;
 use crate::domain::names::{ComponentName, StackName};
-use crate::domain::provider::Provider;
 use crate::domain::violation::{Severity, Violation};
-use crate::ports::{Notice, NoticeHandler};
+use crate::ports::{BrokenRules, Notice, NoticeHandler, RulesRequest, Variables};
 
 use super::config_values;
+use super::project::SelectedStack;
 use crate::cli::failure::Failure;
-use crate::cli::process::environment::Process;
 use crate::cli::process::session::Session;
 
 /// All that is wrong with a file, or soon will be, in `environment` or else in every one, in the order of the file. `None`
@@ -31,17 +29,27 @@ pub fn all_problems(
     };
     let mut found: Vec<ConfigurationErrors> = errors.into_iter().chain(configuration.missing_environment()).collect();
     for name in &names {
-        let stack = StackName::of(Provider::Aws, &configuration.environment(name)?.name.clone());
-        found.extend(config_values::take_blinded(&mut configuration, name, stack.as_str())?);
+        let settings = configuration.environment(name)?.clone();
+        let clouds = configuration.clouds().named(&settings.clouds);
+        for cloud in &clouds {
+            let stack = StackName::of(&cloud.provider(), &settings.name);
+            found.extend(config_values::take_blinded(&mut configuration, name, stack.as_str())?);
+            let components = configuration.whole_components(name)?;
+            found.extend(config_values::missing(&configuration, name, stack.as_str(), &components)?);
+            let broken = broken_in(session, &configuration, name, *cloud)?;
+            found.extend(configuration.violations(name, &broken.components, &broken.environment));
+        }
         let components = configuration.whole_components(name)?;
-        found.extend(config_values::missing(&configuration, name, stack.as_str(), &components)?);
-        let broken = broken_in(session, &configuration, name)?;
-        found.extend(configuration.violations(name, &broken.components, &broken.environment));
         found.extend(configuration.missing_sources(name, &components));
         // Whoever checks a file need not hold what it takes to deploy it.
         found.extend(configuration.missing_secrets(name, &components, Severity::Warning));
-        if !may_have_region(session, &configuration, name)? {
-            found.extend(configuration.missing_region(name, Severity::Warning));
+        for cloud in clouds {
+            let settings = configuration.cloud_settings(name, &cloud.provider())?;
+            let missing = cloud.missing(&settings, Variables(&session.process.variables));
+            found
+                .extend(missing.map(|missing| {
+                    configuration.missing_setting(name, &cloud.provider(), &missing, Severity::Warning)
+                }));
         }
     }
     Ok(ConfigurationErrors::joined(found))
@@ -55,12 +63,13 @@ pub fn check_rules(
     session: &Session,
     configuration: &Configuration,
     environment: &str,
-    stack: &StackName,
+    selected: &SelectedStack,
     components: &[Component],
     notices: &dyn NoticeHandler,
 ) -> Result<(), Failure> {
     let chosen = |name: &ComponentName| components.iter().any(|component| component.name() == name);
-    let broken = broken_in(session, configuration, environment)?;
+    let cloud = configuration.cloud(selected.provider.as_str())?;
+    let broken = broken_in(session, configuration, environment, cloud)?;
     let is_error = |violation: &Violation| violation.severity == Severity::Error;
     let (errors, warnings): (Vec<_>, Vec<_>) = broken
         .components
@@ -79,7 +88,7 @@ pub fn check_rules(
         configuration.violations(environment, &errors, &settings),
         configuration.missing_sources(environment, components),
         configuration.missing_secrets(environment, components, Severity::Error),
-        config_values::missing(configuration, environment, stack.as_str(), components)?,
+        config_values::missing(configuration, environment, selected.name.as_str(), components)?,
     ];
     match ConfigurationErrors::joined(found.into_iter().flatten()) {
         Some(errors) => Err(errors.into()),
@@ -87,43 +96,19 @@ pub fn check_rules(
     }
 }
 
-/// What breaks the cloud's rules in an environment.
-struct Broken {
-    components: Vec<(ComponentName, Violation)>,
-    environment: Vec<Violation>,
-}
-
-fn broken_in(session: &Session, configuration: &Configuration, environment: &str) -> Result<Broken, Failure> {
-    let settings = configuration.aws_settings(environment)?;
-    let circumstances = validation::Circumstances {
+/// What breaks the rules of a cloud in an environment.
+fn broken_in(
+    session: &Session,
+    configuration: &Configuration,
+    environment: &str,
+    cloud: AnyCloud,
+) -> Result<BrokenRules, Failure> {
+    Ok(cloud.check(&RulesRequest {
         project: configuration.project_name(),
         environment: &configuration.environment(environment)?.name,
-        local_cloud: settings.endpoint.is_some() || session.process.variable("AWS_ENDPOINT_URL").is_some(),
-        added_variables: &[],
+        settings: &configuration.cloud_settings(environment, &cloud.provider())?,
+        components: &configuration.whole_components(environment)?,
+        variables: Variables(&session.process.variables),
         today: chrono::Utc::now().date_naive(),
-    };
-    Ok(Broken {
-        components: aws::check_all(&configuration.whole_components(environment)?, &circumstances),
-        environment: validation::check_settings(&settings),
-    })
-}
-
-/// Whether the environment has a region, or may get one where nothing is looked at here: from a profile, or an option.
-fn may_have_region(session: &Session, configuration: &Configuration, environment: &str) -> Result<bool, Failure> {
-    let settings = configuration.aws_settings(environment)?;
-    let is_set = |name| session.process.variable(name).is_some();
-    Ok(settings.region.is_some()
-        || settings.profile.is_some()
-        || settings.endpoint == Some(Endpoint::Local)
-        || ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"].into_iter().any(is_set)
-        || has_shared_configuration(&session.process))
-}
-
-fn has_shared_configuration(process: &Process) -> bool {
-    let file = match (process.variable("AWS_CONFIG_FILE"), process.variable("HOME")) {
-        (Some(file), _) => file.into(),
-        (None, Some(home)) => std::path::Path::new(home).join(".aws/config"),
-        (None, None) => return false,
-    };
-    file.exists()
+    }))
 }

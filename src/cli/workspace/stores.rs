@@ -18,7 +18,6 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::process::session::Session;
 use crate::domain::names::StackName;
-use crate::domain::provider::Provider;
 use crate::ports::{StackAddress, StackAdministration, StackConfiguration, StackMigration};
 
 /// Pulumi's variable for the store.
@@ -166,9 +165,11 @@ impl<'s> Workspace<'s> {
     pub fn configured(&self) -> Vec<(StackAddress, String)> {
         let Some(configuration) = &self.configuration else { return Vec::new() };
         let project = configuration.project_name().as_str();
-        let stacks = configuration.environments().map(|environment| {
-            let stack = StackName::of(Provider::Aws, &environment.name);
-            (StackAddress::new(project, stack.as_str()), environment.name.to_string())
+        let stacks = configuration.environments().flat_map(|environment| {
+            configuration.clouds().named(&environment.clouds).into_iter().map(move |cloud| {
+                let stack = StackName::of(&cloud.provider(), &environment.name);
+                (StackAddress::new(project, stack.as_str()), environment.name.to_string())
+            })
         });
         stacks.collect()
     }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use crate::adapters::aws::naming::NamedResource;
 use crate::adapters::aws::validation::{check_name, logs};
+use crate::adapters::clouds::CLOUDS;
 use crate::adapters::configuration::Configuration;
 
 use super::*;
@@ -21,7 +22,8 @@ fn said_in(lines: &str, local_cloud: bool) -> Vec<String> {
     let file = format!(
         "project: semantest\ncomponents:\n  api:\n    kind: rest-api\n    source: .\n{start}{lines}environments: {{ production: {{}} }}\n"
     );
-    let configuration = match Configuration::from_bytes(Path::new("/project/semantest-iac.yaml"), file.into()) {
+    let path = Path::new("/project/semantest-iac.yaml");
+    let configuration = match Configuration::from_bytes(path, file.into(), &CLOUDS) {
         Ok(configuration) => configuration,
         Err(errors) => panic!("{:?}", errors.reported()),
     };

@@ -12,7 +12,7 @@ mod runtimes;
 
 use chrono::NaiveDate;
 
-use crate::adapters::configuration::AwsSettings;
+use super::settings::WrittenSettings;
 use crate::domain::names::{EnvironmentName, ProjectName};
 use crate::domain::provider::Region;
 use crate::domain::violation::{FieldPath, Severity, Violation};
@@ -40,7 +40,7 @@ pub struct Circumstances<'a> {
 }
 
 /// What AWS has to say about where an environment lies; fields are those of the environment.
-pub fn check_settings(settings: &AwsSettings) -> Vec<Violation> {
+pub(super) fn check_settings(settings: &WrittenSettings) -> Vec<Violation> {
     settings.region.as_ref().and_then(check_region).into_iter().collect()
 }
 

@@ -58,7 +58,7 @@ pub fn init(session: &Session, arguments: &InitArguments) -> CommandResult {
     };
     let text = render(&answers);
     // What is wrong with an answer is shown where it stands in the file that it would make.
-    Configuration::from_bytes(&file, text.clone().into_bytes())?;
+    Configuration::from_bytes(&file, text.clone().into_bytes(), session.clouds)?;
     write(&file, &text, arguments.force)?;
     let document = InitDocument {
         schema_version: 1,
@@ -255,6 +255,7 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::clouds::CLOUDS;
     use crate::cli::process::environment::Process;
     use crate::cli::terminal::output::testing::{captured, plain};
 
@@ -269,7 +270,7 @@ mod tests {
         }
         let process = Process { folder: Some(folder.path().to_owned()), ..Process::default() };
         let (output, _, _) = captured(plain(None));
-        let session = Session::new(process, Default::default(), output, "init", std::time::Instant::now());
+        let session = Session::new(process, Default::default(), output, &CLOUDS, "init", std::time::Instant::now());
         (folder, session)
     }
 
@@ -282,7 +283,7 @@ mod tests {
             ("rest_api/index.js", ""),
         ]);
         assert_eq!(init(&session, &InitArguments::default()).unwrap(), ExitCode::Done);
-        let configuration = Configuration::load(&folder.path().join(FILE_NAME)).unwrap();
+        let configuration = Configuration::load(&folder.path().join(FILE_NAME), &CLOUDS).unwrap();
         assert_eq!(configuration.project_name().as_str(), "my-shop");
         assert_eq!(configuration.component_names(), ["rest-api", "rest-api-2"]);
         let components = configuration.components_for("local").unwrap();
@@ -297,7 +298,7 @@ mod tests {
         let file = folder.path().join(FILE_NAME);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
         init(&session, &InitArguments { force: true, ..InitArguments::default() }).unwrap();
-        assert!(Configuration::load(&file).is_ok());
+        assert!(Configuration::load(&file, &CLOUDS).is_ok());
     }
 
     #[test]

@@ -117,6 +117,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::adapters::clouds::CLOUDS;
     use crate::adapters::configuration::Configuration;
 
     fn answers() -> Answers {
@@ -148,7 +149,7 @@ mod tests {
     fn the_file_is_commented_and_valid() {
         let text = render(&answers());
         let configuration =
-            Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.clone().into_bytes()).unwrap();
+            Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.clone().into_bytes(), &CLOUDS).unwrap();
         assert_eq!(configuration.component_names(), ["rest-api", "admin"]);
         insta::assert_snapshot!(text);
     }
@@ -173,7 +174,7 @@ mod tests {
             })
             .collect();
         assert!(uncommented.matches("throttle:").count() == 2 && !uncommented.contains("# gateway"));
-        Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), uncommented.clone().into_bytes())
+        Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), uncommented.clone().into_bytes(), &CLOUDS)
             .unwrap_or_else(|errors| panic!("{:#?}\n{uncommented}", errors.reported()));
     }
 
