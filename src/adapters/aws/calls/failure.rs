@@ -227,7 +227,11 @@ pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str)
 
 fn says_exists(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    message.contains("already exist") || message.contains("provided already exists")
+    // The last one is Lambda's of a function's URL
+    // (https://github.com/Worklytics/psoxy/blob/main/docs/aws/troubleshooting.md quotes the whole answer).
+    message.contains("already exist")
+        || message.contains("provided already exists")
+        || message.contains("functionurlconfig exists")
 }
 
 /// What Lambda says of a role that IAM hasn't spread yet: about 2 s as a rule, up to a minute. The last one is the answer of KMS,
@@ -280,6 +284,9 @@ mod tests {
     fn one_code_for_two_things_is_told_apart_by_its_text() {
         let lambda = |message| classify(Some("ResourceConflictException"), 409, message);
         assert_eq!(lambda("Function already exist: api"), Class::AlreadyExists);
+        let url = "Failed to create function url config for [functionArn = arn]. Error message:  FunctionUrlConfig exists for \
+                   this Lambda function";
+        assert_eq!(lambda(url), Class::AlreadyExists);
         assert_eq!(lambda("The statement id (api) provided already exists. Please try again."), Class::AlreadyExists);
         assert_eq!(
             lambda("The operation cannot be performed at this time. An update is in progress for resource: arn"),
