@@ -224,6 +224,7 @@ pub async fn permission(account: &Account) -> Case {
             ("principalOrgId", "o-1234567890".into()),
             ("eventSourceToken", "token".into()),
             ("functionUrlAuthType", "NONE".into()),
+            ("invokedViaFunctionUrl", true.into()),
             ("qualifier", Value::Null),
         ],
         ..Case::default()

@@ -1,5 +1,9 @@
 //! `aws:lambda/permission:Permission`: a statement in the policy of a function or of one of its aliases. Its id is the
 //! statement's. Nothing of it can be changed in place.
+//!
+//! A function's URL that anybody may send requests to takes two: `lambda:InvokeFunctionUrl` with `functionUrlAuthType` `NONE`,
+//! and `lambda:InvokeFunction` with `invokedViaFunctionUrl`
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html>).
 
 use async_trait::async_trait;
 use aws_sdk_lambda::Client as Lambda;
@@ -31,6 +35,7 @@ pub(in super::super) struct Inputs {
     statement_id: String,
     event_source_token: Option<String>,
     function_url_auth_type: Option<String>,
+    invoked_via_function_url: Option<bool>,
     principal_org_id: Option<String>,
     qualifier: Option<String>,
     source_account: Option<String>,
@@ -83,6 +88,7 @@ fn of_statement(statement: &Json, inputs: &Inputs) -> Inputs {
         statement_id: statement.get("Sid").and_then(text).unwrap_or_default(),
         event_source_token: condition("lambda:EventSourceToken"),
         function_url_auth_type: condition("lambda:FunctionUrlAuthType"),
+        invoked_via_function_url: condition("lambda:InvokedViaFunctionUrl").map(|truth| truth == "true"),
         principal_org_id: condition("aws:PrincipalOrgID"),
         qualifier: Some(qualifier.or_else(|| inputs.qualifier.clone()).unwrap_or_default()),
         source_account: condition("aws:SourceAccount"),
@@ -123,6 +129,7 @@ impl AwsResource for Permission {
             "eventSourceToken",
             "function",
             "functionUrlAuthType",
+            "invokedViaFunctionUrl",
             "principal",
             "principalOrgId",
             "qualifier",
@@ -188,9 +195,8 @@ impl AwsResource for Permission {
             .set_source_account(given(&inputs.source_account))
             .set_event_source_token(given(&inputs.event_source_token))
             .set_principal_org_id(given(&inputs.principal_org_id))
-            .set_function_url_auth_type(
-                given(&inputs.function_url_auth_type).as_deref().map(FunctionUrlAuthType::from),
-            );
+            .set_function_url_auth_type(given(&inputs.function_url_auth_type).as_deref().map(FunctionUrlAuthType::from))
+            .set_invoked_via_function_url(inputs.invoked_via_function_url.filter(|only| *only));
         let answer = call.send(ADD, &title(inputs), || request.clone().send()).await?;
         let statement = answer.statement.and_then(|text| serde_json::from_str::<Json>(&text).ok());
         let made = match statement {
