@@ -231,6 +231,30 @@ pub async fn permission(account: &Account) -> Case {
     }
 }
 
+pub async fn function_url(account: &Account) -> Case {
+    functions(account, ["api", "other"]).await;
+    for function in ["api", "other"] {
+        let inputs = [("name", "live"), ("functionName", function), ("functionVersion", "1")];
+        account.create(ALIAS, function, &inputs.into()).await;
+    }
+    let cors = |origin, age: f64| {
+        map([("allowOrigins", texts([origin])), ("allowMethods", texts(["GET", "POST"])), ("maxAge", age.into())])
+    };
+    Case {
+        token: "aws:lambda/functionUrl:FunctionUrl",
+        inputs: [("functionName", "api"), ("qualifier", "live"), ("authorizationType", "AWS_IAM")].into(),
+        updates: vec![
+            vec![("authorizationType", "NONE".into())],
+            vec![("cors", cors("https://semantest.com", 600.0))],
+            vec![("cors", cors("*", 0.0))],
+            vec![("invokeMode", "RESPONSE_STREAM".into()), ("cors", Value::Null)],
+            vec![("invokeMode", Value::Null)],
+        ],
+        replacements: vec![("functionName", "other".into()), ("qualifier", Value::Null)],
+        ..Case::default()
+    }
+}
+
 pub async fn api(_: &Account) -> Case {
     let cors = |origins, more: (&'static str, Value)| map([("allowOrigins", origins), more, ("maxAge", 3600.0.into())]);
     Case {
@@ -424,7 +448,7 @@ pub async fn bucket_object(account: &Account) -> Case {
 /// Makes a test of each case.
 macro_rules! for_each_case {
     ($run:path) => {
-        $crate::aws::cases::for_each_case!($run, alias api authorizer bucket bucket_object function integration log_group permission role role_policy route stage);
+        $crate::aws::cases::for_each_case!($run, alias api authorizer bucket bucket_object function function_url integration log_group permission role role_policy route stage);
     };
     ($run:path, $($case:ident)+) => {
         $(

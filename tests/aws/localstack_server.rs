@@ -39,7 +39,7 @@ macro_rules! laws_hold {
     };
 }
 
-laws_hold!(alias function role role_policy);
+laws_hold!(alias function function_url role role_policy);
 
 /// LocalStack takes `invokedViaFunctionUrl`, but doesn't write it into the policy.
 #[tokio::test]

@@ -8,6 +8,7 @@ mod bucket;
 mod bucket_object;
 mod function;
 mod function_reference;
+mod function_url;
 mod integration;
 mod log_group;
 mod permission;
@@ -44,6 +45,7 @@ const TYPES: &[Entry] = &[
     Entry::of::<bucket::Bucket>(),
     Entry::of::<bucket_object::BucketObject>(),
     Entry::of::<function::Function>(),
+    Entry::of::<function_url::FunctionUrl>(),
     Entry::of::<integration::Integration>(),
     Entry::of::<log_group::LogGroup>(),
     Entry::of::<permission::Permission>(),
