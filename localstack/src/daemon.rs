@@ -26,7 +26,7 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How the daemon is wanted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DaemonOptions {
-    /// The port on 127.0.0.1; where none is given, the one it had before, or [`Emulator::default_port`].
+    /// The port on 127.0.0.1; where none is given, the one it had before, or its default port.
     pub port: Option<u16>,
     /// Whether requests are checked against IAM policies and signatures (MiniStack only). Where it isn't said, a running one is fine either way.
     pub enforce_iam: Option<bool>,
@@ -105,6 +105,7 @@ pub struct Daemon {
     installer: Installer,
     emulator: Emulator,
     folder: PathBuf,
+    default_port: u16,
 }
 
 impl Daemon {
@@ -113,7 +114,13 @@ impl Daemon {
         let folder = data_folder.join("local").join(emulator.slug());
         // The server runs in that folder, where a relative path would mean something else.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Daemon { installer, emulator, folder }
+        Daemon { installer, emulator, folder, default_port: emulator.default_port() }
+    }
+
+    /// The same with another port than [`Emulator::default_port`], where no record and no option says one.
+    #[must_use]
+    pub fn with_default_port(self, default_port: u16) -> Daemon {
+        Daemon { default_port, ..self }
     }
 
     /// Its log.
@@ -144,7 +151,7 @@ impl Daemon {
             // Nobody can use it, so it has to make room.
             self.end(record).await?;
         }
-        let port = options.port.or(before.map(|record| record.port)).unwrap_or(self.emulator.default_port());
+        let port = options.port.or(before.map(|record| record.port)).unwrap_or(self.default_port);
         if let Some(emulator) = existing(&self.installer, self.emulator, port).await? {
             return Ok(foreign(emulator, port).await);
         }
@@ -192,7 +199,7 @@ impl Daemon {
     /// [`Error::File`] where the record can't be read.
     pub async fn status(&self) -> Result<Status> {
         let record = self.record()?;
-        let port = record.as_ref().map_or(self.emulator.default_port(), |record| record.port);
+        let port = record.as_ref().map_or(self.default_port, |record| record.port);
         match record {
             Some(record) if record.identity().is_alive() => {
                 if self.answers(&record).await {

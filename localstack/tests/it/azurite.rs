@@ -5,7 +5,7 @@ use std::path::Path;
 
 use localstack::{Daemon, DaemonOptions, Emulator, Error, Server, StartOptions, Status, TestBlobs, probe};
 
-use crate::support::{as_process, eventually, installer, lives, members};
+use crate::support::{as_process, eventually, free_port, installer, lives, members};
 
 const OWNER: &str = "SEMANTEST_TEST_AZURITE_OWNER";
 
@@ -68,8 +68,8 @@ async fn owner_to_be_killed() {
 #[tokio::test]
 async fn as_a_daemon_it_runs_until_it_is_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(installer(), Emulator::Azurite, folder.path());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
+    let daemon = Daemon::new(installer(), Emulator::Azurite, folder.path()).with_default_port(port);
     let options = DaemonOptions { port: Some(port), ..DaemonOptions::default() };
     let Status::Running { pid: Some(pid), endpoint, .. } = daemon.up(options).await.unwrap() else {
         panic!("it doesn't run as ours");

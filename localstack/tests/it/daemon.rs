@@ -4,12 +4,12 @@ use std::path::Path;
 
 use localstack::{Daemon, DaemonOptions, Emulator, Error, Server, StartOptions, Status, probe};
 
-use crate::support::{as_process, eventually, installer, lives, members, processes_of_a_function};
+use crate::support::{as_process, eventually, free_port, installer, lives, members, processes_of_a_function};
 
 const DATA: &str = "SEMANTEST_TEST_DAEMON";
 
-fn daemon(folder: &Path) -> Daemon {
-    Daemon::new(installer(), Emulator::MiniStack, folder)
+fn daemon(folder: &Path, port: u16) -> Daemon {
+    Daemon::new(installer(), Emulator::MiniStack, folder).with_default_port(port)
 }
 
 /// A daemon of its own on a port that was free a moment ago, ended with the test whatever happens in it.
@@ -22,8 +22,8 @@ struct Own {
 impl Own {
     fn new() -> Own {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Own { daemon: daemon(folder.path()), folder, port }
+        let port = free_port();
+        Own { daemon: daemon(folder.path(), port), folder, port }
     }
 
     async fn up(&self) -> Running {
@@ -254,7 +254,8 @@ async fn one_of_the_commands() {
         return;
     };
     let (port, folder) = value.split_once(' ').unwrap();
-    let options = DaemonOptions { port: port.parse().ok(), ..DaemonOptions::default() };
-    let status = running(daemon(Path::new(folder)).up(options).await.unwrap());
+    let port = port.parse().unwrap();
+    let options = DaemonOptions { port: Some(port), ..DaemonOptions::default() };
+    let status = running(daemon(Path::new(folder), port).up(options).await.unwrap());
     println!("\nruns as {}", status.pid.unwrap());
 }

@@ -2,7 +2,7 @@
 
 use localstack::{Daemon, DaemonOptions, Emulator, Error, Server, StartOptions, Status, probe, unique_account};
 
-use crate::support::{installer, members, run_python};
+use crate::support::{free_port, installer, members, run_python};
 
 /// LocalStack runs on Python 3.13 only, which not every machine has.
 async fn start() -> Option<Server> {
@@ -33,8 +33,8 @@ async fn it_starts_answers_and_runs_functions() {
 #[tokio::test]
 async fn as_a_daemon_it_is_emptied_by_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon = Daemon::new(installer(), Emulator::LocalStack, folder.path());
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
+    let daemon = Daemon::new(installer(), Emulator::LocalStack, folder.path()).with_default_port(port);
     let first = match daemon.up(DaemonOptions { port: Some(port), ..DaemonOptions::default() }).await {
         Ok(status) => status,
         Err(error @ Error::InterpreterNotFound { .. }) => {

@@ -13,6 +13,11 @@ pub fn installer() -> Installer {
     Installer::new(host, cache)
 }
 
+/// A port that was free a moment ago. A daemon without a record looks at its default port, where the user's own may run.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Runs one test of this binary as a process of its own, with a variable that tells it what to do.
 pub fn as_process(test: &str, variable: &str, value: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
