@@ -15,7 +15,7 @@ use semantest_iac::ports::{
 
 use crate::saga::faults::{Act, Kind, Moment, Script};
 use crate::saga::kinds::{self, Identity, SimulatedType};
-use crate::saga::program::{self, Program};
+use crate::saga::program::Program;
 use crate::saga::store::MemoryStore;
 
 /// Whose a resource is, as its tags say.

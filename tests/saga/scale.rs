@@ -9,15 +9,16 @@ use resource_graph::{
     Value,
 };
 use semantest_iac::application::Refresh;
-use semantest_iac::application::plan::planning::{Planned, Wanted, plan};
+use semantest_iac::application::plan::planning::{Planned, plan};
+use semantest_iac::application::plan::wanted::Wanted;
 use semantest_iac::domain::deployment::DeploymentCommand;
 use semantest_iac::ports::RecordedResource;
 
-use crate::adoption::disguise;
-use crate::kills::lab_with;
-use crate::kinds;
-use crate::lab::{How, Lab};
-use crate::program::{PROJECT, Program, STACK, Want, output};
+use crate::saga::adoption::disguise;
+use crate::saga::kills::lab_with;
+use crate::saga::kinds;
+use crate::saga::lab::{How, Lab};
+use crate::saga::program::{PROJECT, Program, STACK, Want, output};
 
 /// A record that counts what it is asked.
 struct Counted(RecordedResource, Arc<AtomicUsize>);
@@ -44,6 +45,9 @@ impl Recorded for Counted {
     }
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
         self.asked().for_each_dependency(visit);
+    }
+    fn deleted_with(&self) -> Option<&str> {
+        self.asked().deleted_with()
     }
     fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
         self.asked().for_each_other_reference(visit);

@@ -6,4 +6,4 @@ pub mod planning;
 pub mod preview;
 pub(super) mod recorded;
 pub(super) mod refresh;
-pub(super) mod wanted;
+pub mod wanted;
