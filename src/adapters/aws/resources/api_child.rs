@@ -122,21 +122,23 @@ macro_rules! api_child {
 }
 pub(super) use api_child;
 
-// The permissions for operations are called after the HTTP methods
-// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html).
-
+/// An operation that makes something. The permissions are called after the HTTP methods, here and below
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonapigatewaymanagementv2.html>).
 pub(super) const fn makes(operation: &'static str) -> Action {
     Action::write(operation, API_GATEWAY).needs("apigateway:POST")
 }
 
+/// An operation that reads or lists.
 pub(super) const fn reads(operation: &'static str) -> Action {
     Action::read(operation, API_GATEWAY).needs("apigateway:GET")
 }
 
+/// An operation that changes something.
 pub(super) const fn changes(operation: &'static str) -> Action {
     Action::write(operation, API_GATEWAY).needs("apigateway:PATCH")
 }
 
+/// An operation that takes something away.
 pub(super) const fn removes(operation: &'static str) -> Action {
     Action::write(operation, API_GATEWAY).needs("apigateway:DELETE")
 }
