@@ -34,8 +34,17 @@ impl Recorded for Counted<'_> {
     fn for_each_dependency(&self, visit: &mut dyn FnMut(&str)) {
         self.asked().for_each_dependency(visit);
     }
+    fn deleted_with(&self) -> Option<&str> {
+        self.asked().deleted_with()
+    }
     fn for_each_other_reference(&self, visit: &mut dyn FnMut(&str)) {
         self.asked().for_each_other_reference(visit);
+    }
+    fn provider(&self) -> Option<&str> {
+        Recorded::provider(self.asked())
+    }
+    fn is_foreign(&self) -> bool {
+        self.asked().is_foreign()
     }
     fn inputs(&self) -> Result<Cow<'_, PropertyMap>, RecordError> {
         Recorded::inputs(self.asked())
