@@ -56,8 +56,8 @@ pub enum ColorChoice {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Stack")]
 pub struct StackSelection {
-    /// The cloud; not needed where the environment names just one
-    #[arg(long, value_name = "CLOUD", value_parser = ["aws", "azure"])]
+    /// The cloud, such as aws; not needed where the environment names just one
+    #[arg(long, value_name = "CLOUD")]
     pub provider: Option<String>,
     /// The environment of the configuration [default: SEMANTEST_ENVIRONMENT, or the only one]
     #[arg(long = "env", value_name = "NAME")]

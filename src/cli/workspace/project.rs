@@ -105,6 +105,8 @@ fn select(
             None => failure,
         }
     })?;
+    // Told before anything else is: no other choice makes it right.
+    let provider = selection.provider.as_deref().map(|name| configuration.cloud(name)).transpose()?;
     let asked = selection.environment.as_deref();
     let by_stack = named.as_ref().filter(|_| asked.is_none()).and_then(|stack| environment_of(configuration, stack));
     let (by_stack, provider_of_stack) = by_stack.unzip();
@@ -119,8 +121,8 @@ fn select(
             (None, Err(failure)) => return Err(failure),
         },
     };
-    let provider = match (&selection.provider, provider_of_stack) {
-        (Some(name), _) => configuration.cloud(name)?.provider(),
+    let provider = match (provider, provider_of_stack) {
+        (Some(cloud), _) => cloud.provider(),
         (None, Some(provider)) => provider,
         (None, None) => only_provider(configuration, environment.as_ref(), named.as_ref())?,
     };
