@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use super::{code, sources};
 
 /// The modules of a crate: path of segments to file and its own code.
-struct Modules {
+pub(super) struct Modules {
     files: BTreeMap<String, (PathBuf, String)>,
     handed_on: BTreeMap<String, String>,
 }
 
 impl Modules {
-    fn read(root: &Path) -> Self {
+    pub(super) fn read(root: &Path) -> Self {
         let mut found = Vec::new();
         sources(root, &mut found);
         let mut files = BTreeMap::new();
@@ -53,7 +53,7 @@ impl Modules {
     }
 
     /// The modules that each module names.
-    fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+    pub(super) fn edges(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut edges = BTreeMap::new();
         for (module, (_, text)) in &self.files {
             let mut paths: Vec<String> = Vec::new();

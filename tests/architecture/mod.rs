@@ -1,7 +1,9 @@
 //! The architecture's arrows, read off the sources: they point inward only, and what lies inside knows no terminal, no
 //! environment and no input or output (docs/architecture.md).
 
+mod adapters;
 mod circles;
+mod clouds;
 
 use std::path::{Path, PathBuf};
 
