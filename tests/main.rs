@@ -10,3 +10,4 @@ mod keys;
 mod packaging;
 mod saga;
 mod stacks;
+mod test_cloud;
