@@ -21,7 +21,6 @@ use semantest_iac::ports::{
 
 use crate::test_cloud::factory::PROVIDER;
 
-const GROUP: &str = "test:index:Component";
 const QUOTA: &str = "test:files";
 const COST: OperationCost = OperationCost::new(&[CallCost { quota: QUOTA, calls: 1 }], 1);
 
@@ -112,10 +111,6 @@ impl Blueprints for FolderCloud {
         }
         Ok(blueprint)
     }
-
-    fn component_urn(&self, project: &str, stack: &str, component: &str) -> Urn {
-        Urn::new(stack, project, None, &TypeToken::new(GROUP), component)
-    }
 }
 
 impl FolderCloud {
@@ -123,7 +118,7 @@ impl FolderCloud {
     fn add(&self, blueprint: &mut Blueprint, request: &BlueprintRequest, deployment: &ComponentDeployment) {
         let component = deployment.component.name().as_str();
         let BlueprintRequest { project, stack, environment, .. } = request;
-        let group = self.component_urn(project, stack, component);
+        let group = deployment.component.group_urn(project, stack);
         let mut spec = ResourceSpec::component(group.clone());
         spec.options.parent = Some(Urn::root(stack, project));
         blueprint.resources.push(spec);
@@ -136,11 +131,12 @@ impl FolderCloud {
             urn
         };
         let store = resource(&STORE, "store", [("name", format!("{project}-{environment}-{component}"))].into());
-        let start = match &deployment.package.entry {
-            Entry::Launcher { module, export } => format!("launch {module}#{export}"),
-            Entry::Handler(handler) => format!("call {handler}"),
+        let start = match deployment.package.as_ref().map(|package| &package.entry) {
+            None => String::new(),
+            Some(Entry::Launcher { module, export }) => format!("launch {module}#{export}"),
+            Some(Entry::Handler(handler)) => format!("call {handler}"),
         };
-        let greeting = deployment.component.function().environment.get("GREETING");
+        let greeting = deployment.component.environment().and_then(|variables| variables.get("GREETING"));
         let greeting = greeting.map(|value| value.expose().to_owned()).unwrap_or_default();
         for (name, content) in [("start", start), ("greeting", greeting)] {
             let inputs = PropertyMap::from([
