@@ -91,7 +91,7 @@ fn the_documented_example_means_what_it_says() {
 
     let components = configuration.components_for("staging").unwrap();
     let [component] = components.as_slice() else { panic!("expected one component") };
-    let function = api(&component).function();
+    let function = api(component).function();
     assert_eq!(function.source.path(), Path::new("/project/rest-api"));
     assert_eq!(function.build.as_ref().unwrap().as_str(), "npm ci --omit=dev");
     assert!(matches!(&function.start, Start::Server(command) if command.as_str() == "node server.js"));
@@ -100,9 +100,9 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(function.timeout.whole_seconds(), Some(30));
     assert_eq!(function.environment.get("API_VERSION").unwrap().expose(), "v1");
     assert_eq!(api(component).health().unwrap().timeout.whole_seconds(), Some(20));
-    assert_eq!(api(&component).log_retention(), LogRetention::Days(14));
+    assert_eq!(api(component).log_retention(), LogRetention::Days(14));
 
-    let gateway = api(&component).gateway();
+    let gateway = api(component).gateway();
     let routes: Vec<_> = gateway
         .routes()
         .iter()
@@ -295,15 +295,15 @@ fn environments_merge_deeply_and_can_take_away() {
     ) + "environments:\n  plain:\n  changed:\n    components:\n      api:\n        handler: dist/lambda.handler\n        environment: { A: ~, C: 3 }\n        health: ~\n        gateway: { routes: [ { path: /b }, { path: /c } ], cors: { origins: ['https://b.example'] } }\n";
     let configuration = load(&file).unwrap();
     let plain = &configuration.components_for("plain").unwrap()[0];
-    assert!(plain.health().is_some() && api(&plain).function().server_command().is_some());
+    assert!(plain.health().is_some() && api(plain).function().server_command().is_some());
     let changed = &configuration.components_for("changed").unwrap()[0];
     assert!(changed.health().is_none());
-    assert!(matches!(&api(&changed).function().start, Start::Handler(handler) if handler.export() == "handler"));
-    let names: Vec<_> = api(&changed).function().environment.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(matches!(&api(changed).function().start, Start::Handler(handler) if handler.export() == "handler"));
+    let names: Vec<_> = api(changed).function().environment.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["B", "C"]);
-    let keys: Vec<_> = api(&changed).gateway().routes().iter().map(|route| route.key.to_string()).collect();
+    let keys: Vec<_> = api(changed).gateway().routes().iter().map(|route| route.key.to_string()).collect();
     assert_eq!(keys, ["ANY /b", "ANY /c", "$default"]);
-    let cors = api(&changed).gateway().cors().unwrap().rules();
+    let cors = api(changed).gateway().cors().unwrap().rules();
     assert_eq!(cors.origins.to_strings(), ["https://b.example"]);
     assert_eq!(cors.max_age.unwrap().to_string(), "1h");
 }
