@@ -71,6 +71,9 @@ impl Sandbox {
             .arg(harness)
             .arg(folder)
             .arg(handler)
+            // As on Lambda: nothing of what this machine's user has set.
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::piped())
