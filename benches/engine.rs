@@ -2,7 +2,8 @@
 //!
 //! Prints, for 100, 1,000 and 10,000 resources of the size of a Lambda function: CPU time and wall time of creating them, the
 //! state's bytes written against the final checkpoint, and planning and queries when nothing has changed, each in a process
-//! of its own, from its start to its end, with its peak memory.
+//! of its own, from its start to its end, with its peak memory. Then planning when the cloud has none of the resources any more,
+//! and when another program has recorded all of them.
 //! Run with `cargo bench --bench engine`; with `-- --check` it fails when a figure is missed. Machines differ.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -334,6 +335,37 @@ async fn plan(folder: &Path, count: usize) {
     assert!(report.changes.is_empty() && report.deployment_id.is_none(), "{:?}", report.changes);
 }
 
+/// Planning when a refresh finds none of the resources in the cloud, which holds nothing here.
+async fn gone(folder: &Path, count: usize) {
+    let Bench { ports, mut request, .. } = bench(folder, count);
+    request.options.refresh = Refresh::All;
+    let report = application::preview(&ports, &request, &|_| {}).await.expect("it plans");
+    assert_eq!(report.changes.create, count);
+}
+
+/// Planning when another program has recorded all resources, under the names that it gives them and outside of our component.
+async fn taken_over(folder: &Path, count: usize) {
+    let Bench { ports, request, .. } = bench(folder, count);
+    let report = application::preview(&ports, &request, &|_| {}).await.expect("it plans");
+    assert_eq!((report.adopted.len(), report.changes.create), (count, 0));
+}
+
+/// Lets another program have recorded what was created.
+fn disguise(folder: &Path) {
+    let file = folder.join(".pulumi/stacks/bench/sim.json");
+    let text = std::fs::read_to_string(&file).expect("a checkpoint");
+    let mut checkpoint: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let resources = checkpoint["checkpoint"]["latest"]["resources"].as_array_mut().expect("resources");
+    resources.retain(|resource| resource["type"] != "sim:index:Group");
+    let is_root = |resource: &&serde_json::Value| resource["type"] == resource_graph::urn::STACK_TYPE;
+    let root = resources.iter().find(is_root).expect("a root")["urn"].clone();
+    for resource in resources.iter_mut().filter(|resource| resource["type"] == TYPE) {
+        resource["parent"] = root.clone();
+    }
+    let text = serde_json::to_string(&checkpoint).expect("JSON").replace("::thing-", "::their-");
+    std::fs::write(&file, text).expect("it is written");
+}
+
 async fn status(folder: &Path, count: usize) {
     let Bench { ports, .. } = bench(folder, count);
     let status = application::queries::status(ports.store.as_ref(), "bench", "sim").await.expect("a status");
@@ -371,9 +403,11 @@ fn main() -> ExitCode {
             "plan" => runtime.block_on(plan(folder, count)),
             "status" => runtime.block_on(status(folder, count)),
             "outputs" => runtime.block_on(outputs(folder, count)),
+            "gone" => runtime.block_on(gone(folder, count)),
+            "taken-over" => runtime.block_on(taken_over(folder, count)),
             // What the others need, for looking at one of them with a profiler.
             "create" => drop(runtime.block_on(create(folder, count))),
-            _ => panic!("create, plan, status or outputs, not {what}"),
+            _ => panic!("create, plan, status, outputs, gone or taken-over, not {what}"),
         }
         println!("{}", peak_memory());
         return ExitCode::SUCCESS;
@@ -392,10 +426,13 @@ fn main() -> ExitCode {
         let (cpu, ratio) = runtime.block_on(create(folder.path(), count));
         check(ratio <= 3.0, "state bytes written: at most 3 x the final checkpoint");
         check(count > 1_000 || cpu <= Duration::from_millis(200), "1,000 steps: at most 0.2 s of CPU time");
-        for (what, most) in [("plan", 250), ("status", 50), ("outputs", 50)] {
+        for (what, most) in [("plan", 250), ("status", 50), ("outputs", 50), ("gone", 1_000), ("taken-over", 1_000)] {
+            if what == "taken-over" {
+                disguise(folder.path());
+            }
             let (wall, peak) = run_apart(what, folder.path(), count);
             println!(
-                "{what:<7} {count:>6}: {:>6.1} ms for the whole process, peak {peak} MB",
+                "{what:<10} {count:>6}: {:>6.1} ms for the whole process, peak {peak} MB",
                 wall.as_secs_f64() * 1e3
             );
             check(wall <= Duration::from_millis(most), &format!("{what} of {count}: at most {most} ms"));
