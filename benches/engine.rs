@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use resource_graph::{
     Cancellation, Latencies, OperationCost, OutputReference, PropertyMap, Quota, Recorded, ResourceSpec,
-    ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
+    ResourceTypeInfo, ResourceTypes, SystemClock, TypeToken, Urn, Value,
 };
 use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::adapters::state_store::StateStore;
@@ -127,6 +127,10 @@ impl ResourceTypes for Things {
 }
 
 impl Catalogue for Things {
+    fn longest_operation(&self) -> Option<Duration> {
+        None
+    }
+
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         (token.as_str() == TYPE).then(|| Arc::new(Thing) as _)
     }
@@ -278,8 +282,10 @@ fn bench(folder: &Path, count: usize) -> Bench {
     let owner = Owner::this_process("bench", "here", &SystemProcesses);
     let access = state::SecretsAccess::with_passphrase(|| Ok(Passphrase::new("bench")));
     let stack = StateStore::new(store.clone(), "bench", "sim", owner, LockOptions::default(), access).expect("names");
+    let monotonic = Arc::new(SystemClock::new());
     let ports = Ports {
-        calls: Arc::new(Calls::new(&Things(count))),
+        calls: Arc::new(Calls::new(&Things(count), Arc::clone(&monotonic) as _)),
+        monotonic,
         cloud: Arc::new(Things(count)),
         store: Arc::new(stack),
         packager: Arc::new(Nothing),

@@ -164,7 +164,10 @@ impl Step {
 
 /// Durations of operations as they were measured in earlier runs. They take the place of the types' typical durations.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Latencies(HashMap<(TypeToken, Operation), Duration>);
+pub struct Latencies {
+    measured: HashMap<(TypeToken, Operation), Duration>,
+    ceiling: Option<Duration>,
+}
 
 impl Latencies {
     /// Nothing learned yet.
@@ -174,23 +177,36 @@ impl Latencies {
 
     /// Sets how long an operation on a type takes.
     pub fn set(&mut self, type_token: TypeToken, operation: Operation, duration: Duration) {
-        self.0.insert((type_token, operation.provider_operation()), duration);
+        self.measured.insert((type_token, operation.provider_operation()), duration);
     }
 
     /// Learns from a measurement: a moving average in which the newest counts for a fifth.
     pub fn learn(&mut self, type_token: TypeToken, operation: Operation, measured: Duration) {
-        let known = self.0.entry((type_token, operation.provider_operation())).or_insert(measured);
+        let known = self.measured.entry((type_token, operation.provider_operation())).or_insert(measured);
         *known = known.mul_f64(0.8) + measured.mul_f64(0.2);
     }
 
-    /// How long an operation on a type takes.
+    /// Sets what no operation takes longer than as a rule, whatever its type: an emulator is faster than the cloud that the types'
+    /// typical durations come from. What is measured counts all the same.
+    #[must_use]
+    pub fn at_most(self, ceiling: Option<Duration>) -> Self {
+        Self { ceiling, ..self }
+    }
+
+    /// How long an operation on a type is going to take, where `typical` is known of the type.
+    pub fn estimate(&self, type_token: &TypeToken, operation: Operation, typical: Duration) -> Duration {
+        let typical = self.ceiling.map_or(typical, |ceiling| typical.min(ceiling));
+        self.get(type_token, operation).unwrap_or(typical)
+    }
+
+    /// How long an operation on a type took.
     pub fn get(&self, type_token: &TypeToken, operation: Operation) -> Option<Duration> {
-        self.0.get(&(type_token.clone(), operation.provider_operation())).copied()
+        self.measured.get(&(type_token.clone(), operation.provider_operation())).copied()
     }
 
     /// All that is known, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&TypeToken, Operation, Duration)> {
-        self.0.iter().map(|((token, operation), duration)| (token, *operation, *duration))
+        self.measured.iter().map(|((token, operation), duration)| (token, *operation, *duration))
     }
 }
 

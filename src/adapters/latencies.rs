@@ -15,12 +15,19 @@ type Measured = BTreeMap<String, BTreeMap<String, f64>>;
 #[derive(Clone, Debug)]
 pub struct LatencyFile {
     path: PathBuf,
+    ceiling: Option<Duration>,
 }
 
 impl LatencyFile {
     /// The file; it and its folder are made when something is saved.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, ceiling: None }
+    }
+
+    /// Where nothing was measured, operations are estimated to take so long at most.
+    #[must_use]
+    pub fn at_most(self, ceiling: Option<Duration>) -> Self {
+        Self { ceiling, ..self }
     }
 
     fn write(&self, measured: &Measured) -> std::io::Result<()> {
@@ -37,7 +44,7 @@ const LEARNED: [Operation; 4] = [Operation::Create, Operation::Update, Operation
 
 impl LatencyStore for LatencyFile {
     fn load(&self) -> Latencies {
-        let mut latencies = Latencies::new();
+        let mut latencies = Latencies::new().at_most(self.ceiling);
         let read = std::fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice::<Measured>(&bytes).ok());
         for (token, operations) in read.unwrap_or_default() {
             for operation in LEARNED {
@@ -78,6 +85,10 @@ mod tests {
         latencies.set(TypeToken::new("a:b:C"), Operation::Create, Duration::from_millis(120));
         file.save(&latencies);
         assert_eq!(file.load(), latencies);
+        let emulated = file.clone().at_most(Some(Duration::from_millis(30))).load();
+        let typical = Duration::from_secs(2);
+        let estimate = |operation| emulated.estimate(&TypeToken::new("a:b:C"), operation, typical).as_millis();
+        assert_eq!((estimate(Operation::Create), estimate(Operation::Update)), (120, 30));
         std::fs::write(&file.path, b"{\"a:b:C\":{\"create\":-1}}").unwrap();
         assert_eq!(file.load(), Latencies::new());
         std::fs::write(&file.path, b"{").unwrap();

@@ -50,8 +50,12 @@ pub struct DeploymentReport {
     pub changes: ChangeCounts,
     /// The calls to the cloud.
     pub calls: CallCounts,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; what a person took to answer a question is left out.
     pub duration_ms: u64,
+    /// How much of that the work on the resources took, in milliseconds: what `lowerBoundMs` is a bound of. Absent where nothing
+    /// was worked on, or not to an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_ms: Option<u64>,
     /// The shortest time that quotas and dependencies allow for the work on the resources, in milliseconds: of what was done,
     /// with the times that its steps took; for a preview, as estimated.
     pub lower_bound_ms: u64,

@@ -10,7 +10,9 @@ use super::adoption::Mapping;
 use super::steps::calls::Calls;
 use crate::domain;
 use crate::ports::latencies::LatencyStore;
-use crate::ports::{Cloud, EventHandler, HealthChecker, NoticeHandler, Packager, StackStore, WallClock};
+use crate::ports::{
+    Cloud, EventHandler, HealthChecker, MonotonicClock, NoticeHandler, Packager, StackStore, WallClock,
+};
 
 /// The outside world.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct Ports {
     pub health: Arc<dyn HealthChecker>,
     /// The time of day.
     pub clock: Arc<dyn WallClock>,
+    /// The time that passes; `calls` go by the same.
+    pub monotonic: Arc<dyn MonotonicClock>,
     /// What earlier deployments measured.
     pub latencies: Arc<dyn LatencyStore>,
     /// Who hears of what takes time.

@@ -1,4 +1,7 @@
-//! The time of day and fresh ids. The application has neither of its own, so that tests can fix both.
+//! The time of day, the time that passes, and fresh ids. The application has none of its own, so that tests can fix them all.
+
+/// The time that passes: waits, intervals and durations. Unlike the time of day, nobody sets it.
+pub use resource_graph::Clock as MonotonicClock;
 
 use std::time::Duration;
 

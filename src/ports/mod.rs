@@ -15,7 +15,7 @@ pub mod stack_configuration;
 pub mod stack_locks;
 pub mod stack_store;
 
-pub use clock::WallClock;
+pub use clock::{MonotonicClock, WallClock};
 pub use cloud::{
     Account, Blueprint, BlueprintRequest, Blueprints, BrokenRules, Catalogue, Cloud, CloudFactory, CloudIdentity,
     CloudSettings, ComponentDeployment, ConnectError, ConnectRequest, ConnectionChoice, Diagnostics, MissingSetting,

@@ -18,4 +18,5 @@ mod sealed;
 mod secrets;
 pub mod support;
 mod takeover;
+mod timing;
 mod unread;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::{
-    PropertyMap, Quota, Recorded, ResourceRecord, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
+    Clock, PropertyMap, Quota, Recorded, ResourceRecord, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,
 };
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
@@ -125,11 +126,23 @@ pub struct SimulatedCloud {
     /// Where intents are looked up; `None` when the state is on a disk.
     store: Option<Arc<MemoryStore>>,
     broken_laws: Mutex<Vec<String>>,
+    /// What the components print, and when it can be read.
+    printed: Mutex<Option<(Duration, String)>>,
+    /// When that was asked for.
+    asked: Mutex<Vec<Duration>>,
 }
 
 impl SimulatedCloud {
     pub fn new(script: Arc<Script>, store: Option<Arc<MemoryStore>>) -> Self {
-        Self { world: Mutex::default(), program: Mutex::default(), script, store, broken_laws: Mutex::default() }
+        Self {
+            world: Mutex::default(),
+            program: Mutex::default(),
+            script,
+            store,
+            broken_laws: Mutex::default(),
+            printed: Mutex::default(),
+            asked: Mutex::default(),
+        }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -139,6 +152,16 @@ impl SimulatedCloud {
     /// Sets what the configuration asks for from now on.
     pub fn wants(&self, program: &Program) {
         *self.program.lock().unwrap_or_else(PoisonError::into_inner) = program.clone();
+    }
+
+    /// Lets the components have printed something that can be read from some time on.
+    pub fn prints(&self, from: Duration, text: &str) {
+        *self.printed.lock().unwrap_or_else(PoisonError::into_inner) = Some((from, text.to_owned()));
+    }
+
+    /// When somebody wanted to know what the components print.
+    pub fn output_asked(&self) -> Vec<Duration> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Everything that is there, in order.
@@ -217,6 +240,7 @@ impl SimulatedCloud {
         if let Some(error) = failed(self.script.meet(at, Moment::Before).await) {
             return Err(error);
         }
+        self.script.take_time().await;
         let result = effect(&mut self.world());
         tokio::task::yield_now().await;
         if let Some(error) = failed(self.script.meet(at, Moment::After).await) {
@@ -260,6 +284,10 @@ impl ResourceTypes for CloudPort {
 }
 
 impl Catalogue for CloudPort {
+    fn longest_operation(&self) -> Option<Duration> {
+        None
+    }
+
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         let kind = kinds::of_token(token.as_str())?;
         Some(Arc::new(SimulatedProvider { cloud: Arc::clone(&self.0), kind }))
@@ -314,12 +342,15 @@ impl Account for CloudPort {
 
 #[async_trait]
 impl Diagnostics for CloudPort {
-    async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
-        Ok(None)
-    }
-
     fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    async fn recent_output(&self, _: &PropertyMap) -> Result<Option<String>, ProviderError> {
+        let now = self.0.script.clock.now();
+        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+        let printed = self.0.printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(printed.filter(|(from, _)| now >= *from).map(|(_, text)| text))
     }
 }
 

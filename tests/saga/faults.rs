@@ -2,8 +2,9 @@
 //! be the last thing that the process does, or be the moment in which the user asks to stop.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use resource_graph::Cancellation;
+use resource_graph::{Cancellation, Clock, VirtualClock};
 use semantest_iac::ports::ProviderErrorKind;
 use tokio::sync::Notify;
 
@@ -52,6 +53,8 @@ pub enum Kind {
 pub struct Point {
     pub kind: Kind,
     pub label: String,
+    /// When it was reached.
+    pub time: Duration,
 }
 
 #[derive(Default)]
@@ -65,6 +68,10 @@ struct State {
 /// The script and what has passed so far.
 #[derive(Default)]
 pub struct Script {
+    /// The time that passes. It goes on from run to run.
+    pub clock: VirtualClock,
+    /// How long a call to the cloud takes.
+    pub pace: Mutex<Duration>,
     state: Mutex<State>,
     death: Notify,
 }
@@ -93,7 +100,7 @@ impl Script {
     /// A point is reached; its number.
     pub fn enter(&self, kind: Kind, label: String) -> usize {
         let mut state = self.state();
-        state.points.push(Point { kind, label });
+        state.points.push(Point { kind, label, time: self.clock.now() });
         state.points.len() - 1
     }
 
@@ -116,6 +123,14 @@ impl Script {
             std::future::pending::<()>().await;
         }
         act
+    }
+
+    /// Waits as long as a call takes.
+    pub async fn take_time(&self) {
+        let pace = *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        if !pace.is_zero() {
+            self.clock.sleep_until(self.clock.now() + pace).await;
+        }
     }
 
     /// Waits until the process dies.

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use resource_graph::{Archive, ArchiveSource, Cancellation, Latencies, PropertyMap, ResourceRecord, Urn};
+use resource_graph::{
+    Archive, ArchiveSource, Cancellation, Clock, Latencies, PropertyMap, ResourceRecord, SystemClock, Urn, VirtualClock,
+};
 use semantest_iac::application::adoption::Mapping;
 use semantest_iac::application::plan::planning::Drift;
 use semantest_iac::application::steps::calls::Calls;
@@ -39,12 +41,14 @@ use crate::saga::kinds;
 use crate::saga::program::{self, Program};
 use crate::saga::store::{MemoryStore, StorePort, Tail};
 
+/// The time of day goes with the time that passes, and is a little later whenever it is asked for.
 #[derive(Default)]
-struct TestClock(AtomicU64);
+struct TestClock(AtomicU64, VirtualClock);
 
 impl WallClock for TestClock {
     fn now_ms(&self) -> i64 {
-        1_750_000_000_000 + i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
+        let passed = i64::try_from(self.1.now().as_millis()).unwrap_or_default();
+        1_750_000_000_000 + passed + i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
     }
 
     fn fresh_id(&self) -> String {
@@ -81,6 +85,9 @@ impl Packager for TestPackager {
 pub struct TestHealth {
     pub is_ill: Mutex<bool>,
     pub asked: Mutex<Vec<String>>,
+    /// How long they take, without an answer in the end; where that is no time, an answer comes at once.
+    pub takes: Mutex<Duration>,
+    clock: VirtualClock,
 }
 
 #[async_trait]
@@ -88,7 +95,12 @@ impl HealthChecker for TestHealth {
     async fn check(&self, probe: &HealthProbe) -> HealthReport {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(probe.url.clone());
         let healthy = !*self.is_ill.lock().unwrap_or_else(PoisonError::into_inner);
-        HealthReport { healthy, attempts: 1, last_answer: "503".into(), unanswered: false, duration: Duration::ZERO }
+        let duration = *self.takes.lock().unwrap_or_else(PoisonError::into_inner);
+        if !duration.is_zero() {
+            self.clock.sleep_until(self.clock.now() + duration).await;
+        }
+        let unanswered = !healthy && !duration.is_zero();
+        HealthReport { healthy, attempts: 1, last_answer: "503".into(), unanswered, duration }
     }
 }
 
@@ -120,11 +132,20 @@ impl LatencyStore for NoLatencies {
     fn save(&self, _: &Latencies) {}
 }
 
-struct Yes;
+/// Says yes, after a while.
+#[derive(Default)]
+pub struct Person {
+    pub thinks: Mutex<Duration>,
+    clock: VirtualClock,
+}
 
 #[async_trait]
-impl Confirmation for Yes {
+impl Confirmation for Person {
     async fn confirm(&self, _: &Preview<'_>) -> Result<bool, ApplicationError> {
+        let thinks = *self.thinks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !thinks.is_zero() {
+            self.clock.sleep_until(self.clock.now() + thinks).await;
+        }
         Ok(true)
     }
 }
@@ -155,6 +176,7 @@ pub struct Lab {
     pub cloud: Arc<SimulatedCloud>,
     pub health: Arc<TestHealth>,
     pub collected: Arc<Collected>,
+    pub person: Person,
     clock: Arc<TestClock>,
     /// The state, where it isn't in memory.
     disk: Option<Disk>,
@@ -163,15 +185,17 @@ pub struct Lab {
 impl Default for Lab {
     fn default() -> Self {
         let script = Arc::new(Script::default());
+        let clock = script.clock.clone();
         let store = Arc::new(MemoryStore::new(Arc::clone(&script)));
         let cloud = Arc::new(SimulatedCloud::new(Arc::clone(&script), Some(Arc::clone(&store))));
         Self {
             script,
             store,
             cloud,
-            health: Arc::default(),
+            health: Arc::new(TestHealth { clock: clock.clone(), ..TestHealth::default() }),
             collected: Arc::default(),
-            clock: Arc::default(),
+            person: Person { clock: clock.clone(), ..Person::default() },
+            clock: Arc::new(TestClock(AtomicU64::default(), clock)),
             disk: None,
         }
     }
@@ -227,8 +251,13 @@ impl Lab {
 
     pub fn ports(&self) -> Ports {
         let cloud = Arc::new(CloudPort(Arc::clone(&self.cloud)));
+        let monotonic: Arc<dyn Clock> = match &self.disk {
+            Some(_) => Arc::new(SystemClock::new()),
+            None => Arc::new(self.script.clock.clone()),
+        };
         Ports {
-            calls: Arc::new(Calls::new(cloud.as_ref())),
+            calls: Arc::new(Calls::new(cloud.as_ref(), Arc::clone(&monotonic))),
+            monotonic,
             cloud,
             store: self.state(),
             packager: Arc::new(TestPackager),
@@ -271,6 +300,14 @@ impl Lab {
         runtime().block_on(query)
     }
 
+    /// Runs one process to its end: in simulated time, unless its state is on a disk, which takes its time.
+    fn process<F: std::future::Future>(&self, work: F) -> F::Output {
+        match &self.disk {
+            Some(_) => self.wait(work),
+            None => self.script.clock.run(work).expect("it goes on"),
+        }
+    }
+
     /// Runs a command; `None` when the process died.
     pub fn run(&self, command: &Command, how: &How, faults: &[Fault]) -> Option<Ended> {
         let options = self.options(how);
@@ -282,21 +319,18 @@ impl Lab {
                 Command::Deploy(program) => {
                     self.cloud.wants(program);
                     let request = DeployRequest { options, components: Self::components(program) };
-                    deploy(&ports, &request, &Yes).await
+                    deploy(&ports, &request, &self.person).await
                 }
-                Command::Destroy => destroy(&ports, &DestroyRequest { options }, &Yes).await,
+                Command::Destroy => destroy(&ports, &DestroyRequest { options }, &self.person).await,
             }
         };
-        let runtime = runtime();
-        let ended = runtime.block_on(async {
+        let ended = self.process(async {
             tokio::select! {
                 biased;
                 ended = command => Some(ended),
                 () = self.script.death() => None,
             }
         });
-        // Nothing of a dead process goes on.
-        drop(runtime);
         if let (None, Some(disk)) = (&ended, &self.disk) {
             disk.die();
         }
@@ -335,7 +369,7 @@ impl Lab {
             *seen.lock().unwrap_or_else(PoisonError::into_inner) =
                 (preview.plan.steps().len(), preview.drifts.to_vec());
         };
-        let report = runtime().block_on(preview(&self.ports(), &request, &show)).expect("a preview");
+        let report = self.process(preview(&self.ports(), &request, &show)).expect("a preview");
         let (steps, drifts) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         (report, steps, drifts)
     }

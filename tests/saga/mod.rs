@@ -15,3 +15,4 @@ mod random;
 mod scale;
 mod store;
 mod surprises;
+mod time;

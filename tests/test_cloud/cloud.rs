@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::resource_type::never_equivalent;
@@ -64,6 +65,10 @@ impl ResourceTypes for FolderCloud {
 }
 
 impl Catalogue for FolderCloud {
+    fn longest_operation(&self) -> Option<Duration> {
+        None
+    }
+
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         let info = [&STORE, &ENTRY].into_iter().find(|info| info.token == token.as_str())?;
         Some(Arc::new(FileType { cloud: self.clone(), info }))

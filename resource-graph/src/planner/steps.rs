@@ -312,7 +312,7 @@ fn new_step(
         pair: None,
         conflict_keys: Vec::new(),
         calls: cost.map_or(&[], |cost| cost.calls),
-        estimated: cost.map_or(Duration::ZERO, |cost| latencies.get(type_token, operation).unwrap_or(cost.typical)),
+        estimated: cost.map_or(Duration::ZERO, |cost| latencies.estimate(type_token, operation, cost.typical)),
     }
 }
 

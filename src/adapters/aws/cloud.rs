@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
@@ -64,6 +65,10 @@ impl ResourceTypes for Aws {
 }
 
 impl Catalogue for Aws {
+    fn longest_operation(&self) -> Option<Duration> {
+        quota::longest_operation(self.connection.is_emulated())
+    }
+
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         self.resources.get(token.as_str()).cloned()
     }

@@ -4,6 +4,7 @@
 //! the figure is a careful guess, and throttling narrows it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use resource_graph::Quota;
 
@@ -47,6 +48,14 @@ const ALL: [(&str, Quota); 10] = [
 
 /// An emulator has no quotas, only a limited throughput.
 const EMULATED: Quota = Quota { rate: 200.0, burst: 100.0 };
+
+/// What an operation on a resource takes in an emulator, none of which waits for anything. The types know what it takes in AWS.
+const EMULATED_OPERATION: Duration = Duration::from_millis(30);
+
+/// What an operation takes at most as a rule, whatever its type; unknown for AWS itself.
+pub(super) fn longest_operation(emulated: bool) -> Option<Duration> {
+    emulated.then_some(EMULATED_OPERATION)
+}
 
 /// The quotas of AWS, or of an emulator on this machine.
 pub(super) fn quotas(emulated: bool) -> BTreeMap<&'static str, Quota> {

@@ -5,7 +5,7 @@ use crate::application::plan::preview::Confirmation;
 use crate::application::plan::wanted::want;
 use crate::application::report::DeploymentReport;
 use crate::application::request::{DeployRequest, Ports};
-use crate::application::saga::{Context, Saga};
+use crate::application::saga::{Context, Saga, Stopwatch};
 
 /// Brings the chosen components to what the configuration wants.
 ///
@@ -16,9 +16,9 @@ pub async fn deploy(
     request: &DeployRequest,
     confirmation: &dyn Confirmation,
 ) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
+    let watch = Stopwatch::start(ports);
     let (wanted, identity, snapshot) = want(ports, request).await?;
     let components = &request.components;
-    let context = Context { ports, options: &request.options, components, wanted, identity, started_ms };
+    let context = Context { ports, options: &request.options, components, wanted, identity, watch };
     Saga { context, confirmation }.run(snapshot).await
 }

@@ -5,7 +5,7 @@ use crate::application::plan::preview::Confirmation;
 use crate::application::plan::wanted::{Wanted, refuse_other_account, refuse_unknown_components};
 use crate::application::report::DeploymentReport;
 use crate::application::request::{DestroyRequest, Ports};
-use crate::application::saga::{Context, Saga};
+use crate::application::saga::{Context, Saga, Stopwatch};
 use crate::domain::deployment::DeploymentCommand;
 use crate::ports::CallKind;
 
@@ -18,7 +18,7 @@ pub async fn destroy(
     request: &DestroyRequest,
     confirmation: &dyn Confirmation,
 ) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
+    let watch = Stopwatch::start(ports);
     let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
     // The one call that isn't made through a gate.
     ports.calls.count(CallKind::Read);
@@ -27,6 +27,6 @@ pub async fn destroy(
     refuse_unknown_components(&request.options, &[], &snapshot)?;
     // Nothing is taken over to be deleted.
     let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
-    let context = Context { ports, options: &request.options, components: &[], wanted, identity, started_ms };
+    let context = Context { ports, options: &request.options, components: &[], wanted, identity, watch };
     Saga { context, confirmation }.run(snapshot).await
 }

@@ -7,6 +7,7 @@ use crate::application::plan::{outputs, planning};
 use crate::application::queries;
 use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use crate::application::request::{DeployRequest, Ports};
+use crate::application::saga::Stopwatch;
 use crate::domain::deployment::DeploymentCommand;
 use crate::ports::Notice;
 use crate::ports::clock::milliseconds;
@@ -20,7 +21,7 @@ pub async fn preview(
     request: &DeployRequest,
     show: &(dyn Fn(&Preview<'_>) + Sync),
 ) -> Result<DeploymentReport, ApplicationError> {
-    let started_ms = ports.clock.now_ms();
+    let watch = Stopwatch::start(ports);
     let (wanted, _, snapshot) = want(ports, request).await?;
     let warn = |message: String, hint: &str| {
         ports.notices.notice(Notice::Warning { message, hint: Some(hint.to_owned()) });
@@ -57,7 +58,8 @@ pub async fn preview(
         deployment_id: None,
         changes: counts_of(&planned.plan),
         calls: ports.calls.counts(),
-        duration_ms: u64::try_from(ports.clock.now_ms() - started_ms).unwrap_or_default(),
+        duration_ms: watch.elapsed_ms(),
+        applied_ms: None,
         lower_bound_ms: milliseconds(lower_bound.duration),
         outputs: outputs::shown(&snapshot.outputs),
         adopted: planned.adoptions.reported(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken, Value};
@@ -56,6 +57,10 @@ impl ResourceTypes for WatchedCloud {
 }
 
 impl Catalogue for WatchedCloud {
+    fn longest_operation(&self) -> Option<Duration> {
+        self.cloud.longest_operation()
+    }
+
     fn resource(&self, token: &TypeToken) -> Option<Arc<dyn ResourceProvider>> {
         let provider = self.cloud.resource(token)?;
         Some(Arc::new(WatchedProvider { provider, redactor: Arc::clone(&self.redactor) }))

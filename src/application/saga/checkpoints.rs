@@ -3,9 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use resource_graph::Clock;
-
-use crate::ports::StoreError;
+use crate::ports::{MonotonicClock, StoreError};
 
 /// When the first one is written. Each pause is twice the one before: the state grows steadily, so that all of them together
 /// are hardly larger than the last one.
@@ -13,7 +11,7 @@ const FIRST: Duration = Duration::from_secs(30);
 
 /// Waits for `work`, and meanwhile writes checkpoints with `write`. One that was begun is written to its end.
 pub async fn with_checkpoints<T>(
-    clock: &dyn Clock,
+    clock: &dyn MonotonicClock,
     work: impl Future<Output = T>,
     write: impl AsyncFn() -> Result<(), StoreError>,
 ) -> T {

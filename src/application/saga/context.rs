@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use resource_graph::{Plan, UntouchedReason};
 
+use super::stopwatch::Stopwatch;
 use crate::application::plan::outputs;
 use crate::application::plan::planning::Planned;
 use crate::application::plan::preview::counts_of;
@@ -26,8 +27,8 @@ pub struct Context<'a> {
     pub wanted: Wanted,
     /// As whom.
     pub identity: CloudIdentity,
-    /// When the command began, in milliseconds since 1970.
-    pub started_ms: i64,
+    /// How long it takes.
+    pub watch: Stopwatch,
 }
 
 impl Context<'_> {
@@ -65,11 +66,6 @@ impl Context<'_> {
         .into()
     }
 
-    /// Milliseconds since the command began.
-    pub fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.ports.clock.now_ms() - self.started_ms).unwrap_or_default()
-    }
-
     /// The report when nothing is to be done.
     pub fn unchanged(&self, planned: &Planned, snapshot: &StackSnapshot) -> DeploymentReport {
         DeploymentReport {
@@ -81,7 +77,8 @@ impl Context<'_> {
             deployment_id: None,
             changes: counts_of(&planned.plan),
             calls: self.ports.calls.counts(),
-            duration_ms: self.elapsed_ms(),
+            duration_ms: self.watch.elapsed_ms(),
+            applied_ms: None,
             lower_bound_ms: 0,
             outputs: outputs::shown(&snapshot.outputs),
             adopted: Vec::new(),

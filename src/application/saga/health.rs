@@ -1,7 +1,7 @@
 //! Health checks of the components that a deployment changed.
 
 use std::collections::HashSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join_all;
 use resource_graph::{Cancellation, Plan, PropertyMap, Urgency, Urn, Value};
@@ -167,13 +167,14 @@ async fn printed_lately(
         return output;
     }
     // The last question was asked within the probe's time, however late.
-    let until = Instant::now() + check.longest_answer + OUTPUT_DELAY;
+    let clock = &ports.monotonic;
+    let until = clock.now() + check.longest_answer + OUTPUT_DELAY;
     let mut has_changed = false;
-    while Instant::now() < until {
+    while clock.now() < until {
         tokio::select! {
             biased;
             () = cancellation.requested(Urgency::Graceful) => break,
-            () = tokio::time::sleep(OUTPUT_INTERVAL) => {}
+            () = clock.sleep_until(clock.now() + OUTPUT_INTERVAL) => {}
         }
         let later = look().await;
         if later != output {

@@ -6,6 +6,8 @@ mod health;
 mod run;
 #[expect(clippy::module_inception, reason = "the room is called after what lives in it")]
 mod saga;
+mod stopwatch;
 
 pub use context::Context;
 pub use saga::Saga;
+pub use stopwatch::Stopwatch;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use resource_graph::{
     Outcome, Phase, Phases, Plan, PropertyMap, Resolved, ResourceRecord, RunOptions, RunReport, StepId, StepResult,
-    SystemClock, Urn, lower_bound_of,
+    Urn, lower_bound_of,
 };
 
 use super::checkpoints;
@@ -44,12 +44,20 @@ pub struct Run<'a> {
     pub dispatcher: Arc<Dispatcher>,
     /// As estimated before.
     pub lower_bound_ms: u64,
-    /// With the times that the steps really took.
-    pub measured_bound_ms: OnceLock<u64>,
+    /// As it was measured.
+    pub work: OnceLock<Work>,
     /// Hears the events.
     pub audit: Arc<AuditLog>,
     /// The components that are to be asked for their health.
     pub health_checks: Vec<String>,
+}
+
+/// What the work on the resources took. Packaging and health checks aren't part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    applied_ms: u64,
+    /// What it takes at least, with the times that the steps really took.
+    lower_bound_ms: u64,
 }
 
 /// What came of the plan.
@@ -117,7 +125,7 @@ impl Run<'_> {
             self.planned.records.clone(),
         );
         let write = async || dispatcher.stack().checkpoint(&dispatcher.changes(), creating).await;
-        match checkpoints::with_checkpoints(&SystemClock::new(), self.apply(&applier), write).await? {
+        match checkpoints::with_checkpoints(ports.monotonic.as_ref(), self.apply(&applier), write).await? {
             Some(applied) => self.conclude(applied).await,
             None => Ok(self.stopped_at_once().await?),
         }
@@ -135,7 +143,9 @@ impl Run<'_> {
             ..RunOptions::default()
         };
         self.begin("apply")?;
+        let began = ports.monotonic.now();
         let made = scheduler.run(plan, &executor, &options).await;
+        let mut took = ports.monotonic.now().saturating_sub(began);
         let Some(mut applied) = taken(&made) else { return Ok(None) };
         self.end("apply", &applied.errors)?;
         if applied.errors.is_empty() && !applied.stopped {
@@ -156,7 +166,9 @@ impl Run<'_> {
             options.phases = Phases::Remove;
             options.done = done_steps(plan, &made);
             options.done.extend(&unneeded);
+            let began = ports.monotonic.now();
             removed = scheduler.run(plan, &executor, &options).await;
+            took += ports.monotonic.now().saturating_sub(began);
             let Some(cleaned) = taken(&removed) else { return Ok(None) };
             self.end("clean-up", &cleaned.errors)?;
             applied.errors.extend(cleaned.errors);
@@ -164,7 +176,7 @@ impl Run<'_> {
             runs.push(&removed);
         }
         record_rest(plan, &runs, &unneeded, applier)?;
-        let _ = self.measured_bound_ms.set(self.bound_of(&runs));
+        let _ = self.work.set(Work { applied_ms: milliseconds(took), lower_bound_ms: self.bound_of(&runs) });
         self.mark_unchecked(&applied, &made, applier)?;
         Ok(Some(applied))
     }
@@ -260,11 +272,21 @@ impl Run<'_> {
             shown = outputs;
         }
         let (changes, calls) = (dispatcher.done(), self.context.ports.calls.counts());
-        let duration_ms = self.context.elapsed_ms();
+        let duration_ms = self.context.watch.elapsed_ms();
         let unknown = dispatcher.unknown();
         let (result, event) = if succeeded {
             let outputs = outputs::shown(&shown);
-            (DeploymentResult::Succeeded, DeploymentEvent::DeploymentCompleted { changes, calls, duration_ms, outputs })
+            let work = self.work.get();
+            let (applied_ms, lower_bound_ms) = (work.map(|work| work.applied_ms), work.map(|work| work.lower_bound_ms));
+            let event = DeploymentEvent::DeploymentCompleted {
+                changes,
+                calls,
+                duration_ms,
+                applied_ms,
+                lower_bound_ms,
+                outputs,
+            };
+            (DeploymentResult::Succeeded, event)
         } else if applied.stopped {
             applied.errors.extend(stop_errors(&unknown));
             let unknown = unknown.clone();
@@ -301,7 +323,7 @@ impl Run<'_> {
         self.dispatcher.dispatch(DeploymentEvent::DeploymentInterrupted {
             changes: self.dispatcher.done(),
             calls: self.context.ports.calls.counts(),
-            duration_ms: self.context.elapsed_ms(),
+            duration_ms: self.context.watch.elapsed_ms(),
             unknown: unknown.clone(),
         })?;
         let mut errors = stop_errors(&unknown);
@@ -318,7 +340,7 @@ impl Run<'_> {
         let event = DeploymentEvent::DeploymentFailed {
             changes: self.dispatcher.done(),
             calls: self.context.ports.calls.counts(),
-            duration_ms: self.context.elapsed_ms(),
+            duration_ms: self.context.watch.elapsed_ms(),
             errors: errors.clone(),
         };
         // One that has ended can't end again; only its end couldn't be written.
@@ -439,8 +461,9 @@ impl Run<'_> {
             deployment_id: Some(self.dispatcher.deployment_id()),
             changes: self.dispatcher.done(),
             calls: self.context.ports.calls.counts(),
-            duration_ms: self.context.elapsed_ms(),
-            lower_bound_ms: self.measured_bound_ms.get().copied().unwrap_or(self.lower_bound_ms),
+            duration_ms: self.context.watch.elapsed_ms(),
+            applied_ms: self.work.get().map(|work| work.applied_ms),
+            lower_bound_ms: self.work.get().map_or(self.lower_bound_ms, |work| work.lower_bound_ms),
             outputs: outputs::shown(shown),
             adopted: self.planned.adoptions.reported(),
             errors,
@@ -453,7 +476,7 @@ impl Run<'_> {
             deployment_id: self.dispatcher.deployment_id(),
             kind: self.context.wanted.command.history_kind().to_owned(),
             succeeded,
-            started: self.context.started_ms / 1000,
+            started: self.context.watch.began_ms() / 1000,
             ended: self.context.ports.clock.now_ms() / 1000,
             message: self.context.options.message.clone(),
             environment: self.context.options.source.clone(),

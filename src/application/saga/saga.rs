@@ -74,7 +74,7 @@ impl Saga<'_> {
             drifts: &planned.drifts,
             lower_bound: &lower_bound,
         };
-        if self.confirmation.confirm(&preview).await? {
+        if self.context.watch.leave_out(self.confirmation.confirm(&preview)).await? {
             return Ok(());
         }
         Err(ApplicationError::new(ErrorKind::Failed, "declined", "nothing was done: the plan was declined"))
@@ -157,7 +157,7 @@ impl Saga<'_> {
         let run = Run {
             context: &self.context,
             lower_bound_ms: milliseconds(lower_bound(self.context.ports, &planned.plan).duration),
-            measured_bound_ms: OnceLock::new(),
+            work: OnceLock::new(),
             planned,
             snapshot,
             dispatcher: Arc::new(dispatcher),

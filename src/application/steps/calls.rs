@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use resource_graph::{Scheduler, SystemClock};
+use resource_graph::Scheduler;
 
 use crate::domain::deployment::CallCounts;
-use crate::ports::{CallKind, Cloud};
+use crate::ports::{CallKind, Cloud, MonotonicClock};
 
 /// A command's way to the cloud's API: the scheduler with the quotas that all its calls share, and how many there were.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub struct Calls {
 
 impl Calls {
     /// No call yet, and full quotas.
-    pub fn new(cloud: &dyn Cloud) -> Self {
-        let scheduler = Scheduler::new(Arc::new(SystemClock::new()), cloud.quotas().into_iter().collect());
+    pub fn new(cloud: &dyn Cloud, clock: Arc<dyn MonotonicClock>) -> Self {
+        let scheduler = Scheduler::new(clock, cloud.quotas().into_iter().collect());
         Self { scheduler, reads: AtomicU64::new(0), writes: AtomicU64::new(0) }
     }
 

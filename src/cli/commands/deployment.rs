@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
             let message = format!("{what} cut off; whether they took effect isn't known");
             output.message(&render_warning(&message, Some("the next command on this stack looks it up"), palette));
         }
-        let summary = summary_line(report, self.table.ratio(report), palette);
+        let summary = summary_line(report, palette);
         if code == ExitCode::Done {
             output.note(&summary)
         } else {

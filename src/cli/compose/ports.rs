@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use resource_graph::SystemClock;
+
 use crate::adapters::clock::MachineClock;
 use crate::adapters::configuration::Configuration;
 use crate::adapters::health::HttpHealthChecker;
@@ -57,12 +59,14 @@ pub async fn connect(
     let cache = session.cache_folder()?;
     let code = Arc::new(SourceCode::new(cache.join("packages"), session.process.variables.clone()));
     let cloud = open_cloud(session, configuration, environment, selected, options, Arc::clone(&code)).await?;
+    let longest_operation = cloud.longest_operation();
     let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
     let store = open_store(session, configuration, selected).await?;
     let health = HttpHealthChecker::new()
         .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;
     let project = configuration.project_name().as_str();
-    let calls = Arc::new(Calls::new(cloud.as_ref()));
+    let monotonic = Arc::new(SystemClock::new());
+    let calls = Arc::new(Calls::new(cloud.as_ref(), Arc::clone(&monotonic) as _));
     // A stack stands for one account and region, or one emulator: what takes long in one says nothing of another.
     let measured = cache.join("latencies").join(project).join(format!("{}.json", selected.name));
     let ports = Ports {
@@ -71,7 +75,8 @@ pub async fn connect(
         packager: code,
         health: Arc::new(health),
         clock: Arc::new(MachineClock),
-        latencies: Arc::new(LatencyFile::new(measured)),
+        monotonic,
+        latencies: Arc::new(LatencyFile::new(measured).at_most(longest_operation)),
         notices: handlers.notices,
         calls,
         handlers: handlers.events,

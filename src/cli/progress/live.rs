@@ -36,7 +36,8 @@ struct Shared {
 struct State {
     tree: ProgressTree,
     dirty: bool,
-    paused: bool,
+    /// Since when a question is asked.
+    paused: Option<Duration>,
     drawn: bool,
     over: bool,
 }
@@ -66,13 +67,18 @@ impl LiveProgress {
     /// Takes the drawing away and doesn't draw until [`Self::resume`]: a question is asked.
     pub fn pause(&self) {
         let mut state = self.shared.lock();
-        state.paused = true;
+        let now = self.shared.started.elapsed();
+        state.paused.get_or_insert(now);
         self.shared.erase(&mut state);
     }
 
-    /// Draws again.
+    /// Draws again. The time since [`Self::pause`] isn't the deployment's.
     pub fn resume(&self) {
-        self.shared.lock().paused = false;
+        let mut state = self.shared.lock();
+        if let Some(since) = state.paused.take() {
+            state.tree.leave_out(self.shared.started.elapsed().saturating_sub(since));
+        }
+        drop(state);
         self.shared.changed.notify_one();
     }
 
@@ -184,7 +190,7 @@ impl Shared {
                 }
             }
             state.dirty = false;
-            if !state.paused && !state.tree.is_empty() {
+            if state.paused.is_none() && !state.tree.is_empty() {
                 let (now, size) = (self.started.elapsed(), (self.window)());
                 let lines = state.tree.lines(Duration::ZERO, now, size, self.output.message_palette());
                 self.output.messages().draw(&lines, size.columns);

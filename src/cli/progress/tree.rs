@@ -54,6 +54,7 @@ pub struct ProgressTree {
     places: BTreeMap<u32, String>,
     /// What goes on beside the operations, by component: packaging, health checks.
     activities: BTreeMap<String, (String, Duration)>,
+    left_out: Duration,
 }
 
 /// The pictures of the wheel that turns beside what is under way.
@@ -121,6 +122,11 @@ impl ProgressTree {
         self.activities.remove(component);
     }
 
+    /// A question waited so long for its answer, which isn't the deployment's time.
+    pub fn leave_out(&mut self, time: Duration) {
+        self.left_out += time;
+    }
+
     /// Whether there is anything to show.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.activities.is_empty()
@@ -134,7 +140,7 @@ impl ProgressTree {
     pub fn lines(&self, began: Duration, now: Duration, size: WindowSize, palette: Palette) -> Vec<String> {
         let total = self.steps().count();
         let done = self.steps().filter(|step| !matches!(step.phase, Phase::Waiting | Phase::Running { .. })).count();
-        let time = duration(milliseconds(now.saturating_sub(began)));
+        let time = duration(milliseconds(now.saturating_sub(began).saturating_sub(self.left_out)));
         let title = if self.title.is_empty() { "Preparing" } else { &self.title };
         let mut lines = vec![if total == 0 {
             format!("{} {}", palette.strong(title), palette.faint(time))
@@ -311,6 +317,13 @@ mod tests {
         assert_eq!(lines(&tree, SIZE), "Preparing 2.5 s\n  ⠴ rest-api: packaging 2.5 s");
         tree.end("rest-api");
         assert!(tree.is_empty());
+    }
+
+    #[test]
+    fn what_a_person_takes_to_answer_is_left_out() {
+        let mut tree = ProgressTree::default();
+        tree.leave_out(Duration::from_millis(1_500));
+        assert_eq!(lines(&tree, SIZE), "Preparing 1.0 s");
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub fn failure_report(facts: &CommandFacts, failure: &Failure) -> DeploymentRepo
         changes: ChangeCounts::default(),
         calls: facts.calls,
         duration_ms: facts.duration_ms,
+        applied_ms: None,
         lower_bound_ms: 0,
         outputs: Outputs::new(),
         adopted: Vec::new(),
@@ -52,7 +53,9 @@ pub fn closing_event(report: &DeploymentReport, user: &str) -> DomainEvent {
     let event = match report.result {
         DeploymentResult::Succeeded => {
             let outputs = report.outputs.clone();
-            DeploymentEvent::DeploymentCompleted { changes, calls, duration_ms, outputs }
+            let applied_ms = report.applied_ms;
+            let lower_bound_ms = applied_ms.map(|_| report.lower_bound_ms);
+            DeploymentEvent::DeploymentCompleted { changes, calls, duration_ms, applied_ms, lower_bound_ms, outputs }
         }
         DeploymentResult::Interrupted => {
             DeploymentEvent::DeploymentInterrupted { changes, calls, duration_ms, unknown: Vec::new() }

@@ -38,6 +38,12 @@ fn render(report: &DeploymentReport, counted: &Counted) -> String {
         of_stack(seconds(report.duration_ms)),
     );
     family(
+        "semantest_deployment_applied_seconds",
+        "gauge",
+        "How long the work on the resources took.",
+        report.applied_ms.map(|applied| of_stack(seconds(applied))).unwrap_or_default(),
+    );
+    family(
         "semantest_deployment_lower_bound_seconds",
         "gauge",
         "The shortest time that quotas and dependencies allow.",
@@ -111,6 +117,7 @@ mod tests {
             changes: ChangeCounts::default(),
             calls: CallCounts { read: 1, write: 14 },
             duration_ms: 4_200,
+            applied_ms: Some(4_100),
             lower_bound_ms: 4_000,
             outputs: Outputs::new(),
             adopted: vec![],

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde_json::Value;
 
 use crate::application::{DeploymentReport, DeploymentResult, Outputs};
@@ -35,8 +34,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// The line that closes a deployment. `ratio` is how many times the lower bound it took to work on the resources.
-pub fn summary_line(report: &DeploymentReport, ratio: Option<f64>, palette: Palette) -> String {
+/// The line that closes a deployment. The lower bound is one of the work on the resources, so it stands beside that work's time.
+pub fn summary_line(report: &DeploymentReport, palette: Palette) -> String {
     let stack = palette.strong(&report.stack);
     let time = duration(report.duration_ms);
     let done = done(&report.changes);
@@ -50,8 +49,7 @@ pub fn summary_line(report: &DeploymentReport, ratio: Option<f64>, palette: Pale
         }
         DeploymentResult::Succeeded => {
             let verb = if destroys { "Destroyed" } else { "Deployed" };
-            let bound = ratio.map(|ratio| format!(", {ratio:.2} × the lower bound")).unwrap_or_default();
-            format!("{} {stack} in {time}: {done} ({calls}{bound})", palette.good(verb))
+            format!("{} {stack} in {time}: {done} ({calls}){}", palette.good(verb), applied(report))
         }
         DeploymentResult::Failed => {
             format!("{} after {time}, {stack}: nothing was changed ({calls})", palette.error("Failed"))
@@ -73,6 +71,16 @@ pub fn summary_line(report: &DeploymentReport, ratio: Option<f64>, palette: Pale
     }
 }
 
+fn applied(report: &DeploymentReport) -> String {
+    match (report.applied_ms, report.lower_bound_ms) {
+        (Some(applied @ 1..), bound @ 1..) => {
+            let ratio = applied as f64 / bound as f64;
+            format!("; applied in {}, {ratio:.2} × the lower bound", duration(applied))
+        }
+        _ => String::new(),
+    }
+}
+
 fn plural_u64(count: u64, noun: &str) -> String {
     plural(usize::try_from(count).unwrap_or(usize::MAX), noun)
 }
@@ -90,14 +98,6 @@ fn done(changes: &ChangeCounts) -> String {
 #[derive(Debug, Default)]
 pub struct OperationTable {
     rows: Mutex<BTreeMap<u32, Row>>,
-    applying: Mutex<Applying>,
-}
-
-/// How long resources were worked on, packaging and health checks left out.
-#[derive(Debug, Default)]
-struct Applying {
-    since: Option<DateTime<FixedOffset>>,
-    total: TimeDelta,
 }
 
 #[derive(Clone, Debug)]
@@ -132,33 +132,12 @@ impl EventHandler for OperationTable {
                 self.set(*step, if *outcome_unknown { Fate::Unknown } else { Fate::Undone });
             }
             E::ResourceOperationSkipped { step, .. } => self.set(*step, Fate::Undone),
-            E::StepStarted { step, .. } if step != "health-check" => self.applying().since = time_of(event),
-            E::StepCompleted { step, .. } | E::StepFailed { step, .. } if step != "health-check" => {
-                let mut applying = self.applying();
-                if let (Some(since), Some(until)) = (applying.since.take(), time_of(event)) {
-                    applying.total += until - since;
-                }
-            }
             _ => {}
         }
     }
 }
 
-fn time_of(event: &DomainEvent) -> Option<DateTime<FixedOffset>> {
-    DateTime::parse_from_rfc3339(&event.metadata.timestamp).ok()
-}
-
 impl OperationTable {
-    /// How many times the lower bound it took to work on the resources; `None` where there is nothing to compare.
-    pub fn ratio(&self, report: &DeploymentReport) -> Option<f64> {
-        let applied = self.applying().total.num_milliseconds();
-        (applied > 0 && report.lower_bound_ms > 0).then(|| applied as f64 / report.lower_bound_ms as f64)
-    }
-
-    fn applying(&self) -> MutexGuard<'_, Applying> {
-        self.applying.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn rows(&self) -> MutexGuard<'_, BTreeMap<u32, Row>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,8 +187,9 @@ mod tests {
             deployment_id: None,
             changes,
             calls: CallCounts { read: 1, write: 14 },
-            duration_ms: 4_200,
-            lower_bound_ms: 4_000,
+            duration_ms: 4_900,
+            applied_ms: Some(630),
+            lower_bound_ms: 600,
             outputs: Outputs::new(),
             adopted: vec![],
             errors: vec![],
@@ -231,7 +211,7 @@ mod tests {
             DeploymentReport { command: "destroy".to_owned(), ..report(DeploymentResult::Succeeded, none) },
         ]
         .iter()
-        .map(|report| summary_line(report, Some(1.05), Palette::new(false)))
+        .map(|report| summary_line(report, Palette::new(false)))
         .collect();
         insta::assert_snapshot!(lines.join("\n"));
     }
@@ -246,13 +226,15 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_the_work_on_resources_is_what_is_measured() {
-        let table = OperationTable::default();
-        story().iter().for_each(|event| table.handle(event));
-        // In the story an event happens each second: from `apply` begun to done are eight.
-        let report = report(DeploymentResult::Succeeded, ChangeCounts::default());
-        assert_eq!(table.ratio(&report).map(|ratio| ratio * 4.0), Some(8.0));
-        assert_eq!(OperationTable::default().ratio(&report), None);
+    fn without_a_bound_there_is_nothing_to_compare() {
+        let changes = ChangeCounts { create: 1, ..ChangeCounts::default() };
+        let whole = report(DeploymentResult::Succeeded, changes);
+        for report in [
+            DeploymentReport { applied_ms: None, ..whole.clone() },
+            DeploymentReport { lower_bound_ms: 0, ..whole.clone() },
+        ] {
+            assert!(!summary_line(&report, Palette::new(false)).contains("bound"));
+        }
     }
 
     #[test]

@@ -326,6 +326,8 @@ mod tests {
             changes: ChangeCounts::default(),
             calls: CallCounts::default(),
             duration_ms: 1,
+            applied_ms: None,
+            lower_bound_ms: None,
             outputs: BTreeMap::new(),
         }
     }

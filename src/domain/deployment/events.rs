@@ -477,6 +477,12 @@ pub enum DeploymentEvent {
         calls: CallCounts,
         /// How long it took, in milliseconds.
         duration_ms: u64,
+        /// How much of that the work on the resources took, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applied_ms: Option<u64>,
+        /// The shortest time that quotas and dependencies allow for that work, with the times that its steps took, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lower_bound_ms: Option<u64>,
         /// What the components show, by component and name; secret values are left out.
         outputs: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     },

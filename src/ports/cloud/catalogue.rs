@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypes, TypeToken};
 
@@ -18,6 +19,10 @@ pub trait Catalogue: ResourceTypes {
 
     /// Quota classes by name.
     fn quotas(&self) -> BTreeMap<&'static str, Quota>;
+
+    /// What an operation is estimated to take at most before it was measured, whatever its type; `None` where the types' own
+    /// estimates hold.
+    fn longest_operation(&self) -> Option<Duration>;
 
     /// The provider resource's name (`default_7_48_0`) and inputs, as Pulumi writes them (SPEC.md section 1.7).
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap);
