@@ -33,9 +33,9 @@ use semantest_iac::domain::names::ComponentName;
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
-    Account, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics, Found,
-    HealthChecker, HealthProbe, HealthReport, ImportedId, Notice, NoticeHandler, OperationContext, PackagedCode,
-    Packager, ProviderError, ResourceProvider, ResourceState, TakeoverFacts,
+    Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics,
+    Found, HealthChecker, HealthProbe, HealthReport, ImportedId, Notice, NoticeHandler, OperationContext, PackagedCode,
+    Packager, ProviderError, ResourceProvider, ResourceState,
 };
 use state::{LockOptions, Owner, Passphrase, SystemProcesses};
 
@@ -71,8 +71,8 @@ impl ResourceProvider for Thing {
     fn identifying_inputs(&self) -> &'static [&'static str] {
         &["name"]
     }
-    fn takeover(&self) -> TakeoverFacts {
-        TakeoverFacts::default()
+    fn adoption_facts(&self) -> AdoptionFacts {
+        AdoptionFacts::default()
     }
     fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {
         Vec::new()

@@ -26,7 +26,7 @@ pub use health::{HealthChecker, HealthProbe, HealthReport};
 pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTags};
 pub use packager::Packager;
 pub use resource_provider::{
-    Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, TakeoverFacts,
+    AdoptionFacts, Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 pub use source_code::{ArtifactStore, Entry, PackagedCode};
 pub use stack_administration::{

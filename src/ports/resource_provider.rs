@@ -30,7 +30,7 @@ pub struct Found {
 
 /// What it takes to go on with resources of a type that another program made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct TakeoverFacts {
+pub struct AdoptionFacts {
     /// The inputs by which one is recognised where all of the identifying ones don't: fewer of them, for types of which there is
     /// mostly one in whatever it belongs to.
     pub recognising_inputs: &'static [&'static str],
@@ -77,7 +77,7 @@ pub trait ResourceProvider: Send + Sync {
     fn identifying_inputs(&self) -> &'static [&'static str];
 
     /// What it takes to go on with resources that another program made.
-    fn takeover(&self) -> TakeoverFacts;
+    fn adoption_facts(&self) -> AdoptionFacts;
 
     /// Names of the given inputs that this type has no place for: whoever goes on with a resource of another program's leaves
     /// them as they are.

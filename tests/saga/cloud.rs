@@ -10,8 +10,8 @@ use resource_graph::{
 };
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
-    Account, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics, Found,
-    ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, TakeoverFacts,
+    Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics,
+    Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
 use crate::saga::faults::{Act, Kind, Moment, Script};
@@ -439,8 +439,8 @@ impl ResourceProvider for SimulatedProvider {
         self.kind.identifying()
     }
 
-    fn takeover(&self) -> TakeoverFacts {
-        TakeoverFacts::default()
+    fn adoption_facts(&self) -> AdoptionFacts {
+        AdoptionFacts::default()
     }
 
     fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {

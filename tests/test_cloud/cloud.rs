@@ -15,9 +15,9 @@ use resource_graph::{
 };
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
-    Account, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, ComponentDeployment,
-    Diagnostics, Entry, Found, ImportedId, OperationContext, OutputDeclaration, ProviderError, ProviderErrorKind,
-    ResourceProvider, ResourceState, TakeoverFacts,
+    Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity,
+    ComponentDeployment, Diagnostics, Entry, Found, ImportedId, OperationContext, OutputDeclaration, ProviderError,
+    ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
 use crate::test_cloud::factory::PROVIDER;
@@ -243,8 +243,8 @@ impl ResourceProvider for FileType {
         if self.is_store() { &["name"] } else { &["store", "name"] }
     }
 
-    fn takeover(&self) -> TakeoverFacts {
-        TakeoverFacts::default()
+    fn adoption_facts(&self) -> AdoptionFacts {
+        AdoptionFacts::default()
     }
 
     fn unmanaged_inputs(&self, _inputs: &PropertyMap) -> Vec<String> {

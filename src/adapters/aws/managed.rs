@@ -16,8 +16,8 @@ use super::import_form::ImportForm;
 use super::properties::{self, Shape};
 use super::tags::{self, Tags};
 use crate::ports::{
-    Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
-    TakeoverFacts,
+    AdoptionFacts, Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider,
+    ResourceState,
 };
 
 /// A resource as the cloud has it: its id in the form of Pulumi's states, and its typed outputs.
@@ -44,7 +44,7 @@ pub(super) trait AwsResource: Send + Sync + 'static {
     /// How Pulumi writes the id by which one is imported.
     const IMPORT: ImportForm;
     /// What it takes to go on with one that another program made.
-    const TAKEOVER: Takeover;
+    const ADOPTION: AdoptionForm;
 
     /// Makes it.
     async fn create(call: &Call<'_>, inputs: &Self::Inputs) -> Result<Remote<Self::Outputs>, ProviderError>;
@@ -77,7 +77,7 @@ pub(super) trait AwsResource: Send + Sync + 'static {
 
 /// What it takes to go on with resources of a type that another program made and recorded (SPEC.md section 6.1).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Takeover {
+pub(super) struct AdoptionForm {
     /// The input that holds the physical name, where that is free to choose.
     pub(super) name_input: Option<&'static str>,
     /// Inputs by which one is recognised where all of the identifying ones don't.
@@ -86,7 +86,7 @@ pub(super) struct Takeover {
     pub(super) former_types: &'static [&'static str],
 }
 
-impl Takeover {
+impl AdoptionForm {
     /// Resources have no physical name that is free to choose; all of the identifying inputs recognise one.
     pub(super) const UNNAMED: Self = Self { name_input: None, recognising_inputs: &[], former_types: &[] };
 
@@ -274,9 +274,9 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
         R::SHAPE.identity
     }
 
-    fn takeover(&self) -> TakeoverFacts {
-        let Takeover { name_input, recognising_inputs, former_types } = R::TAKEOVER;
-        TakeoverFacts { name_input, recognising_inputs, former_types, repeated_inputs: &["tagsAll"] }
+    fn adoption_facts(&self) -> AdoptionFacts {
+        let AdoptionForm { name_input, recognising_inputs, former_types } = R::ADOPTION;
+        AdoptionFacts { name_input, recognising_inputs, former_types, repeated_inputs: &["tagsAll"] }
     }
 
     fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String> {

@@ -50,7 +50,7 @@ impl<'r> Candidates<'r> {
 
     /// Those of a type, or of one that it had before.
     pub fn of_type(&self, provider: &dyn ResourceProvider) -> impl Iterator<Item = &'r RecordedResource> {
-        let types = std::iter::once(&provider.info().token).chain(provider.takeover().former_types);
+        let types = std::iter::once(&provider.info().token).chain(provider.adoption_facts().former_types);
         let mut places: Vec<usize> = types.filter_map(|name| self.by_type.get(name)).flatten().copied().collect();
         places.sort_unstable();
         places.dedup();

@@ -248,7 +248,7 @@ impl<'r> Search<'_, 'r> {
     /// The record that has the identity of what is wanted.
     fn matching(&mut self, spec: &ResourceSpec) -> Result<Option<&'r RecordedResource>, ApplicationError> {
         let Some(provider) = self.cloud.resource(&spec.type_token) else { return Ok(None) };
-        for names in [provider.identifying_inputs(), provider.takeover().recognising_inputs] {
+        for names in [provider.identifying_inputs(), provider.adoption_facts().recognising_inputs] {
             let Some(wanted) = self.identity(spec, names) else { continue };
             let identities = match self.identities.entry((provider.info().token, names)) {
                 Entry::Occupied(known) => known.into_mut(),
@@ -302,7 +302,7 @@ impl<'r> Search<'_, 'r> {
         if let Some(provider) = self.cloud.resource(&spec.type_token) {
             unmanaged = provider.unmanaged_inputs(&inputs);
             inputs.retain(|name, _| !unmanaged.iter().any(|unmanaged| unmanaged == name));
-            unmanaged.retain(|name| !provider.takeover().repeated_inputs.contains(&name.as_str()));
+            unmanaged.retain(|name| !provider.adoption_facts().repeated_inputs.contains(&name.as_str()));
             let wanted = spec.inputs.resolve_known(&mut |reference| self.lookup(reference)).unwrap_or_default();
             complete(&mut inputs, &wanted, &before.outputs, provider.as_ref());
             // What was said to be as it is anyway needs no unsaying.

@@ -43,7 +43,8 @@ pub fn mapped(
 }
 
 fn keep(cloud: &dyn Cloud, urn: &Urn, record: &RecordedResource, names: &mut PhysicalNames) {
-    let Some(input) = cloud.resource(&urn.type_token()).and_then(|provider| provider.takeover().name_input) else {
+    let Some(input) = cloud.resource(&urn.type_token()).and_then(|provider| provider.adoption_facts().name_input)
+    else {
         return;
     };
     // Outputs repeat the name, and reading one of them decrypts nothing else.

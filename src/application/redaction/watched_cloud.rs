@@ -11,8 +11,8 @@ use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTyp
 use super::redactor::Redactor;
 use crate::domain::provider::Provider;
 use crate::ports::{
-    Account, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, Diagnostics, Found, ImportedId,
-    OperationContext, ProviderError, ResourceProvider, ResourceState, TakeoverFacts,
+    Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, Diagnostics,
+    Found, ImportedId, OperationContext, ProviderError, ResourceProvider, ResourceState,
 };
 
 /// A cloud whose secrets are known to the redactor.
@@ -151,8 +151,8 @@ impl ResourceProvider for WatchedProvider {
         self.provider.identifying_inputs()
     }
 
-    fn takeover(&self) -> TakeoverFacts {
-        self.provider.takeover()
+    fn adoption_facts(&self) -> AdoptionFacts {
+        self.provider.adoption_facts()
     }
 
     fn unmanaged_inputs(&self, inputs: &PropertyMap) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Carrying out one step of a plan: resolve its inputs, call the provider, record what came of it.
 //!
-//! Everything generic about resource types lives here once: adoption of what a cut-off try left behind, refusal of what
+//! Everything generic about resource types lives here once: reclaiming what a cut-off try left behind, refusal of what
 //! isn't ours, the turn of an update into a creation when the resource is gone, secrets in outputs.
 
 use std::collections::{HashMap, HashSet};
@@ -63,14 +63,14 @@ pub struct Applier {
 
 struct Outcome {
     operation: ResourceOperation,
-    adopted: bool,
+    reclaimed: bool,
     record: Option<ResourceRecord>,
     applied: Applied,
 }
 
 impl Outcome {
     fn same(record: Option<ResourceRecord>) -> Self {
-        Self { operation: ResourceOperation::Same, adopted: false, record, applied: Applied::Same }
+        Self { operation: ResourceOperation::Same, reclaimed: false, record, applied: Applied::Same }
     }
 }
 
@@ -174,7 +174,7 @@ impl Applier {
                     urn,
                     duration_ms,
                     waited_ms: milliseconds(gate.waited()),
-                    adopted: outcome.adopted,
+                    adopted: outcome.reclaimed,
                     taken_back,
                     id: deleted.and_then(|record| record.id.clone()),
                     created: deleted.and_then(|record| record.created.clone()),
@@ -256,7 +256,7 @@ impl Applier {
         operation: ResourceOperation,
         context: &OperationContext,
     ) -> Result<Outcome, ProviderError> {
-        let done = |record| Outcome { operation, adopted: false, record, applied: Applied::Done };
+        let done = |record| Outcome { operation, reclaimed: false, record, applied: Applied::Done };
         if operation.deletes() || operation == ResourceOperation::Forget {
             if step.conditional && self.turns_out_unneeded(step)? {
                 return Ok(Outcome::same(None));
@@ -297,7 +297,7 @@ impl Applier {
             return Ok(done(Some(record)));
         }
         let provider = self.provider(step)?;
-        let (state, adopted) = match (operation, old) {
+        let (state, reclaimed) = match (operation, old) {
             (ResourceOperation::Update, Some(old)) => match provider.update(context, &state_of(old), &inputs).await {
                 Err(error) if error.kind == ProviderErrorKind::NotFound => {
                     // What wasn't made here has no tags yet by which it would be found again: it is asked for by its id.
@@ -321,7 +321,7 @@ impl Applier {
         let record = self.new_record(spec, inputs, Some(state), old, made_new);
         let became_update = step.operation == resource_graph::Operation::CreateReplacement && !made_new;
         let applied = if became_update { Applied::Updated } else { Applied::Done };
-        Ok(Outcome { operation, adopted, record: Some(record), applied })
+        Ok(Outcome { operation, reclaimed, record: Some(record), applied })
     }
 
     /// Whether the deletion of a replacement that deletes first isn't needed after all.
@@ -382,7 +382,7 @@ impl Applier {
         Ok(ResourceRecord { outputs: like_before(&record.outputs, state.outputs), ..record.clone() })
     }
 
-    /// Makes a resource, or takes over what a cut-off try or a lost state left behind. Says whether it was taken over.
+    /// Makes a resource, or reclaims what a cut-off try or a lost state left behind. Says whether it did.
     /// `replaced` is the copy that this one takes the place of.
     async fn create(
         &self,
@@ -400,7 +400,7 @@ impl Applier {
             && replaced.as_ref() != Some(&key)
             && self.owner_of(&spec.urn, &key) == Owner::Nobody
         {
-            return self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
+            return self.reclaim(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
         }
         let refused = match provider.create(context, inputs).await {
             Ok(state) => {
@@ -427,7 +427,7 @@ impl Applier {
                 .with_hint("choose another name for it, or let it be deleted before it is replaced"));
         }
         // An old copy that waits to be deleted is taken back: what is wanted has become what it was.
-        self.adopt(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+        self.reclaim(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
     }
 
     /// Whether something with a generated id, which the cloud would happily make twice, may be there already: from a try that
@@ -453,7 +453,7 @@ impl Applier {
         live.filter_map(|record| record.to_record().ok()).any(|record| is_it(&record))
     }
 
-    async fn adopt(
+    async fn reclaim(
         &self,
         provider: &dyn ResourceProvider,
         spec: &ResourceSpec,

@@ -53,7 +53,7 @@ pub fn deploy(session: &Session, arguments: &DeployArguments) -> CommandResult {
         let components = run.components(&arguments.components).await?;
         let message = arguments.message.clone();
         let mut options = run.options(&arguments.components, &arguments.deployment, message).await?;
-        run.take_over(&mut options, &arguments.adoption)?;
+        run.adopt(&mut options, &arguments.adoption)?;
         let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
         let request = DeployRequest { options, components };
         let report = run.guard(application::deploy(&run.connection.ports, &request, &confirmation)).await?;
@@ -83,7 +83,7 @@ pub fn preview(session: &Session, arguments: &PreviewArguments) -> CommandResult
         let mut run = Run::start(session, &arguments.stack, &arguments.cloud).await?;
         let components = run.components(&arguments.components).await?;
         let mut options = run.options(&arguments.components, &arguments.deployment, None).await?;
-        run.take_over(&mut options, &arguments.adoption)?;
+        run.adopt(&mut options, &arguments.adoption)?;
         let request = DeployRequest { options, components };
         let as_text = session.output.json().is_none();
         let show = |preview: &application::Preview<'_>| {
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
     }
 
     /// Adds what is taken over: by the configuration, where the command line doesn't say otherwise.
-    fn take_over(&self, options: &mut Options, adoption: &AdoptionOptions) -> Result<(), Failure> {
+    fn adopt(&self, options: &mut Options, adoption: &AdoptionOptions) -> Result<(), Failure> {
         let declared = &self.configuration.environment(&self.environment)?.adopt;
         let is_overridden = |ours: &String| adoption.adopt.iter().any(|(other, _)| other == ours);
         let pairs = declared.iter().filter(|(ours, _)| !is_overridden(ours)).chain(&adoption.adopt);

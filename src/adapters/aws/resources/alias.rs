@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::{ImportForm, split, text};
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::LAMBDA_CONTROL;
 use super::super::tags;
@@ -129,7 +129,7 @@ impl AwsResource for Alias {
             Some(ImportedId::Find { inputs: [("functionName", function), ("name", name)].into() })
         },
     };
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::calls::Action;
 use super::super::connection::Connection;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use super::super::properties::{Default, Shape, same_set};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
@@ -216,7 +216,7 @@ impl AwsResource for Api {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Own;
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
 
 use super::super::calls::Action;
-use super::super::managed::{Call, Takeover};
+use super::super::managed::{AdoptionForm, Call};
 use super::super::properties::{Default, Shape};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
@@ -32,7 +32,7 @@ pub(super) trait ApiChild {
 
     const INFO: &'static ResourceTypeInfo;
     const SHAPE: Shape;
-    const TAKEOVER: Takeover;
+    const ADOPTION: AdoptionForm;
 
     /// What messages call it.
     fn title(inputs: &Self::Inputs, id: Option<&str>) -> String;
@@ -74,7 +74,7 @@ macro_rules! api_child {
             const INFO: &'static ResourceTypeInfo = <Self as ApiChild>::INFO;
             const SHAPE: Shape = <Self as ApiChild>::SHAPE;
             const IMPORT: ImportForm = ImportForm::Within("apiId");
-            const TAKEOVER: Takeover = <Self as ApiChild>::TAKEOVER;
+            const ADOPTION: AdoptionForm = <Self as ApiChild>::ADOPTION;
 
             async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
                 const CREATE: Action = api_child::makes(concat!("apigateway:Create", $name));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::properties::{Default, Shape, same_set};
 use super::api;
 use super::api_child::{self, ApiChild, api_child};
@@ -103,7 +103,7 @@ impl ApiChild for Authorizer {
         ],
         ..api_child::shape(&["apiId", "authorizerType", "name"], &["apiId", "name"])
     };
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     fn title(inputs: &Inputs, _id: Option<&str>) -> String {
         format!("'{}' of the API {}", inputs.name, inputs.api_id)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::S3;
 use super::super::tags::{self, Tags};
@@ -152,7 +152,8 @@ impl AwsResource for Bucket {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Name("bucket");
-    const TAKEOVER: Takeover = Takeover { former_types: &["aws:s3/bucketV2:BucketV2"], ..Takeover::named("bucket") };
+    const ADOPTION: AdoptionForm =
+        AdoptionForm { former_types: &["aws:s3/bucketV2:BucketV2"], ..AdoptionForm::named("bucket") };
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let bucket = &inputs.bucket;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::{ImportForm, split, text};
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::properties::{Default, Shape, archive, archive_with_hash};
 use super::super::quota::S3;
 use super::super::tags::{self, Tags};
@@ -173,7 +173,7 @@ impl AwsResource for BucketObject {
             Some(ImportedId::Find { inputs: [("bucket", bucket), ("key", key)].into() })
         },
     };
-    const TAKEOVER: Takeover = Takeover::UNNAMED;
+    const ADOPTION: AdoptionForm = AdoptionForm::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         put(call, inputs, &call.creation_tags(inputs.tags.as_ref()), true).await?;

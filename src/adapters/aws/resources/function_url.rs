@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote};
 use super::super::properties::{Default, Shape, same_set};
 use super::super::quota::LAMBDA_CONTROL;
 use super::super::tags;
@@ -187,7 +187,7 @@ impl AwsResource for FunctionUrl {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Own;
-    const TAKEOVER: Takeover = Takeover::UNNAMED;
+    const ADOPTION: AdoptionForm = AdoptionForm::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let key = Key::of(inputs);

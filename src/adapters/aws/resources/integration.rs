@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::properties::{Default, Shape};
 use super::api;
 use super::api_child::{self, ApiChild, api_child, cleared};
@@ -152,10 +152,10 @@ impl ApiChild for Integration {
             &["apiId", "integrationType", "integrationSubtype", "integrationUri", "payloadFormatVersion"],
         )
     };
-    const TAKEOVER: Takeover = Takeover {
+    const ADOPTION: AdoptionForm = AdoptionForm {
         // An API mostly has one integration with functions, whichever alias of which it calls.
         recognising_inputs: &["apiId", "integrationType"],
-        ..Takeover::UNNAMED
+        ..AdoptionForm::UNNAMED
     };
 
     fn title(inputs: &Inputs, id: Option<&str>) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, absent, optional};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, absent, optional};
 use super::super::properties::{Default, Shape};
 use super::super::quota::{LOGS, LOGS_CREATE_LOG_GROUP};
 use super::super::tags::{self, Tags};
@@ -144,7 +144,7 @@ impl AwsResource for LogGroup {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Name("name");
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let tags = call.creation_tags(inputs.tags.as_ref());

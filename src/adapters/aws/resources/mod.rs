@@ -33,7 +33,7 @@ struct Entry {
 
 impl Entry {
     const fn of<R: AwsResource>() -> Self {
-        Self { token: R::INFO.token, name_input: R::TAKEOVER.name_input, provider: Managed::<R>::provider }
+        Self { token: R::INFO.token, name_input: R::ADOPTION.name_input, provider: Managed::<R>::provider }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::super::calls::Action;
 use super::super::import_form::{ImportForm, split, text};
-use super::super::managed::{AwsResource, Call, Remote, Takeover, absent, optional, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, absent, optional, required};
 use super::super::properties::{Default, Shape};
 use super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_POLICY};
 use super::super::tags;
@@ -179,7 +179,7 @@ impl AwsResource for Permission {
             Some(ImportedId::Find { inputs })
         },
     };
-    const TAKEOVER: Takeover = Takeover::named("statementId");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("statementId");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::policy_document::same_policy;
 use super::super::properties::{Default, Shape};
 use super::super::quota::IAM;
@@ -144,7 +144,7 @@ impl AwsResource for Role {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Name("name");
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

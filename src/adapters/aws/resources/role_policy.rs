@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, optional};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, optional};
 use super::super::policy_document::same_policy;
 use super::super::properties::Shape;
 use super::super::quota::IAM;
@@ -103,7 +103,7 @@ impl AwsResource for RolePolicy {
         sensitive: &[],
     };
     const IMPORT: ImportForm = ImportForm::Pair("role", ':', "name");
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         // PutRolePolicy would overwrite a policy of that name, so one that stands there is looked for first.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use super::super::properties::{Default, Shape, same_set};
 use super::api;
 use super::api_child::{self, ApiChild, api_child, cleared};
@@ -87,7 +87,7 @@ impl ApiChild for Route {
         defaults: &[("authorizationType", Default::Text("NONE"))],
         ..api_child::shape(&["apiId", "routeKey"], &["apiId", "routeKey"])
     };
-    const TAKEOVER: Takeover = Takeover::UNNAMED;
+    const ADOPTION: AdoptionForm = AdoptionForm::UNNAMED;
 
     fn title(inputs: &Inputs, _id: Option<&str>) -> String {
         format!("'{}' of the API {}", inputs.route_key, inputs.api_id)

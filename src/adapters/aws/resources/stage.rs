@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
 use super::super::import_form::ImportForm;
-use super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
+use super::super::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use super::super::properties::{Default, Shape, same_set_of_groups};
 use super::super::quota::API_GATEWAY;
 use super::super::tags::{self, Tags};
@@ -233,7 +233,7 @@ impl AwsResource for Stage {
         ..api_child::shape(&["apiId", "name"], &["apiId", "name"])
     };
     const IMPORT: ImportForm = ImportForm::Pair("apiId", '/', "name");
-    const TAKEOVER: Takeover = Takeover::UNNAMED;
+    const ADOPTION: AdoptionForm = AdoptionForm::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let request = call

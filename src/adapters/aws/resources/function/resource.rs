@@ -12,7 +12,7 @@ use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Val
 
 use super::super::super::calls::Action;
 use super::super::super::import_form::ImportForm;
-use super::super::super::managed::{AwsResource, Call, Remote, Takeover, optional, required};
+use super::super::super::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use super::super::super::properties::{Default, Shape, same_set};
 use super::super::super::quota::{LAMBDA_CONTROL, LAMBDA_GET_FUNCTION};
 use super::super::super::tags::{self, Tags};
@@ -280,7 +280,7 @@ impl AwsResource for Function {
         sensitive: &["environment"],
     };
     const IMPORT: ImportForm = ImportForm::Name("name");
-    const TAKEOVER: Takeover = Takeover::named("name");
+    const ADOPTION: AdoptionForm = AdoptionForm::named("name");
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let name = &inputs.name;
