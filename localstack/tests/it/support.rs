@@ -63,8 +63,17 @@ pub fn members(group: u32) -> Vec<String> {
 pub async fn run_python(emulator: Emulator, script: &str, arguments: &[&str]) -> String {
     let installation = installer().install(emulator).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/behaviour").join(script);
-    let output =
-        Command::new(installation.interpreter).args(["-B", "-E", "-s"]).arg(script).args(arguments).output().unwrap();
+    let output = Command::new(installation.interpreter)
+        .args(["-B", "-E", "-s"])
+        .arg(script)
+        .args(arguments)
+        // boto takes regions, profiles and endpoints from variables and from files in the home folder.
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .output()
+        .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     println!("{errors}");
     assert!(output.status.success(), "{errors}");
