@@ -1,10 +1,10 @@
 //! A reader of stdout that doesn't read, or that goes away: the deployment goes on to its end, and an interrupt is heard.
 
 use std::io::{PipeReader, Read, Write, pipe};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+
 use std::time::{Duration, Instant};
 
 use localstack::proxy::{Action, Moment};
@@ -29,16 +29,6 @@ fn start_unread(mut command: Command) -> (Child, PipeReader) {
 
 fn interrupt(child: &Child) {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-}
-
-/// Reads what a process tells while it runs.
-fn read_along(mut stderr: ChildStderr, text: Arc<Mutex<String>>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut piece = [0; 4096];
-        while let Ok(length @ 1..) = stderr.read(&mut piece) {
-            text.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..length]));
-        }
-    })
 }
 
 /// Waits until the process ends, and says how.
@@ -95,21 +85,12 @@ async fn an_interrupt_ends_the_wait_for_a_reader_when_all_is_done() {
         let mut arguments = EVENTS.to_vec();
         *arguments.last_mut().unwrap() = form;
         let (mut child, _reader) = start_unread(project.command(&arguments));
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let told = read_along(child.stderr.take().unwrap(), Arc::clone(&stderr));
         deployed(&project).await;
-        let began = Instant::now();
-        while !stderr.lock().unwrap().contains("Deployed aws-test") {
-            assert!(began.elapsed() < Duration::from_secs(60), "{}", stderr.lock().unwrap());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        // It waits for somebody to read; everything else is over.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // It waits for somebody to read, for half a minute; everything else is over soon, on a busy machine, too.
+        tokio::time::sleep(Duration::from_secs(3)).await;
         assert!(child.try_wait().unwrap().is_none());
         interrupt(&child);
-        let mut run = ended(child, Duration::from_secs(10)).await;
-        told.join().unwrap();
-        run.stderr.push_str(&stderr.lock().unwrap());
+        let run = ended(child, Duration::from_secs(10)).await;
         assert_eq!(run.code, Some(130), "{}", run.stderr);
         assert!(run.stderr.contains("Deployed aws-test") && run.stderr.contains("nobody reads it"), "{}", run.stderr);
         let document = project.all("deploy").await;
