@@ -14,6 +14,8 @@ async fn history(shop: &Shop) -> Vec<Value> {
 fn git(shop: &Shop, arguments: &[&str]) {
     let mut command = Command::new("git");
     command.arg("-C").arg(shop.project.path("")).args(arguments);
+    // Not even what this machine's user has git ignore ($XDG_CONFIG_HOME/git/ignore).
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     for (name, value) in [
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
         ("GIT_CONFIG_NOSYSTEM", "1"),

@@ -43,7 +43,8 @@ impl Drop for Own {
         if let Some(pid) = record["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok())
             && members(pid).iter().any(|line| line.contains("ministack_patched.py"))
         {
-            let _ = std::process::Command::new("kill").args(["-9", &format!("-{pid}")]).status();
+            // Without the dashes, the kill of procps takes the first digit alone for the group: of 1234 that is everything.
+            let _ = std::process::Command::new("kill").args(["-9", "--", &format!("-{pid}")]).status();
         }
     }
 }
