@@ -39,6 +39,30 @@ pub enum Shape {
     Boolean,
     /// One word, or else what the shape says.
     WordOr(&'static str, &'static Shape),
+    /// A mapping of one of several forms; one of its keys says of which.
+    Choice(&'static Choice),
+    /// As [`Shape::Choice`], but any key may be missing, the one that says which form as well: what an environment changes.
+    PartialChoice(&'static Choice),
+}
+
+/// Several forms of a mapping, told apart by the text of one key, which all of them have.
+#[derive(Debug)]
+pub struct Choice {
+    /// The name under which the schema refers to it.
+    pub name: &'static str,
+    /// What it describes.
+    pub description: &'static str,
+    /// The key that tells.
+    pub key: &'static str,
+    /// The forms by the texts of that key.
+    pub forms: fn() -> Vec<(&'static str, &'static ObjectShape)>,
+}
+
+impl Choice {
+    /// The form for a text of the key.
+    pub fn form(&self, text: &str) -> Option<&'static ObjectShape> {
+        (self.forms)().into_iter().find(|(name, _)| *name == text).map(|(_, form)| form)
+    }
 }
 
 /// A mapping with given keys.
@@ -108,6 +132,16 @@ impl ObjectShape {
 }
 
 impl Field {
+    /// A key that must be there.
+    pub const fn required(key: &'static str, shape: Shape, description: &'static str) -> Self {
+        Self { key, description, shape, required: true, default: None }
+    }
+
+    /// A key that may be left out, and what holds then, as one would write it.
+    pub const fn defaulted(key: &'static str, shape: Shape, default: &'static str, description: &'static str) -> Self {
+        Self { key, description, shape, required: false, default: Some(default) }
+    }
+
     /// A key that may be left out.
     pub const fn optional(key: &'static str, shape: Shape, description: &'static str) -> Self {
         Self { key, description, shape, required: false, default: None }
@@ -123,6 +157,15 @@ impl TextShape {
         check: fn(&str) -> Result<(), InvalidValue>,
     ) -> Self {
         Self { what, pattern, choices: &[], examples, check }
+    }
+
+    /// One of several words.
+    pub const fn choice(
+        what: &'static str,
+        choices: &'static [&'static str],
+        check: fn(&str) -> Result<(), InvalidValue>,
+    ) -> Self {
+        Self { what, pattern: None, choices, examples: choices, check }
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::domain::violation::FieldPath;
 
 use super::problem::Problem;
-use super::shape::{MapShape, ObjectShape, Shape, TextShape};
+use super::shape::{Choice, MapShape, ObjectShape, Shape, TextShape};
 use super::source::Span;
 use super::suggest;
 use super::tree::{Content, Node, Scalar, ScalarKind};
@@ -34,6 +34,8 @@ impl Checker {
         match shape {
             Shape::Object(object) => self.object(node, object, path, false),
             Shape::Partial(object) => self.object(node, object, path, true),
+            Shape::Choice(choice) => self.choice(node, choice, path, false),
+            Shape::PartialChoice(choice) => self.choice(node, choice, path, true),
             Shape::Map(map) => self.map(node, map, path, false),
             Shape::List { items, at_least } => self.list(node, items, *at_least, path),
             Shape::Text(text) => self.text(node, text, path),
@@ -120,6 +122,23 @@ impl Checker {
             }
             _ => {}
         }
+    }
+
+    fn choice(&mut self, node: &Node, choice: &Choice, path: &FieldPath, partial: bool) {
+        let named = match node.get(choice.key).map(|node| &node.content) {
+            Some(Content::Scalar(scalar)) => choice.form(&scalar.text),
+            _ => None,
+        };
+        if let Some(form) = named {
+            return self.object(node, form, path, partial);
+        }
+        // Which form is meant isn't said, or not in words that are known: it is held against the one that it fits best.
+        let found = (choice.forms)().into_iter().map(|(_, form)| {
+            let mut checker = Self { problems: Vec::new() };
+            checker.object(node, form, path, partial);
+            checker.problems
+        });
+        self.problems.extend(found.min_by_key(Vec::len).unwrap_or_default());
     }
 
     fn map(&mut self, node: &Node, shape: &MapShape, path: &FieldPath, partial: bool) {

@@ -16,7 +16,7 @@ use crate::ports::CloudSettings;
 use super::check::check;
 use super::clouds::{AnyCloud, Clouds};
 use super::decode;
-use super::fields;
+use super::kinds::{self, COMPONENT};
 use super::merge::merged;
 use super::problem::{ConfigurationErrors, Problem};
 use super::references::{self, Reference};
@@ -111,8 +111,7 @@ impl ResolvedComponent {
         }
         let Reading::Open { environment, references } = &mut self.reading else { return Ok(()) };
         let Some(filled) = references::fill(&self.tree, references, lookup)? else { return Ok(()) };
-        let found =
-            check(&filled, &Shape::Object(&fields::COMPONENT), &FieldPath::of(["components", self.name.as_str()]));
+        let found = check(&filled, &Shape::Choice(&COMPONENT), &FieldPath::of(["components", self.name.as_str()]));
         // The line shows a reference, and not what is wrong with its value.
         let told = |problem: Problem| match references.iter().find(|reference| problem.span() == Some(reference.span)) {
             Some(reference) => problem.saying_also(&format!(", in {}", reference.text)),
@@ -121,7 +120,7 @@ impl ResolvedComponent {
         if !found.is_empty() {
             return Err(found.into_iter().map(told).collect());
         }
-        let mut component = decode::component(&filled, &self.name, folder).map_err(|problem| vec![told(problem)])?;
+        let mut component = kinds::component(&filled, &self.name, folder).map_err(|problem| vec![told(problem)])?;
         if let Some(filled) = component.environment_mut() {
             *filled = std::mem::take(environment);
         }
@@ -579,24 +578,23 @@ fn resolve_environments(
             };
             let change = environment.and_then(|(_, node)| node.get("components")?.get(&entry.key));
             let tree = match change {
-                Some(change) if !check(change, &Shape::Partial(&fields::COMPONENT), &FieldPath::root()).is_empty() => {
+                Some(change) if !check(change, &Shape::PartialChoice(&COMPONENT), &FieldPath::root()).is_empty() => {
                     // What is wrong with the change itself has been told at its place.
                     continue;
                 }
-                Some(change) => merged(&entry.value, change, &fields::COMPONENT),
+                Some(change) => merged(&entry.value, change, kinds::form_of(&entry.value)),
                 None => entry.value.clone(),
             };
             let path = FieldPath::of(["components", &entry.key]);
-            let found = check(&tree, &Shape::Object(&fields::COMPONENT), &path);
+            let found = check(&tree, &Shape::Choice(&COMPONENT), &path);
             if !found.is_empty() {
                 problems.extend(found);
                 continue;
             }
             let references = references::of(&tree);
             let reading = match references.is_empty() {
-                true => decode::component(&tree, &name, folder).map(|component| Reading::Whole(Box::new(component))),
-                false => decode::component_environment(&tree, &name)
-                    .map(|environment| Reading::Open { environment, references }),
+                true => kinds::component(&tree, &name, folder).map(|component| Reading::Whole(Box::new(component))),
+                false => kinds::environment(&tree, &name).map(|environment| Reading::Open { environment, references }),
             };
             match reading {
                 Ok(reading) => resolved.push(ResolvedComponent { name, reading, tree }),

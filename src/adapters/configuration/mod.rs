@@ -6,6 +6,7 @@ mod check;
 mod clouds;
 mod decode;
 mod fields;
+mod kinds;
 mod load;
 mod merge;
 mod problem;
@@ -19,6 +20,7 @@ mod sources;
 mod suggest;
 mod syntax;
 mod tree;
+mod view;
 
 #[cfg(test)]
 mod schema_tests;

@@ -16,39 +16,60 @@ pub fn markdown(clouds: &'static Clouds) -> String {
          Unknown keys are refused. Amounts have units: `512MB`, `1GB`; `500ms`, `30s`, `2m`, `1h30m`, `14d`. Relative paths are seen from \
          the file's folder. Keys with a * must be there.\n",
     );
-    let mut sections: Vec<(String, &'static ObjectShape)> = vec![(String::new(), clouds.root())];
+    let mut sections = vec![Section { path: String::new(), form: None, object: clouds.root() }];
     let mut next = 0;
-    while let Some((path, object)) = sections.get(next).cloned() {
-        section(&mut text, &path, object);
-        let below: Vec<_> = object
-            .fields
-            .iter()
-            .filter_map(|field| {
-                let path = if path.is_empty() { field.key.to_owned() } else { format!("{path}.{}", field.key) };
-                object_below(path, &field.shape)
-            })
-            .filter(|(_, object)| !sections.iter().any(|(_, known)| std::ptr::eq(*known, *object)))
-            .collect();
+    while next < sections.len() {
+        let Section { path, form, object } = sections[next].clone();
+        // Forms of a mapping share its path, and may share the paths below.
+        let is_told = sections[..next].iter().any(|told| told.path == path);
+        let is_form = sections[next + 1..].iter().any(|other| other.path == path);
+        section(&mut text, &path, form.as_deref().filter(|_| is_told || is_form), object);
+        let below = object.fields.iter().flat_map(|field| {
+            let path = if path.is_empty() { field.key.to_owned() } else { format!("{path}.{}", field.key) };
+            sections_below(path, form.as_deref(), &field.shape)
+        });
+        let is_new = |new: &Section| !sections.iter().any(|known| std::ptr::eq(known.object, new.object));
+        let below: Vec<_> = below.filter(is_new).collect();
         sections.splice(next + 1..next + 1, below);
         next += 1;
     }
     text
 }
 
-/// The object that a shape leads to, and the way to it.
-fn object_below(path: String, shape: &Shape) -> Option<(String, &'static ObjectShape)> {
+/// A mapping to tell of.
+#[derive(Clone)]
+struct Section {
+    path: String,
+    /// Of which form of a mapping it is, or is a part.
+    form: Option<String>,
+    object: &'static ObjectShape,
+}
+
+/// The mappings that a shape leads to.
+fn sections_below(path: String, form: Option<&str>, shape: &Shape) -> Vec<Section> {
     match shape {
-        Shape::Object(object) => Some((path, object)),
-        Shape::Map(map) => object_below(format!("{path}.<name>"), &map.values),
-        Shape::List { items, .. } => object_below(format!("{path}[]"), items),
-        Shape::WordOr(_, other) => object_below(path, other),
-        Shape::AnythingOr(_, object) => Some((path, object)),
-        _ => None,
+        Shape::Object(object) | Shape::AnythingOr(_, object) => {
+            vec![Section { path, form: form.map(str::to_owned), object }]
+        }
+        Shape::Choice(choice) => {
+            let forms = (choice.forms)().into_iter();
+            let of =
+                |(text, object)| Section { path: path.clone(), form: Some(format!("{}: {text}", choice.key)), object };
+            forms.map(of).collect()
+        }
+        Shape::Map(map) => sections_below(format!("{path}.<name>"), form, &map.values),
+        Shape::List { items, .. } => sections_below(format!("{path}[]"), form, items),
+        Shape::WordOr(_, other) => sections_below(path, form, other),
+        _ => Vec::new(),
     }
 }
 
-fn section(text: &mut String, path: &str, object: &ObjectShape) {
-    let title = if path.is_empty() { "The file".to_owned() } else { format!("`{path}`") };
+fn section(text: &mut String, path: &str, form: Option<&str>, object: &ObjectShape) {
+    let title = match (path, form) {
+        ("", _) => "The file".to_owned(),
+        (path, None) => format!("`{path}`"),
+        (path, Some(form)) => format!("`{path}` (`{form}`)"),
+    };
     let mut add = |line: &str| {
         text.push_str(line);
         text.push('\n');
@@ -80,6 +101,8 @@ fn value(shape: &Shape) -> String {
     match shape {
         Shape::Object(_) => "a mapping, see below".to_owned(),
         Shape::Partial(object) => format!("any part of a {}", object.name),
+        Shape::Choice(choice) => format!("a mapping, by its {}, see below", choice.key),
+        Shape::PartialChoice(choice) => format!("any part of a {}", choice.name),
         Shape::Map(map) => {
             let example = map.keys.examples.first().unwrap_or(&"…");
             format!(

@@ -4,8 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::clouds::Clouds;
-use super::fields;
-use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape};
+use super::shape::{Choice, Field, MapShape, ObjectShape, Shape, TextShape};
 
 /// The schema of `semantest-iac.yaml`.
 pub fn json_schema(clouds: &'static Clouds) -> Value {
@@ -53,7 +52,7 @@ fn shape(shape: &Shape, context: Context, definitions: &mut Map<String, Value>) 
         Shape::Object(of) => {
             context.partial || (of.exactly_one.is_empty() && of.fields.iter().all(|field| !field.required))
         }
-        Shape::Partial(_) | Shape::Map(_) => true,
+        Shape::Partial(_) | Shape::PartialChoice(_) | Shape::Map(_) => true,
         Shape::List { at_least, .. } => *at_least == 0,
         _ => false,
     };
@@ -72,6 +71,8 @@ fn written(shape: &Shape, context: Context, definitions: &mut Map<String, Value>
     match shape {
         Shape::Object(of) => reference(of, context, definitions),
         Shape::Partial(of) => reference(of, Context { partial: true, ..context }, definitions),
+        Shape::Choice(of) => choice(of, context, definitions),
+        Shape::PartialChoice(of) => choice(of, Context { partial: true, ..context }, definitions),
         Shape::Map(of) => map(of, context, definitions),
         Shape::List { items, at_least } => {
             let mut list = json!({ "type": "array", "items": self::shape(items, Context { partial: false, ..context }, definitions) });
@@ -99,10 +100,35 @@ fn written(shape: &Shape, context: Context, definitions: &mut Map<String, Value>
     }
 }
 
+fn definition_name(name: &str, context: Context) -> String {
+    if context.partial { format!("{name}-change") } else { name.to_owned() }
+}
+
+/// A reference to the definition of a choice between forms: one of them, by the key that tells. Only components are one, and in
+/// those values may refer to configuration values.
+fn choice(of: &'static Choice, context: Context, definitions: &mut Map<String, Value>) -> Value {
+    let context = Context { references: true, ..context };
+    let name = definition_name(of.name, context);
+    if !definitions.contains_key(&name) {
+        let forms = (of.forms)().into_iter().map(|(text, form)| {
+            let reference = reference(form, context, definitions);
+            let definition = definition_name(form.name, context);
+            if let Some(key) = definitions[&definition]["properties"].get_mut(of.key) {
+                *key = json!({ "description": key["description"], "const": text });
+            }
+            reference
+        });
+        let forms: Vec<Value> = forms.collect();
+        // What an environment changes may fit several.
+        let rule = if context.partial { "anyOf" } else { "oneOf" };
+        definitions.insert(name.clone(), json!({ "description": of.description, rule: forms }));
+    }
+    json!({ "$ref": format!("#/$defs/{name}") })
+}
+
 /// A reference to an object's definition, which is added where it isn't there yet.
 fn reference(of: &'static ObjectShape, context: Context, definitions: &mut Map<String, Value>) -> Value {
-    let context = Context { references: context.references || of.name == fields::COMPONENT.name, ..context };
-    let name = if context.partial { format!("{}-change", of.name) } else { of.name.to_owned() };
+    let name = definition_name(of.name, context);
     if !definitions.contains_key(&name) {
         definitions.insert(name.clone(), Value::Null);
         let definition = object(of, context, definitions);

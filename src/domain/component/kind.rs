@@ -18,6 +18,17 @@ pub enum ComponentKind {
 const KINDS: [(ComponentKind, &str, &str); 1] = [(ComponentKind::RestApi, "rest-api", "semantest:index:RestApi")];
 
 impl ComponentKind {
+    /// The names of all kinds in the configuration.
+    pub const NAMES: [&str; KINDS.len()] = {
+        let mut names = [""; KINDS.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = KINDS[index].1;
+            index += 1;
+        }
+        names
+    };
+
     /// Every kind there is.
     pub fn all() -> impl Iterator<Item = Self> {
         KINDS.iter().map(|(kind, ..)| *kind)
@@ -56,9 +67,8 @@ impl FromStr for ComponentKind {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         Self::all().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            let names: Vec<&str> = Self::all().map(Self::as_str).collect();
             InvalidValue::new("component kind", text, "there is no kind of that name")
-                .with_hint(format!("the kinds are: {}", names.join(", ")))
+                .with_hint(format!("the kinds are: {}", Self::NAMES.join(", ")))
         })
     }
 }

@@ -1,0 +1,84 @@
+//! `kind: rest-api`: an HTTP server or handler behind a gateway.
+
+use std::path::Path;
+
+use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
+use super::gateway::{GATEWAY, gateway};
+use super::{Kind, kind_field};
+use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
+use crate::adapters::configuration::view::{Decoded, View};
+use crate::domain::component::{ComponentKind, ComponentSpec, RestApi};
+use crate::domain::function::{CommandLine, Start};
+use crate::domain::health::{HealthCheck, RequestPath};
+
+/// The kind.
+pub(super) const KIND: Kind = Kind { kind: ComponentKind::RestApi, form: &FORM, read };
+
+static FORM: ObjectShape = ObjectShape {
+    name: "rest-api",
+    description: "An HTTP server behind a gateway.",
+    fields: &[
+        kind_field("What the component is: rest-api is an HTTP server behind a gateway."),
+        SOURCE,
+        BUILD,
+        Field::optional(
+            "start",
+            Shape::Text(&START),
+            "The command that starts an unchanged server, which listens on $PORT. Either this or handler.",
+        ),
+        Field::optional(
+            "handler",
+            Shape::Text(&code::HANDLER),
+            "The exported function, in code that is a handler of the cloud's events already. Either this or start.",
+        ),
+        RUNTIME,
+        MEMORY,
+        TIMEOUT,
+        ENVIRONMENT,
+        Field::optional(
+            "health",
+            Shape::Object(&HEALTH),
+            "A request that must be answered with success before a deployment counts as done.",
+        ),
+        Field::optional("gateway", Shape::Object(&GATEWAY), "The front door: routes, tokens, CORS, throttling."),
+        LOGS,
+    ],
+    exactly_one: &["start", "handler"],
+    reserved: &[],
+};
+
+/// `health`
+static HEALTH: ObjectShape = ObjectShape {
+    name: "health",
+    description: "A request that must be answered with success before a deployment counts as done.",
+    fields: &[
+        Field::required("path", Shape::Text(&REQUEST_PATH), "The path that is asked for with GET."),
+        Field::defaulted(
+            "timeout",
+            Shape::Text(&TIME),
+            "20s",
+            "How long the component may take until it first answers well.",
+        ),
+    ],
+    exactly_one: &[],
+    reserved: &[],
+};
+
+static START: TextShape = TextShape::new("a command", Some("\\S"), &["node server.js"], reads::<CommandLine>);
+static REQUEST_PATH: TextShape = TextShape::new("a path", Some("^/"), &["/health"], reads::<RequestPath>);
+
+fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
+    let start = match view.has("handler") {
+        true => Start::Handler(view.required("handler")?),
+        false => Start::Server(view.required("start")?),
+    };
+    let function = code::function(view, start, folder)?;
+    let gateway = gateway(&view.object("gateway", &GATEWAY))?;
+    let health = view.has("health").then(|| health(&view.object("health", &HEALTH))).transpose()?;
+    let api = RestApi::new(function, gateway, health, code::log_retention(view)?);
+    api.map(ComponentSpec::RestApi).map_err(|error| view.refuse("health", &error))
+}
+
+fn health(view: &View<'_>) -> Decoded<HealthCheck> {
+    Ok(HealthCheck { path: view.required("path")?, timeout: view.required("timeout")? })
+}
