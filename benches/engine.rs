@@ -34,8 +34,8 @@ use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics,
-    Found, HealthChecker, HealthProbe, HealthReport, ImportedId, Notice, NoticeHandler, OperationContext, PackagedCode,
-    Packager, ProviderError, ResourceProvider, ResourceState,
+    Found, HealthChecker, HealthProbe, HealthReport, ImportedId, Invoked, Notice, NoticeHandler, OperationContext,
+    PackagedCode, Packager, ProviderError, ResourceProvider, ResourceState,
 };
 use state::{LockOptions, Owner, Passphrase, SystemProcesses};
 
@@ -206,6 +206,10 @@ impl Account for Things {
 
 #[async_trait]
 impl Diagnostics for Things {
+    async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
+        Ok(Invoked::Well)
+    }
+
     async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         Ok(None)
     }

@@ -71,9 +71,49 @@ pub struct HealthCheck {
     pub timeout: Timeout,
 }
 
+/// What a function is invoked with: a JSON text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JsonEvent(String);
+
+impl JsonEvent {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for JsonEvent {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(error) => Err(InvalidValue::new("event", text, format!("it is no JSON: {error}"))
+                .with_hint("write JSON in single quotes, such as '{\"ping\": true}'")),
+        }
+    }
+}
+
+/// An invocation that must end without an error before a deployment counts as done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// What it is invoked with.
+    pub event: JsonEvent,
+    /// How long the component may take until it first answers well.
+    pub timeout: Timeout,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_json() {
+        assert_eq!("{\"ping\": true}".parse::<JsonEvent>().unwrap().as_str(), "{\"ping\": true}");
+        for bad in ["", "{", "ping", "{} {}"] {
+            assert!(bad.parse::<JsonEvent>().is_err(), "{bad:?} was accepted");
+        }
+    }
 
     #[test]
     fn paths_are_what_a_request_can_carry() {

@@ -18,8 +18,8 @@ pub mod stack_store;
 pub use clock::{MonotonicClock, WallClock};
 pub use cloud::{
     Account, Blueprint, BlueprintRequest, Blueprints, BrokenRules, Catalogue, Cloud, CloudFactory, CloudIdentity,
-    CloudSettings, ComponentDeployment, ConnectError, ConnectRequest, ConnectionChoice, Diagnostics, MissingSetting,
-    OutputDeclaration, PhysicalNames, RulesRequest, Variables,
+    CloudSettings, ComponentDeployment, ConnectError, ConnectRequest, ConnectionChoice, Diagnostics, Invoked,
+    MissingSetting, OutputDeclaration, PhysicalNames, RulesRequest, Variables,
 };
 pub use events::{EventHandler, Notice, NoticeHandler};
 pub use health::{HealthChecker, HealthProbe, HealthReport};

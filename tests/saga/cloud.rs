@@ -11,7 +11,7 @@ use resource_graph::{
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics,
-    Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
+    Found, ImportedId, Invoked, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
 use crate::saga::faults::{Act, Kind, Moment, Script};
@@ -342,6 +342,10 @@ impl Account for CloudPort {
 
 #[async_trait]
 impl Diagnostics for CloudPort {
+    async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
+        Ok(Invoked::Well)
+    }
+
     fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {
         Vec::new()
     }

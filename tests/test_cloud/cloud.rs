@@ -16,8 +16,8 @@ use resource_graph::{
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity,
-    ComponentDeployment, Diagnostics, Entry, Found, ImportedId, OperationContext, OutputDeclaration, ProviderError,
-    ProviderErrorKind, ResourceProvider, ResourceState,
+    ComponentDeployment, Diagnostics, Entry, Found, ImportedId, Invoked, OperationContext, OutputDeclaration,
+    ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
 use crate::test_cloud::factory::PROVIDER;
@@ -158,6 +158,10 @@ impl FolderCloud {
 
 #[async_trait]
 impl Diagnostics for FolderCloud {
+    async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
+        Ok(Invoked::Well)
+    }
+
     async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         Ok(None)
     }

@@ -10,10 +10,10 @@ use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTyp
 use super::clients::SERVICES;
 use super::connection::{self, AwsSettings, Connection};
 use super::factory::PROVIDER;
-use super::{arn, blueprint, quota, recent_output, resources};
+use super::{arn, blueprint, invocation, quota, recent_output, resources};
 use crate::domain::provider::Provider;
 use crate::ports::{
-    Account, ArtifactStore, Blueprint, BlueprintRequest, Blueprints, Catalogue, CloudIdentity, Diagnostics,
+    Account, ArtifactStore, Blueprint, BlueprintRequest, Blueprints, Catalogue, CloudIdentity, Diagnostics, Invoked,
     ProviderError, ResourceProvider,
 };
 
@@ -133,6 +133,10 @@ impl Account for Aws {
 
 #[async_trait]
 impl Diagnostics for Aws {
+    async fn invoke(&self, outputs: &PropertyMap, event: &str, timeout: Duration) -> Result<Invoked, ProviderError> {
+        invocation::invoke(&self.connection, outputs, event, timeout).await
+    }
+
     async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         recent_output::read(&self.connection, outputs).await
     }

@@ -145,7 +145,11 @@ impl Connection {
 
     /// The time that an upload of `bytes` may take: a slow line carries 64 KiB a second.
     pub(super) fn upload_timeouts(&self, bytes: u64) -> TimeoutConfig {
-        let answer = ANSWER_TIMEOUT + Duration::from_secs(bytes / (64 * 1024));
+        self.answer_timeouts(ANSWER_TIMEOUT + Duration::from_secs(bytes / (64 * 1024)))
+    }
+
+    /// The time that an answer may take.
+    pub(super) fn answer_timeouts(&self, answer: Duration) -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(answer).build()
     }
 }

@@ -13,6 +13,7 @@ mod connection;
 mod factory;
 mod http;
 mod import_form;
+mod invocation;
 mod kms;
 mod managed;
 pub mod naming;

@@ -12,7 +12,7 @@ use super::redactor::Redactor;
 use crate::domain::provider::Provider;
 use crate::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, Catalogue, Cloud, CloudIdentity, Diagnostics,
-    Found, ImportedId, OperationContext, ProviderError, ResourceProvider, ResourceState,
+    Found, ImportedId, Invoked, OperationContext, ProviderError, ResourceProvider, ResourceState,
 };
 
 /// A cloud whose secrets are known to the redactor.
@@ -110,6 +110,15 @@ impl Account for WatchedCloud {
 
 #[async_trait]
 impl Diagnostics for WatchedCloud {
+    async fn invoke(&self, outputs: &PropertyMap, event: &str, timeout: Duration) -> Result<Invoked, ProviderError> {
+        learn(&self.redactor, outputs);
+        let invoked = self.cloud.invoke(outputs, event, timeout).await;
+        match invoked.map_err(|error| redacted(&self.redactor, error))? {
+            Invoked::Failed(error) => Ok(Invoked::Failed(self.redactor.text(&error).into_owned())),
+            Invoked::Well => Ok(Invoked::Well),
+        }
+    }
+
     async fn recent_output(&self, outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {
         learn(&self.redactor, outputs);
         let output = self.cloud.recent_output(outputs).await.map_err(|error| redacted(&self.redactor, error))?;

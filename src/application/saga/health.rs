@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures::future::join_all;
-use resource_graph::{Cancellation, Plan, PropertyMap, Urgency, Urn, Value};
+use resource_graph::{Cancellation, Plan, PropertyMap, Urgency, Urn};
 
 use super::context::Context;
 use crate::application::error::ApplicationError;
@@ -12,10 +12,15 @@ use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::request::Ports;
 use crate::domain::component::{Component, Probe};
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
-use crate::ports::{CloudIdentity, HealthProbe, HealthReport};
+use crate::ports::{CloudIdentity, HealthProbe, HealthReport, Invoked, ProviderErrorKind};
 
-/// The name of the output that a component is asked at.
+/// The name of the output with the address that a component is asked at.
 const URL: &str = "url";
+/// The name of the output with the name of what is invoked.
+const FUNCTION: &str = "functionName";
+/// The pause after the first invocation that failed; each is half as long again, to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// Most lines of a server's own output that are shown.
 const SHOWN_LINES: usize = 20;
 /// How often the output of a server that is still busy is asked for.
@@ -26,10 +31,40 @@ const OUTPUT_DELAY: Duration = Duration::from_secs(5);
 /// A component to ask.
 pub struct Check {
     component: String,
-    probe: HealthProbe,
+    question: Question,
     outputs: PropertyMap,
     /// How long the component may take for an answer.
     longest_answer: Duration,
+}
+
+/// What is asked.
+enum Question {
+    Request(HealthProbe),
+    Invocation { event: String, timeout: Duration },
+}
+
+impl Question {
+    /// What events call it: the address, or the name of what is invoked.
+    fn address(&self, outputs: &PropertyMap) -> String {
+        match self {
+            Self::Request(probe) => probe.url.clone(),
+            Self::Invocation { .. } => outputs.string(FUNCTION).unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn in_words(&self, address: &str) -> String {
+        match self {
+            Self::Request(_) => format!("GET {address}"),
+            Self::Invocation { .. } => format!("invoking {address}"),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        match self {
+            Self::Request(probe) => probe.timeout,
+            Self::Invocation { timeout, .. } => *timeout,
+        }
+    }
 }
 
 /// What the components answered.
@@ -55,11 +90,15 @@ pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
             changed.insert(&step.urn);
         }
     }
-    let shows = |name: &str| wanted.outputs.iter().any(|output| output.component == name && output.name == URL);
+    let shows = |name: &str, shown: &str| wanted.outputs.iter().any(|it| it.component == name && it.name == shown);
     let concerned = context.components.iter().filter_map(|component| {
         let name = component.name().as_str();
         let group = component.group_urn(&target.project, &target.stack);
-        (component.health().is_some() && shows(name) && changed.contains(&group)).then(|| name.to_owned())
+        let asked_at = match component.health()? {
+            Probe::Request(_) => URL,
+            Probe::Invocation(_) => FUNCTION,
+        };
+        (shows(name, asked_at) && changed.contains(&group)).then(|| name.to_owned())
     });
     concerned.collect()
 }
@@ -74,15 +113,21 @@ pub fn due(
 ) -> Vec<Check> {
     let checks = components.iter().filter_map(|component| {
         let name = component.name().as_str();
-        let Probe::Request(health) = component.health().filter(|_| concerned.iter().any(|it| it == name))?;
+        let probe = component.health().filter(|_| concerned.iter().any(|it| it == name))?;
         let outputs = outputs.map(name)?;
-        let url = outputs.get(URL).and_then(Value::as_str)?;
-        Some(Check {
-            probe: HealthProbe {
-                url: format!("{}{}", url.trim_end_matches('/'), health.path),
+        let question = match probe {
+            Probe::Request(health) => Question::Request(HealthProbe {
+                url: format!("{}{}", outputs.string(URL)?.trim_end_matches('/'), health.path),
                 headers: ports.cloud.health_headers(identity),
                 timeout: health.timeout.duration(),
+            }),
+            Probe::Invocation(invocation) => Question::Invocation {
+                event: invocation.event.as_str().to_owned(),
+                timeout: invocation.timeout.duration(),
             },
+        };
+        Some(Check {
+            question,
             outputs: outputs.clone(),
             longest_answer: component.code().map_or(Duration::ZERO, |code| code.timeout.duration()),
             component: name.to_owned(),
@@ -103,7 +148,7 @@ pub async fn run(
 ) -> Result<Option<Checked>, ApplicationError> {
     let reports = tokio::select! {
         biased;
-        reports = join_all(checks.iter().map(|check| ports.health.check(&check.probe))) => reports,
+        reports = join_all(checks.iter().map(|check| ask(ports, check))) => reports,
         () = cancellation.requested(Urgency::Graceful) => return Ok(None),
     };
     let printed =
@@ -111,7 +156,8 @@ pub async fn run(
             .await;
     let mut checked = Checked::default();
     for ((check, report), printed) in checks.into_iter().zip(reports).zip(printed) {
-        let (component, url, attempts) = (check.component, check.probe.url, report.attempts);
+        let url = check.question.address(&check.outputs);
+        let (component, attempts) = (check.component, report.attempts);
         if report.healthy {
             let duration_ms = u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX);
             checked.healthy.push(component.clone());
@@ -119,8 +165,9 @@ pub async fn run(
             continue;
         }
         let mut message = format!(
-            "{component} isn't healthy: GET {url} gave no good answer within {} s ({attempts} {}); the last one: {}",
-            check.probe.timeout.as_secs(),
+            "{component} isn't healthy: {} gave no good answer within {} s ({attempts} {}); the last one: {}",
+            check.question.in_words(&url),
+            check.question.timeout().as_secs(),
             if attempts == 1 { "try" } else { "tries" },
             report.last_answer
         );
@@ -147,6 +194,35 @@ pub async fn run(
         checked.unhealthy.push((component, error));
     }
     Ok(Some(checked))
+}
+
+async fn ask(ports: &Ports, check: &Check) -> HealthReport {
+    match &check.question {
+        Question::Request(probe) => ports.health.check(probe).await,
+        Question::Invocation { event, timeout } => invoke(ports, &check.outputs, event, *timeout).await,
+    }
+}
+
+/// Invokes until it ends without an error or the time is up: what it needs may take a while to be there.
+async fn invoke(ports: &Ports, outputs: &PropertyMap, event: &str, timeout: Duration) -> HealthReport {
+    let clock = &ports.monotonic;
+    let begun = clock.now();
+    let (mut attempts, mut wait) = (0, FIRST_WAIT);
+    loop {
+        attempts += 1;
+        let left = timeout.saturating_sub(clock.now().saturating_sub(begun)).max(Duration::from_millis(1));
+        let (healthy, last_answer, unanswered) = match ports.cloud.invoke(outputs, event, left).await {
+            Ok(Invoked::Well) => (true, "answered".to_owned(), false),
+            Ok(Invoked::Failed(error)) => (false, error, false),
+            Err(error) => (false, error.message, error.kind == ProviderErrorKind::Unavailable),
+        };
+        let duration = clock.now().saturating_sub(begun);
+        if healthy || duration + wait >= timeout {
+            return HealthReport { healthy, attempts, last_answer, unanswered, duration };
+        }
+        clock.sleep_until(clock.now() + wait).await;
+        wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
+    }
 }
 
 /// What a component that isn't well printed lately. A server that is still busy with the last question has its output

@@ -3,7 +3,7 @@
 use super::{ComponentKind, RestApi};
 use crate::domain::environment::Environment;
 use crate::domain::function::ServerlessFunction;
-use crate::domain::health::HealthCheck;
+use crate::domain::health::{HealthCheck, Invocation};
 use crate::domain::names::ComponentName;
 use resource_graph::Urn;
 
@@ -26,6 +26,8 @@ pub enum ComponentSpec {
 pub enum Probe<'a> {
     /// By an HTTP request to its URL.
     Request(&'a HealthCheck),
+    /// By invoking its code.
+    Invocation(&'a Invocation),
 }
 
 impl Component {

@@ -12,7 +12,7 @@ mod factory;
 pub use account::{Account, CloudIdentity};
 pub use blueprints::{Blueprint, BlueprintRequest, Blueprints, ComponentDeployment, OutputDeclaration, PhysicalNames};
 pub use catalogue::Catalogue;
-pub use diagnostics::Diagnostics;
+pub use diagnostics::{Diagnostics, Invoked};
 pub use factory::{
     BrokenRules, CloudFactory, CloudSettings, ConnectError, ConnectRequest, ConnectionChoice, MissingSetting,
     RulesRequest, Variables,

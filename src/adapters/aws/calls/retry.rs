@@ -71,6 +71,8 @@ pub(in super::super) enum Patience {
     Deployment,
     /// For the first call of a command: whoever mistyped an endpoint wants to know at once.
     Greeting,
+    /// One try: whoever calls asks again, or doesn't.
+    Once,
 }
 
 impl Patience {
@@ -86,6 +88,7 @@ impl Patience {
         Some(match self {
             Self::Deployment => backoff,
             Self::Greeting => Backoff { budget: backoff.budget.min(Duration::from_secs(2)), ..backoff },
+            Self::Once => return None,
         })
     }
 }
