@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use resource_graph::{Archive, ArchiveSource, PropertyMap, Resolved, ResourceSpec, Urn, Value};
 use semantest_iac::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
-use semantest_iac::domain::component::{Component, RestApi};
+use semantest_iac::domain::component::{Component, ComponentSpec, Function, RestApi};
 use semantest_iac::domain::cors::{Allowed, CorsPolicy, CorsRules};
 use semantest_iac::domain::environment::{Environment, VariableValue};
 use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
@@ -107,6 +107,18 @@ fn shown(blueprint: &Blueprint) -> String {
         text += &format!("    {}.{}: {:?}\n", output.component, output.name, output.value);
     }
     text
+}
+
+#[tokio::test]
+async fn a_function_becomes_these_resources() {
+    let account = Account::at("http://127.0.0.1:1").await;
+    let rest_api = component(full_gateway());
+    let code =
+        ServerlessFunction { start: Start::Handler(parsed("index.handler")), ..rest_api.code().unwrap().clone() };
+    let function = Function::new(code, None, LogRetention::Days(14)).unwrap();
+    let component = Component::new(parsed("worker"), ComponentSpec::Function(function));
+    let blueprint = account.aws.blueprint(&request(component, some_archive(), 1000)).unwrap();
+    insta::assert_snapshot!(shown(&blueprint));
 }
 
 #[tokio::test]

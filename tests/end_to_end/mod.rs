@@ -6,6 +6,7 @@
 mod authentication;
 mod bad_input;
 mod concurrency;
+mod functions;
 mod interruption;
 mod lifecycle;
 mod locks;

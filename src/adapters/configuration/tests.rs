@@ -7,7 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
 use crate::domain::authentication::Authentication;
-use crate::domain::component::{Component, ComponentSpec, RestApi};
+use crate::domain::component::{Component, ComponentSpec, Probe, RestApi};
 use crate::domain::config_text::ConfigText;
 use crate::domain::function::Start;
 use crate::domain::logs::LogRetention;
@@ -78,6 +78,7 @@ fn messages(text: &str) -> Vec<String> {
 fn api(component: &Component) -> &RestApi {
     match component.spec() {
         ComponentSpec::RestApi(api) => api,
+        other => panic!("no REST API: {other:?}"),
     }
 }
 
@@ -504,5 +505,34 @@ proptest! {
             }
             Err(errors) => prop_assert!(!drawn(&errors).is_empty()),
         }
+    }
+}
+
+/// What is wrong with a component of these lines, or with what an environment changes about it.
+fn wrong_with(component: &str, change: &str) -> Vec<(String, String)> {
+    let text = format!(
+        "project: p\ncomponents:\n  worker: {{ {component}, source: . }}\nenvironments:\n  test: {{ components: {{ worker: {{ {change} }} }} }}\n"
+    );
+    let errors = Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.into_bytes(), &CLOUDS).unwrap_err();
+    errors.reported().into_iter().map(|problem| (problem.message, problem.hint.unwrap_or_default())).collect()
+}
+
+#[test]
+fn each_kind_has_its_own_keys() {
+    let text = "project: p\ncomponents:\n  worker: { kind: function, source: ., handler: index.run, timeout: 5m, health: {} }\nenvironments: { test: {} }\n";
+    let configuration = Configuration::from_bytes(Path::new("/p/semantest-iac.yaml"), text.into(), &CLOUDS).unwrap();
+    let component = configuration.components_for("test").unwrap().remove(0);
+    let Some(Probe::Invocation(invocation)) = component.health() else { panic!("{component:?}") };
+    assert_eq!((invocation.event.as_str(), invocation.timeout.to_string().as_str()), ("{}", "20s"));
+    for (component, change, message, hint) in [
+        ("kind: function, start: node server.js", "", "\"start\"", "rest-api"),
+        ("kind: function, handler: index.run", "gateway: { catch-all: false }", "\"gateway\"", "rest-api"),
+        ("kind: functoin, handler: index.run", "", "functoin", "function"),
+        ("handler: index.run", "", "\"kind\"", ""),
+        ("kind: function, handler: index.run, health: { event: '{' }", "", "no JSON", "JSON"),
+        ("kind: function, handler: index.run, health: { path: / }", "", "\"path\"", ""),
+    ] {
+        let wrong = wrong_with(component, change);
+        assert!(wrong.iter().any(|(said, how)| said.contains(message) && how.contains(hint)), "{component}: {wrong:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! A component: the header that all kinds have, and what it is.
 
-use super::{ComponentKind, RestApi};
+use super::{ComponentKind, Function, RestApi};
 use crate::domain::environment::Environment;
 use crate::domain::function::ServerlessFunction;
 use crate::domain::health::{HealthCheck, Invocation};
@@ -17,6 +17,8 @@ pub struct Component {
 /// What a component is, with the aggregate of its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComponentSpec {
+    /// A handler without a gateway.
+    Function(Function),
     /// An HTTP server behind a gateway.
     RestApi(RestApi),
 }
@@ -49,6 +51,7 @@ impl Component {
     /// What it is.
     pub fn kind(&self) -> ComponentKind {
         match &self.spec {
+            ComponentSpec::Function(_) => ComponentKind::Function,
             ComponentSpec::RestApi(_) => ComponentKind::RestApi,
         }
     }
@@ -61,6 +64,7 @@ impl Component {
     /// The code that it runs, if it runs any.
     pub fn code(&self) -> Option<&ServerlessFunction> {
         match &self.spec {
+            ComponentSpec::Function(plain) => Some(&plain.function),
             ComponentSpec::RestApi(api) => Some(&api.function),
         }
     }
@@ -73,6 +77,7 @@ impl Component {
     /// The environment variables of its code, to take secrets and configuration values in.
     pub fn environment_mut(&mut self) -> Option<&mut Environment> {
         match &mut self.spec {
+            ComponentSpec::Function(plain) => Some(&mut plain.function.environment),
             ComponentSpec::RestApi(api) => Some(&mut api.function.environment),
         }
     }
@@ -80,6 +85,7 @@ impl Component {
     /// How it is asked whether it works, if it says so.
     pub fn health(&self) -> Option<Probe<'_>> {
         match &self.spec {
+            ComponentSpec::Function(plain) => plain.health.as_ref().map(Probe::Invocation),
             ComponentSpec::RestApi(api) => api.health.as_ref().map(Probe::Request),
         }
     }

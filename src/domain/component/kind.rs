@@ -10,12 +10,17 @@ use crate::domain::invalid::InvalidValue;
 /// What a component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ComponentKind {
+    /// A handler without a gateway.
+    Function,
     /// An HTTP server behind a gateway.
     RestApi,
 }
 
 /// Every kind with its name in the configuration and the type of its group resource in the state.
-const KINDS: [(ComponentKind, &str, &str); 1] = [(ComponentKind::RestApi, "rest-api", "semantest:index:RestApi")];
+const KINDS: [(ComponentKind, &str, &str); 2] = [
+    (ComponentKind::RestApi, "rest-api", "semantest:index:RestApi"),
+    (ComponentKind::Function, "function", "semantest:index:Function"),
+];
 
 impl ComponentKind {
     /// The names of all kinds in the configuration.

@@ -3,11 +3,13 @@
 
 #[expect(clippy::module_inception, reason = "the room is called after what lives in it")]
 mod component;
+mod function;
 mod kind;
 mod project;
 mod rest_api;
 
 pub use component::{Component, ComponentSpec, Probe};
+pub use function::Function;
 pub use kind::{ComponentKind, group_urns};
 pub use project::Project;
 pub use rest_api::RestApi;

@@ -6,6 +6,7 @@
 //! names.
 
 mod code;
+mod function;
 mod names;
 mod rest_api;
 mod scope;
@@ -34,6 +35,7 @@ trait Kind {
 /// The table of kinds.
 fn kind_of(component: &Component) -> &dyn Kind {
     match component.spec() {
+        ComponentSpec::Function(function) => function,
         ComponentSpec::RestApi(api) => api,
     }
 }

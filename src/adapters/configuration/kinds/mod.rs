@@ -2,6 +2,7 @@
 //! table; `code` and `gateway` have the keys that several share.
 
 mod code;
+mod function;
 mod gateway;
 mod rest_api;
 
@@ -25,7 +26,7 @@ struct Kind {
 }
 
 /// The table.
-static KINDS: [Kind; 1] = [rest_api::KIND];
+static KINDS: [Kind; 2] = [rest_api::KIND, function::KIND];
 
 /// A component, by itself or as an environment changes it.
 pub static COMPONENT: Choice = Choice {

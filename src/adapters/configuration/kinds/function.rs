@@ -1,0 +1,68 @@
+//! `kind: function`: a handler without a gateway.
+
+use std::path::Path;
+
+use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
+use super::{Kind, kind_field};
+use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
+use crate::adapters::configuration::view::{Decoded, View};
+use crate::domain::component::{ComponentKind, ComponentSpec, Function};
+use crate::domain::function::Start;
+use crate::domain::health::{Invocation, JsonEvent};
+
+/// The kind.
+pub(super) const KIND: Kind = Kind { kind: ComponentKind::Function, form: &FORM, read };
+
+static FORM: ObjectShape = ObjectShape {
+    name: "function",
+    description: "A handler without a gateway: it runs when it is invoked by its name.",
+    fields: &[
+        kind_field("What the component is: function is a handler without a gateway."),
+        SOURCE,
+        BUILD,
+        Field::required("handler", Shape::Text(&code::HANDLER), "The exported function that is invoked."),
+        RUNTIME,
+        MEMORY,
+        TIMEOUT,
+        ENVIRONMENT,
+        Field::optional(
+            "health",
+            Shape::Object(&HEALTH),
+            "An invocation that must end without an error before a deployment counts as done.",
+        ),
+        LOGS,
+    ],
+    exactly_one: &[],
+    reserved: &[
+        ("start", "a server needs a gateway before it: make it a rest-api, or name a handler"),
+        ("gateway", "a function has no gateway: make it a rest-api"),
+    ],
+};
+
+static HEALTH: ObjectShape = ObjectShape {
+    name: "invocation",
+    description: "An invocation that must end without an error before a deployment counts as done.",
+    fields: &[
+        Field::defaulted("event", Shape::Text(&EVENT), "{}", "What the handler is invoked with: a JSON text."),
+        Field::defaulted(
+            "timeout",
+            Shape::Text(&TIME),
+            "20s",
+            "How long the component may take until it first answers well.",
+        ),
+    ],
+    exactly_one: &[],
+    reserved: &[],
+};
+
+static EVENT: TextShape = TextShape::new("a JSON text", Some("\\S"), &["{\"ping\": true}"], reads::<JsonEvent>);
+
+fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
+    let function = code::function(view, Start::Handler(view.required("handler")?), folder)?;
+    let health = view.has("health").then(|| {
+        let view = view.object("health", &HEALTH);
+        Ok(Invocation { event: view.required("event")?, timeout: view.required("timeout")? })
+    });
+    let function = Function::new(function, health.transpose()?, code::log_retention(view)?);
+    function.map(ComponentSpec::Function).map_err(|error| view.refuse("handler", &error))
+}
