@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use resource_graph::{Archive, ArchiveSource, PropertyMap, Resolved, ResourceSpec, Urn, Value};
 use semantest_iac::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
-use semantest_iac::domain::component::{Component, ComponentSpec, Function, RestApi};
+use semantest_iac::domain::component::{Component, ComponentSpec, FrontDoor, Function, RestApi};
 use semantest_iac::domain::cors::{Allowed, CorsPolicy, CorsRules};
 use semantest_iac::domain::environment::{Environment, VariableValue};
 use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
@@ -115,9 +115,20 @@ async fn a_function_becomes_these_resources() {
     let rest_api = component(full_gateway());
     let code =
         ServerlessFunction { start: Start::Handler(parsed("index.handler")), ..rest_api.code().unwrap().clone() };
-    let function = Function::new(code, None, LogRetention::Days(14)).unwrap();
+    let function = Function::new(code, None, false, LogRetention::Days(14)).unwrap();
     let component = Component::new(parsed("worker"), ComponentSpec::Function(function));
     let blueprint = account.aws.blueprint(&request(component, some_archive(), 1000)).unwrap();
+    insta::assert_snapshot!(shown(&blueprint));
+}
+
+#[tokio::test]
+async fn a_function_of_its_own_address_becomes_these_resources() {
+    let account = Account::at("http://127.0.0.1:1").await;
+    let rest_api = component(full_gateway());
+    let ComponentSpec::RestApi(api) = rest_api.spec() else { panic!("{rest_api:?}") };
+    let door = FrontDoor::FunctionUrl { cors: api.cors().cloned() };
+    let api = RestApi::new(api.function().clone(), door, None, LogRetention::Days(14)).unwrap();
+    let blueprint = account.aws.blueprint(&request(api.named(parsed("rest-api")), some_archive(), 1000)).unwrap();
     insta::assert_snapshot!(shown(&blueprint));
 }
 

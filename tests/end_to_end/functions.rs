@@ -3,7 +3,7 @@
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
-use crate::end_to_end::support::Project;
+use crate::end_to_end::support::{Project, get, url};
 
 /// A handler that greets whoever pings it, and fails everybody else.
 const HANDLER: &str = r#"
@@ -84,4 +84,28 @@ async fn a_function_that_fails_is_told_with_its_own_words() {
     configure(&project, r#"{"ping": 1}"#);
     assert_eq!(project.all("deploy").await["result"], "succeeded");
     project.all("destroy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_answers_at_its_functions_own_address_and_moves_behind_a_gateway() {
+    let project = Project::new(&["web"]).await;
+    project.configure(&[("web", "url: function\ngateway: { cors: { origins: [\"https://a.example\"] } }")]);
+    let first = project.all("deploy").await;
+    // A role, its policy, a log group, the function, its alias, its address and two permissions.
+    assert_eq!(first["changes"]["create"], 8, "{first}");
+    let address = url(&first, "web");
+    assert_eq!(get(&format!("{}/a/b?x=1", address.trim_end_matches('/'))).await["url"], "/a/b?x=1");
+    project.proxy.clear();
+    assert_eq!(project.all("deploy").await["changes"]["update"], 0);
+    assert_eq!(project.proxy.writes(), 0);
+
+    project.configure(&[("web", "")]);
+    let behind = project.all("deploy").await;
+    assert!(url(&behind, "web").contains("execute-api"), "{behind}");
+    assert_eq!(get(&format!("{}/a", url(&behind, "web"))).await["version"], "1");
+    project.configure(&[("web", "url: function")]);
+    let back = project.all("deploy").await;
+    assert_eq!(get(&url(&back, "web")).await["version"], "1");
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
 }

@@ -20,14 +20,14 @@ pub(super) const VARIABLE: &str = "SEMANTEST_PREFLIGHT_ROUTES";
 /// before it that would keep requests without a token from it.
 pub(super) fn added_routes(api: &RestApi) -> Vec<RouteKey> {
     match api.function().start {
-        Start::Server(_) => missing_routes(api.gateway()),
+        Start::Server(_) => api.gateway().map(missing_routes).unwrap_or_default(),
         Start::Handler(_) => Vec::new(),
     }
 }
 
 /// The value of [`VARIABLE`] for a component; none where the gateway has no policy, or no shim would read it.
 pub(super) fn variable(api: &RestApi) -> Option<String> {
-    if api.gateway().cors().is_none() || matches!(api.function().start, Start::Handler(_)) {
+    if api.cors().is_none() || matches!(api.function().start, Start::Handler(_)) {
         return None;
     }
     let routes = added_routes(api);

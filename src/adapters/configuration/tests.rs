@@ -103,7 +103,7 @@ fn the_documented_example_means_what_it_says() {
     assert_eq!(api(component).health().unwrap().timeout.whole_seconds(), Some(20));
     assert_eq!(api(component).log_retention(), LogRetention::Days(14));
 
-    let gateway = api(component).gateway();
+    let gateway = api(component).gateway().unwrap();
     let routes: Vec<_> = gateway
         .routes()
         .iter()
@@ -302,9 +302,9 @@ fn environments_merge_deeply_and_can_take_away() {
     assert!(matches!(&api(changed).function().start, Start::Handler(handler) if handler.export() == "handler"));
     let names: Vec<_> = api(changed).function().environment.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["B", "C"]);
-    let keys: Vec<_> = api(changed).gateway().routes().iter().map(|route| route.key.to_string()).collect();
+    let keys: Vec<_> = api(changed).gateway().unwrap().routes().iter().map(|route| route.key.to_string()).collect();
     assert_eq!(keys, ["ANY /b", "ANY /c", "$default"]);
-    let cors = api(changed).gateway().cors().unwrap().rules();
+    let cors = api(changed).gateway().unwrap().cors().unwrap().rules();
     assert_eq!(cors.origins.to_strings(), ["https://b.example"]);
     assert_eq!(cors.max_age.unwrap().to_string(), "1h");
 }
@@ -346,8 +346,8 @@ fn configuration_values_stand_wherever_a_single_value_can() {
     let component = configuration.components_for("plain").unwrap().remove(0);
     assert_eq!(api(&component).function().memory.to_string(), "1GB");
     assert_eq!(api(&component).function().timeout.to_string(), "12s");
-    assert_eq!(api(&component).gateway().cors().unwrap().rules().origins.to_strings(), ["https://a.example"]);
-    assert_eq!(api(&component).gateway().routes().len(), 1, "no catch-all");
+    assert_eq!(api(&component).gateway().unwrap().cors().unwrap().rules().origins.to_strings(), ["https://a.example"]);
+    assert_eq!(api(&component).gateway().unwrap().routes().len(), 1, "no catch-all");
     let environment = &api(&component).function().environment;
     let value = |name| environment.get(name).map(|value| (value.expose(), value.is_secret()));
     assert_eq!((value("A"), value("B")), (Some(("t", true)), Some(("taken", true))));
@@ -531,6 +531,15 @@ fn each_kind_has_its_own_keys() {
         ("handler: index.run", "", "\"kind\"", ""),
         ("kind: function, handler: index.run, health: { event: '{' }", "", "no JSON", "JSON"),
         ("kind: function, handler: index.run, health: { path: / }", "", "\"path\"", ""),
+        ("kind: function, handler: index.run, url: gateway", "", "no other", "rest-api"),
+        ("kind: rest-api, start: node s.js, url: lambda", "", "no such address", "function"),
+        (
+            "kind: rest-api, start: node s.js, url: function, gateway: { catch-all: false }",
+            "",
+            "catch-all",
+            "url: gateway",
+        ),
+        ("kind: rest-api, start: node s.js, gateway: { auth: none }", "url: function", "\"auth\"", "url: gateway"),
     ] {
         let wrong = wrong_with(component, change);
         assert!(wrong.iter().any(|(said, how)| said.contains(message) && how.contains(hint)), "{component}: {wrong:?}");

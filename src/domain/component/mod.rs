@@ -12,7 +12,7 @@ pub use component::{Component, ComponentSpec, Probe};
 pub use function::Function;
 pub use kind::{ComponentKind, group_urns};
 pub use project::Project;
-pub use rest_api::RestApi;
+pub use rest_api::{FrontDoor, RestApi};
 
 #[cfg(test)]
 pub(crate) mod testing {

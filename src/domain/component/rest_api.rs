@@ -1,6 +1,7 @@
-//! A REST API: an HTTP server or handler behind a gateway.
+//! A REST API: an HTTP server or handler behind a gateway, or at an address of its function's own.
 
 use super::{Component, ComponentSpec};
+use crate::domain::cors::CorsPolicy;
 use crate::domain::function::ServerlessFunction;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::health::HealthCheck;
@@ -8,28 +9,47 @@ use crate::domain::invalid::InvalidValue;
 use crate::domain::logs::LogRetention;
 use crate::domain::names::ComponentName;
 
-/// An HTTP server or handler behind a gateway.
+/// What requests come through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FrontDoor {
+    /// A gateway with routes, tokens and throttling.
+    Gateway(ApiGateway),
+    /// An address of the function's own: every request reaches it.
+    FunctionUrl {
+        /// Which other origins' pages may call.
+        cors: Option<CorsPolicy>,
+    },
+}
+
+impl From<ApiGateway> for FrontDoor {
+    fn from(gateway: ApiGateway) -> Self {
+        Self::Gateway(gateway)
+    }
+}
+
+/// An HTTP server or handler with a front door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestApi {
     pub(super) function: ServerlessFunction,
-    gateway: ApiGateway,
+    door: FrontDoor,
     pub(super) health: Option<HealthCheck>,
     log_retention: LogRetention,
 }
 
 impl RestApi {
-    /// A server or handler behind an HTTP gateway.
+    /// A server or handler behind a front door.
     ///
     /// # Errors
     /// When the health check asks for a path that the gateway doesn't take, or takes only with a
     /// token, which a health check hasn't got.
     pub fn new(
         function: ServerlessFunction,
-        gateway: ApiGateway,
+        door: impl Into<FrontDoor>,
         health: Option<HealthCheck>,
         log_retention: LogRetention,
     ) -> Result<Self, InvalidValue> {
-        if let Some(health) = &health {
+        let door = door.into();
+        if let (Some(health), FrontDoor::Gateway(gateway)) = (&health, &door) {
             let path = health.path.path();
             let refuse = |reason: &str| {
                 InvalidValue::contradiction("health check", format!("the health check asks for {path}, {reason}"))
@@ -46,7 +66,7 @@ impl RestApi {
                 Some(_) => {}
             }
         }
-        Ok(Self { function, gateway, health, log_retention })
+        Ok(Self { function, door, health, log_retention })
     }
 
     /// The code that it runs.
@@ -55,8 +75,24 @@ impl RestApi {
     }
 
     /// The front door to it.
-    pub fn gateway(&self) -> &ApiGateway {
-        &self.gateway
+    pub fn door(&self) -> &FrontDoor {
+        &self.door
+    }
+
+    /// The gateway, where there is one.
+    pub fn gateway(&self) -> Option<&ApiGateway> {
+        match &self.door {
+            FrontDoor::Gateway(gateway) => Some(gateway),
+            FrontDoor::FunctionUrl { .. } => None,
+        }
+    }
+
+    /// Which other origins' pages may call.
+    pub fn cors(&self) -> Option<&CorsPolicy> {
+        match &self.door {
+            FrontDoor::Gateway(gateway) => gateway.cors(),
+            FrontDoor::FunctionUrl { cors } => cors.as_ref(),
+        }
     }
 
     /// How it is asked whether it works.

@@ -1,7 +1,8 @@
-//! A plain function: its code and nothing before it.
+//! A plain function: its code and nothing before it, but for an address of its own where it wants one.
 
 use super::Kind;
 use super::code::Code;
+use super::function_url;
 use super::names::Names;
 use super::scope::Scope;
 use crate::adapters::aws::validation::Circumstances;
@@ -21,7 +22,11 @@ impl Kind for Function {
 
     fn add(&self, scope: &mut Scope<'_>, package: Option<&PackagedCode>) -> Result<(), ProviderError> {
         let mut names = Names::of(scope.request, scope.component)?;
-        code(self).add(scope, &mut names, package)?.show(scope);
+        let parts = code(self).add(scope, &mut names, package)?;
+        if self.has_url() {
+            function_url::add(scope, &parts, &names, None);
+        }
+        parts.show(scope);
         Ok(())
     }
 }

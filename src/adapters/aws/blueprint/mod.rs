@@ -6,7 +6,9 @@
 //! names.
 
 mod code;
+mod cors;
 mod function;
+mod function_url;
 mod names;
 mod rest_api;
 mod scope;

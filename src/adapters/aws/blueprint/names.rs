@@ -17,6 +17,7 @@ pub(super) struct Names {
     pub(super) role_policy: String,
     pub(super) api: String,
     pub(super) statement: String,
+    pub(super) url_statement: String,
     pub(super) function_logs: String,
     pub(super) access_logs: String,
 }
@@ -39,6 +40,7 @@ impl Names {
             role: name(NamedResource::Role),
             role_policy: name(NamedResource::RolePolicy),
             statement: name(NamedResource::PermissionStatement),
+            url_statement: physical_name(NamedResource::PermissionStatement, owner, Some("url")),
             function_logs: function_log_group(&function),
             access_logs: access_log_group(&api),
             function,

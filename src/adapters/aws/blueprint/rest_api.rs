@@ -1,4 +1,4 @@
-//! The resources of a REST API: a function behind an HTTP API.
+//! The resources of a REST API: a function behind an HTTP API, or at an address of its own.
 //!
 //! The order in which they can be made matters for speed: the API with its stage and authorizer doesn't wait for the function.
 
@@ -8,16 +8,17 @@ use resource_graph::{Interpolation, PropertyMap, Value};
 use sha2::{Digest, Sha256};
 
 use super::Kind;
-use super::code::{Code, log_group};
+use super::code::{Code, Parts, log_group};
 use super::names::Names;
 use super::scope::{Handle, Scope};
+use super::{cors, function_url};
 use crate::adapters::aws::preflight;
 use crate::adapters::aws::validation::function::AnswerLimit;
 use crate::adapters::aws::validation::{self, Circumstances};
 use crate::domain::authentication::{Authentication, JwtAuthentication};
-use crate::domain::component::RestApi;
-use crate::domain::cors::CorsPolicy;
+use crate::domain::component::{FrontDoor, RestApi};
 use crate::domain::gateway::ApiGateway;
+use crate::domain::logs::LogRetention;
 use crate::domain::names::ComponentName;
 use crate::domain::route::RouteKey;
 use crate::domain::violation::Violation;
@@ -33,101 +34,92 @@ const ACCESS_LOG_FORMAT: &str = r#"{"requestId":"$context.requestId","time":"$co
 
 impl RestApi {
     fn code(&self) -> Code<'_> {
+        let limit = self.gateway().map(|_| AnswerLimit {
+            seconds: LONGEST_INTEGRATION.as_secs(),
+            code: "aws/integration-timeout",
+            reason: "an HTTP API answers 504 after 30s",
+            hint: "use at most 30s, and do longer work after the answer or somewhere else; or use `url: function`",
+            source: HTTP_API_QUOTAS,
+        });
         Code {
             function: self.function(),
             log_retention: self.log_retention(),
             added: vec![(preflight::VARIABLE, preflight::variable(self))],
-            limit: Some(AnswerLimit {
-                seconds: LONGEST_INTEGRATION.as_secs(),
-                code: "aws/integration-timeout",
-                reason: "an HTTP API answers 504 after 30s",
-                hint: "use at most 30s, and do longer work after the answer or somewhere else",
-                source: HTTP_API_QUOTAS,
-            }),
+            limit,
         }
     }
 }
 
 impl Kind for RestApi {
     fn check(&self, name: &ComponentName, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-        let mut violations = validation::names::check_gateway(name, circumstances);
+        let mut violations = match self.door() {
+            FrontDoor::Gateway(gateway) => {
+                let mut violations = validation::names::check_gateway(name, circumstances);
+                violations.extend(validation::gateway::check(self, gateway, circumstances));
+                violations
+            }
+            FrontDoor::FunctionUrl { cors } => cors.as_ref().map(validation::function_url::check).unwrap_or_default(),
+        };
         violations.extend(self.code().check(name, circumstances));
-        violations.extend(validation::gateway::check(self, circumstances));
         violations
     }
 
     fn add(&self, scope: &mut Scope<'_>, package: Option<&PackagedCode>) -> Result<(), ProviderError> {
         let mut names = Names::of(scope.request, scope.component)?;
         let parts = self.code().add(scope, &mut names, package)?;
-        let api = http_api(scope, &names.api, self.gateway());
-        stage(scope, &api, &names.access_logs, self);
-        let integration = scope.add(
-            "aws:apigatewayv2/integration:Integration",
-            "integration",
-            [
-                ("apiId", api.output("id")),
-                ("integrationType", "AWS_PROXY".into()),
-                ("integrationMethod", "POST".into()),
-                ("integrationUri", parts.alias.output("invokeArn")),
-                ("payloadFormatVersion", "2.0".into()),
-                ("timeoutMilliseconds", (LONGEST_INTEGRATION.as_millis() as f64).into()),
-            ],
-        );
-        scope.add(
-            "aws:lambda/permission:Permission",
-            "permission",
-            [
-                ("action", "lambda:InvokeFunction".into()),
-                ("function", parts.function.output("name")),
-                ("principal", "apigateway.amazonaws.com".into()),
-                ("qualifier", parts.alias.output("name")),
-                ("sourceArn", Interpolation::new([api.output("executionArn"), "/*/*".into()]).into()),
-                ("statementId", names.statement.as_str().into()),
-            ],
-        );
-        routes(scope, &api, &integration, self);
-
-        scope.show("url", api.output("apiEndpoint"));
+        match self.door() {
+            FrontDoor::Gateway(gateway) => add_gateway(scope, self, gateway, &parts, &names),
+            FrontDoor::FunctionUrl { cors } => function_url::add(scope, &parts, &names, cors.as_ref()),
+        }
         parts.show(scope);
-        scope.show("apiId", api.output("id"));
         Ok(())
     }
+}
+
+/// Adds the gateway and its way to the function.
+fn add_gateway(scope: &mut Scope<'_>, component: &RestApi, gateway: &ApiGateway, parts: &Parts, names: &Names) {
+    let api = http_api(scope, &names.api, gateway);
+    stage(scope, &api, &names.access_logs, gateway, component.log_retention());
+    let integration = scope.add(
+        "aws:apigatewayv2/integration:Integration",
+        "integration",
+        [
+            ("apiId", api.output("id")),
+            ("integrationType", "AWS_PROXY".into()),
+            ("integrationMethod", "POST".into()),
+            ("integrationUri", parts.alias.output("invokeArn")),
+            ("payloadFormatVersion", "2.0".into()),
+            ("timeoutMilliseconds", (LONGEST_INTEGRATION.as_millis() as f64).into()),
+        ],
+    );
+    scope.add(
+        "aws:lambda/permission:Permission",
+        "permission",
+        [
+            ("action", "lambda:InvokeFunction".into()),
+            ("function", parts.function.output("name")),
+            ("principal", "apigateway.amazonaws.com".into()),
+            ("qualifier", parts.alias.output("name")),
+            ("sourceArn", Interpolation::new([api.output("executionArn"), "/*/*".into()]).into()),
+            ("statementId", names.statement.as_str().into()),
+        ],
+    );
+    routes(scope, &api, &integration, component, gateway);
+
+    scope.show("url", api.output("apiEndpoint"));
+    scope.show("apiId", api.output("id"));
 }
 
 fn http_api(scope: &mut Scope<'_>, name: &str, gateway: &ApiGateway) -> Handle {
     let mut inputs = PropertyMap::from([("name", name), ("protocolType", "HTTP")]);
     if let Some(policy) = gateway.cors() {
-        inputs.insert("corsConfiguration", cors(policy));
+        inputs.insert("corsConfiguration", cors::inputs(policy));
     }
     scope.add_tagged("aws:apigatewayv2/api:Api", "api", inputs)
 }
 
-fn cors(policy: &CorsPolicy) -> PropertyMap {
-    let rules = policy.rules();
-    let mut cors = PropertyMap::new();
-    let lists = [
-        ("allowOrigins", rules.origins.to_strings()),
-        ("allowMethods", rules.methods.to_strings()),
-        ("allowHeaders", rules.headers.to_strings()),
-        ("exposeHeaders", rules.expose_headers.to_strings()),
-    ];
-    for (name, list) in lists {
-        if !list.is_empty() {
-            cors.insert(name, list);
-        }
-    }
-    if let Some(age) = rules.max_age {
-        let seconds = u32::try_from(age.duration().as_secs()).unwrap_or(u32::MAX);
-        cors.insert("maxAge", seconds);
-    }
-    if rules.credentials {
-        cors.insert("allowCredentials", true);
-    }
-    cors
-}
-
-fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &RestApi) {
-    let logs = log_group(scope, "access-logs", log_name, component.log_retention());
+fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, gateway: &ApiGateway, retention: LogRetention) {
+    let logs = log_group(scope, "access-logs", log_name, retention);
     let mut inputs = PropertyMap::from([
         ("apiId", api.output("id")),
         ("name", "$default".into()),
@@ -138,15 +130,14 @@ fn stage(scope: &mut Scope<'_>, api: &Handle, log_name: &str, component: &RestAp
             PropertyMap::from([("destinationArn", logs.output("arn")), ("format", ACCESS_LOG_FORMAT.into())]).into(),
         ),
     ]);
-    if let Some(throttle) = component.gateway().throttle() {
+    if let Some(throttle) = gateway.throttle() {
         let limits = [("throttlingRateLimit", throttle.rate()), ("throttlingBurstLimit", throttle.burst())];
         inputs.insert("defaultRouteSettings", PropertyMap::from(limits));
     }
     scope.add_tagged("aws:apigatewayv2/stage:Stage", "stage", inputs);
 }
 
-fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, component: &RestApi) {
-    let gateway = component.gateway();
+fn routes(scope: &mut Scope<'_>, api: &Handle, integration: &Handle, component: &RestApi, gateway: &ApiGateway) {
     let authorizers: Vec<(&JwtAuthentication, Handle)> =
         gateway.token_authentications().into_iter().map(|jwt| (jwt, authorizer(scope, api, gateway, jwt))).collect();
     let preflights = preflight::added_routes(component);

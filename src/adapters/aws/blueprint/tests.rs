@@ -272,3 +272,13 @@ fn names_have_lengths_and_characters() {
     assert!(check_name(NamedResource::LogGroup, "/aws/lambda/a_b-c.d#e").is_none());
     assert!(check_name(NamedResource::Function, "a.b").is_some());
 }
+
+#[test]
+fn an_address_of_the_functions_own_has_rules_of_its_own() {
+    // It waits as long as the function runs.
+    assert_eq!(said("url: function\ntimeout: 15m"), [""; 0]);
+    let cors = |more: &str| said(&format!("url: function\ngateway: {{ cors: {{ origins: [\"*\"], {more} }} }}"));
+    assert_eq!(cors("methods: [GET, DELETE], max-age: 1d"), [""; 0]);
+    assert_eq!(cors("methods: [GET, OPTIONS]"), ["aws/function-url-cors at gateway.cors.methods"]);
+    assert_eq!(cors("max-age: 25h"), ["aws/function-url-cors at gateway.cors.max-age"]);
+}

@@ -10,6 +10,7 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, Value};
 use serde::{Deserialize, Serialize};
 
 use super::super::calls::Action;
+use super::super::connection::Connection;
 use super::super::import_form::ImportForm;
 use super::super::managed::{AdoptionForm, AwsResource, Call, Remote};
 use super::super::properties::{Default, Shape, same_set};
@@ -128,9 +129,22 @@ impl<'a> Key<'a> {
     }
 }
 
+/// The address at which any client reaches the function.
+///
+/// MiniStack reports AWS's own, `https://<id>.lambda-url.<region>.on.aws/`, which leads to AWS; the same function answers on the
+/// endpoint itself.
+fn address(connection: &Connection, id: &str, reported: String) -> String {
+    match &connection.origin.endpoint {
+        Some(endpoint) if reported.contains(".lambda-url.") && reported.ends_with(".on.aws/") => {
+            format!("{}/_aws/lambda-url/{id}/", endpoint.trim_end_matches('/'))
+        }
+        _ => reported,
+    }
+}
+
 /// A URL from the answers of all operations on it, which are of one shape but of different types.
 macro_rules! remote {
-    ($key:expr, $answer:expr) => {{
+    ($call:expr, $key:expr, $answer:expr) => {{
         let (key, answer): (Key<'_>, _) = ($key, $answer);
         let host = answer.function_url.split_once("://").map_or(answer.function_url.as_str(), |(_, rest)| rest);
         let url_id = host.split('.').next().unwrap_or_default().to_owned();
@@ -141,7 +155,8 @@ macro_rules! remote {
             invoke_mode: Some(answer.invoke_mode.as_ref().map_or(BUFFERED, InvokeMode::as_str).to_owned()),
             qualifier: Some(key.qualifier().unwrap_or_default()),
         };
-        let (function_arn, function_url) = (answer.function_arn, answer.function_url);
+        let function_url = address($call.connection, &url_id, answer.function_url);
+        let function_arn = answer.function_arn;
         Remote { id: key.id(), outputs: Outputs { inputs, function_arn, function_url, url_id } }
     }};
 }
@@ -149,7 +164,7 @@ macro_rules! remote {
 async fn get(call: &Call<'_>, key: Key<'_>) -> Result<Remote<Outputs>, ProviderError> {
     let lambda = call.client::<Lambda>();
     let request = lambda.get_function_url_config().function_name(key.function).set_qualifier(key.qualifier());
-    Ok(remote!(key, call.send(GET, &key.id(), || request.clone().send()).await?))
+    Ok(remote!(call, key, call.send(GET, &key.id(), || request.clone().send()).await?))
 }
 
 pub(in super::super) struct FunctionUrl;
@@ -199,7 +214,7 @@ impl AwsResource for FunctionUrl {
             .auth_type(FunctionUrlAuthType::from(inputs.authorization_type.as_str()))
             .set_cors(inputs.cors.as_ref().map(Cors::for_sdk))
             .set_invoke_mode(inputs.invoke_mode.as_deref().map(InvokeMode::from));
-        Ok(remote!(key, call.send(CREATE, &key.id(), || request.clone().send()).await?))
+        Ok(remote!(call, key, call.send(CREATE, &key.id(), || request.clone().send()).await?))
     }
 
     async fn read(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<Outputs, ProviderError> {
@@ -218,7 +233,7 @@ impl AwsResource for FunctionUrl {
             .auth_type(FunctionUrlAuthType::from(new.authorization_type.as_str()))
             .cors(new.cors.clone().unwrap_or_default().for_sdk())
             .invoke_mode(InvokeMode::from(new.invoke_mode.as_deref().unwrap_or(BUFFERED)));
-        Ok(remote!(key, call.send(UPDATE, id, || request.clone().send()).await?).outputs)
+        Ok(remote!(call, key, call.send(UPDATE, id, || request.clone().send()).await?).outputs)
     }
 
     async fn delete(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<(), ProviderError> {

@@ -51,12 +51,16 @@ pub(in super::super) const ACCOUNT_RATE: u32 = 10_000;
 /// Requests at once of an account in a region, unless raised (the same).
 pub(in super::super) const ACCOUNT_BURST: u32 = 5_000;
 
-pub(in super::super) fn check(api: &RestApi, circumstances: &Circumstances<'_>) -> Vec<Violation> {
-    let gateway = api.gateway();
-    let mut violations = check_routes(api);
+/// The rules for the gateway of a REST API.
+pub(in super::super) fn check(
+    api: &RestApi,
+    gateway: &ApiGateway,
+    circumstances: &Circumstances<'_>,
+) -> Vec<Violation> {
+    let mut violations = check_routes(api, gateway);
     violations.extend(check_authentication(gateway, circumstances));
     violations.extend(check_cors(gateway));
-    violations.extend(check_preflights(api));
+    violations.extend(check_preflights(api, gateway));
     violations.extend(check_throttle(gateway));
     violations
 }
@@ -65,8 +69,7 @@ fn gateway_field(key: &str) -> FieldPath {
     FieldPath::of(["gateway", key])
 }
 
-fn check_routes(api: &RestApi) -> Vec<Violation> {
-    let gateway = api.gateway();
+fn check_routes(api: &RestApi, gateway: &ApiGateway) -> Vec<Violation> {
     let mut violations = Vec::new();
     let count = gateway.routes().len() + preflight::added_routes(api).len();
     if count > MOST_ROUTES {
@@ -222,9 +225,9 @@ fn check_cors(gateway: &ApiGateway) -> Vec<Violation> {
 
 /// A preflight request to a route that asks for a token gets 401, unless a route without one takes it. Servers get such routes,
 /// which the runtime shim answers; nothing stands before a handler that could.
-fn check_preflights(api: &RestApi) -> Option<Violation> {
+fn check_preflights(api: &RestApi, gateway: &ApiGateway) -> Option<Violation> {
     let missing = match api.function().start {
-        Start::Handler(_) => preflight::missing_routes(api.gateway()),
+        Start::Handler(_) => preflight::missing_routes(gateway),
         Start::Server(_) => return None,
     };
     let missing: Vec<String> = missing.iter().map(|key| format!("`{key}`")).collect();

@@ -5,6 +5,7 @@
 mod alias;
 pub(super) mod environment;
 pub(super) mod function;
+pub(super) mod function_url;
 pub(super) mod gateway;
 pub(super) mod logs;
 pub(super) mod names;

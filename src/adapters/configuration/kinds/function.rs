@@ -9,6 +9,7 @@ use crate::adapters::configuration::view::{Decoded, View};
 use crate::domain::component::{ComponentKind, ComponentSpec, Function};
 use crate::domain::function::Start;
 use crate::domain::health::{Invocation, JsonEvent};
+use crate::domain::invalid::InvalidValue;
 
 /// The kind.
 pub(super) const KIND: Kind = Kind { kind: ComponentKind::Function, form: &FORM, read };
@@ -30,6 +31,7 @@ static FORM: ObjectShape = ObjectShape {
             Shape::Object(&HEALTH),
             "An invocation that must end without an error before a deployment counts as done.",
         ),
+        Field::optional("url", Shape::Text(&URL), "`function` gives it an address of its own, open to everybody."),
         LOGS,
     ],
     exactly_one: &[],
@@ -55,6 +57,11 @@ static HEALTH: ObjectShape = ObjectShape {
     reserved: &[],
 };
 
+static URL: TextShape = TextShape::choice("whose address it is", &["function"], |text| match text {
+    "function" => Ok(()),
+    _ => Err(InvalidValue::new("address", text, "a function has no other than its own")
+        .with_hint("write function, or make it a rest-api for a gateway")),
+});
 static EVENT: TextShape = TextShape::new("a JSON text", Some("\\S"), &["{\"ping\": true}"], reads::<JsonEvent>);
 
 fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
@@ -63,6 +70,6 @@ fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
         let view = view.object("health", &HEALTH);
         Ok(Invocation { event: view.required("event")?, timeout: view.required("timeout")? })
     });
-    let function = Function::new(function, health.transpose()?, code::log_retention(view)?);
+    let function = Function::new(function, health.transpose()?, view.has("url"), code::log_retention(view)?);
     function.map(ComponentSpec::Function).map_err(|error| view.refuse("handler", &error))
 }

@@ -174,6 +174,23 @@ static ROUTE_METHOD: TextShape = TextShape {
     check: reads::<RouteMethod>,
 };
 
+/// The CORS policy that an object describes, where nothing but that may stand: an address of a function's own has no more.
+///
+/// # Errors
+/// The first key of a gateway's that is there all the same.
+pub(super) fn cors_alone(view: &View<'_>) -> Decoded<Option<CorsPolicy>> {
+    for field in GATEWAY.fields.iter().filter(|field| field.key != "cors") {
+        if let Some(node) = view.field(field.key).filter(|_| view.has(field.key)) {
+            let message = format!("{:?} needs a gateway, and `url: function` has none", field.key);
+            return Err(Problem::new("config/contradiction", message)
+                .in_field(view.path.clone().key(field.key))
+                .at(node.span, "no gateway")
+                .with_hint("leave it out, or use `url: gateway`"));
+        }
+    }
+    view.has("cors").then(|| cors(&view.object("cors", &CORS))).transpose()
+}
+
 /// The gateway that an object describes.
 pub(super) fn gateway(view: &View<'_>) -> Decoded<ApiGateway> {
     let authentication = authentication(view)?.unwrap_or(Authentication::None);

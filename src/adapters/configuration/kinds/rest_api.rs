@@ -3,13 +3,17 @@
 use std::path::Path;
 
 use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
-use super::gateway::{GATEWAY, gateway};
+use super::gateway::{self, GATEWAY};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::view::{Decoded, View};
-use crate::domain::component::{ComponentKind, ComponentSpec, RestApi};
+use crate::domain::component::{ComponentKind, ComponentSpec, FrontDoor, RestApi};
 use crate::domain::function::{CommandLine, Start};
 use crate::domain::health::{HealthCheck, RequestPath};
+use crate::domain::invalid::InvalidValue;
+
+/// The word for an address of the function's own.
+const FUNCTION: &str = "function";
 
 /// The kind.
 pub(super) const KIND: Kind = Kind { kind: ComponentKind::RestApi, form: &FORM, read };
@@ -41,6 +45,12 @@ static FORM: ObjectShape = ObjectShape {
             "A request that must be answered with success before a deployment counts as done.",
         ),
         Field::optional("gateway", Shape::Object(&GATEWAY), "The front door: routes, tokens, CORS, throttling."),
+        Field::defaulted(
+            "url",
+            Shape::Text(&URL),
+            "gateway",
+            "Whose address the component has: that of a gateway, or one of its function's own, which costs less and waits longer, but has no routes, tokens or throttling.",
+        ),
         LOGS,
     ],
     exactly_one: &["start", "handler"],
@@ -64,6 +74,11 @@ static HEALTH: ObjectShape = ObjectShape {
     reserved: &[],
 };
 
+static URL: TextShape = TextShape::choice("whose address it is", &["gateway", FUNCTION], |text| match text {
+    "gateway" | FUNCTION => Ok(()),
+    _ => Err(InvalidValue::new("address", text, "there is no such address")
+        .with_hint("write gateway, or function for an address of the function's own")),
+});
 static START: TextShape = TextShape::new("a command", Some("\\S"), &["node server.js"], reads::<CommandLine>);
 static REQUEST_PATH: TextShape = TextShape::new("a path", Some("^/"), &["/health"], reads::<RequestPath>);
 
@@ -73,9 +88,13 @@ fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
         false => Start::Server(view.required("start")?),
     };
     let function = code::function(view, start, folder)?;
-    let gateway = gateway(&view.object("gateway", &GATEWAY))?;
+    let gateway = view.object("gateway", &GATEWAY);
+    let door = match view.written("url") {
+        Some(FUNCTION) => FrontDoor::FunctionUrl { cors: gateway::cors_alone(&gateway)? },
+        _ => FrontDoor::Gateway(gateway::gateway(&gateway)?),
+    };
     let health = view.has("health").then(|| health(&view.object("health", &HEALTH))).transpose()?;
-    let api = RestApi::new(function, gateway, health, code::log_retention(view)?);
+    let api = RestApi::new(function, door, health, code::log_retention(view)?);
     api.map(ComponentSpec::RestApi).map_err(|error| view.refuse("health", &error))
 }
 
