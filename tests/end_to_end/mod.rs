@@ -20,4 +20,5 @@ mod secrets;
 pub mod support;
 mod takeover;
 mod timing;
+mod treatment;
 mod unread;

@@ -6,4 +6,5 @@ pub mod planning;
 pub mod preview;
 pub(super) mod recorded;
 pub(super) mod refresh;
+mod treatment;
 pub mod wanted;

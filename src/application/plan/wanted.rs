@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use resource_graph::{Ownership, ResourceSpec, Urn};
 
+use super::treatment::treat;
 use crate::application::adoption;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{DeployRequest, Options, Ports};
@@ -81,6 +82,7 @@ pub async fn want(
             blueprint = ports.cloud.blueprint(&request)?;
         }
     }
+    treat(&options.target, &request.components, &mut blueprint.resources)?;
     Ok((wanted(options, blueprint, &identity), identity, snapshot))
 }
 

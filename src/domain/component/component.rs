@@ -1,6 +1,6 @@
 //! A component: the header that all kinds have, and what it is.
 
-use super::{ComponentKind, Function, RestApi};
+use super::{ComponentKind, Function, RestApi, Treatment};
 use crate::domain::environment::Environment;
 use crate::domain::function::ServerlessFunction;
 use crate::domain::health::{HealthCheck, Invocation};
@@ -11,6 +11,7 @@ use resource_graph::Urn;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
     name: ComponentName,
+    treatment: Treatment,
     spec: ComponentSpec,
 }
 
@@ -35,7 +36,18 @@ pub enum Probe<'a> {
 impl Component {
     /// The component of that name.
     pub fn new(name: ComponentName, spec: ComponentSpec) -> Self {
-        Self { name, spec }
+        Self { name, treatment: Treatment::default(), spec }
+    }
+
+    /// With its resources to be treated so.
+    #[must_use]
+    pub fn treated(self, treatment: Treatment) -> Self {
+        Self { treatment, ..self }
+    }
+
+    /// How its resources are to be treated.
+    pub fn treatment(&self) -> &Treatment {
+        &self.treatment
     }
 
     /// The component's name.

@@ -7,12 +7,14 @@ mod function;
 mod kind;
 mod project;
 mod rest_api;
+mod treatment;
 
 pub use component::{Component, ComponentSpec, Probe};
 pub use function::Function;
 pub use kind::{ComponentKind, group_urns};
 pub use project::Project;
 pub use rest_api::{FrontDoor, RestApi};
+pub use treatment::{InputPath, ResourceTreatment, Treatment};
 
 #[cfg(test)]
 pub(crate) mod testing {

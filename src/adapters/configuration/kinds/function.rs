@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
+use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::view::{Decoded, View};
@@ -33,6 +34,9 @@ static FORM: ObjectShape = ObjectShape {
         ),
         Field::optional("url", Shape::Text(&URL), "`function` gives it an address of its own, open to everybody."),
         LOGS,
+        PROTECT,
+        RETAIN,
+        RESOURCES,
     ],
     exactly_one: &[],
     reserved: &[

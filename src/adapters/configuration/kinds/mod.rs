@@ -1,10 +1,11 @@
 //! The kinds of component in `semantest-iac.yaml`. A kind is a module with its keys and how they are read, and a line of the
-//! table; `code` and `gateway` have the keys that several share.
+//! table; `code`, `gateway` and `treatment` have the keys that several share.
 
 mod code;
 mod function;
 mod gateway;
 mod rest_api;
+mod treatment;
 
 use std::path::Path;
 
@@ -67,7 +68,9 @@ pub fn form_of(node: &Node) -> &'static ObjectShape {
 /// # Errors
 /// The first rule between fields that is broken.
 pub fn component(node: &Node, name: &ComponentName, folder: &Path) -> Decoded<Component> {
-    Ok(Component::new(name.clone(), (kind_of(node).read)(&view(node, name), folder)?))
+    let view = view(node, name);
+    let component = Component::new(name.clone(), (kind_of(node).read)(&view, folder)?);
+    Ok(component.treated(treatment::treatment(&view)?))
 }
 
 /// The environment variables of the component `name`, written in `node`.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
 use super::gateway::{self, GATEWAY};
+use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::view::{Decoded, View};
@@ -52,6 +53,9 @@ static FORM: ObjectShape = ObjectShape {
             "Whose address the component has: that of a gateway, or one of its function's own, which costs less and waits longer, but has no routes, tokens or throttling.",
         ),
         LOGS,
+        PROTECT,
+        RETAIN,
+        RESOURCES,
     ],
     exactly_one: &["start", "handler"],
     reserved: &[],
