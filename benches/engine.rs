@@ -26,9 +26,9 @@ use semantest_iac::application::{
     self, ApplicationError, Confirmation, DeployRequest, DeploymentResult, Options, Ports, Preview, Refresh,
     StackTarget,
 };
+use semantest_iac::domain::code::function::ServerlessFunction;
 use semantest_iac::domain::component::ComponentKind;
 use semantest_iac::domain::deployment::ErrorDetail;
-use semantest_iac::domain::function::ServerlessFunction;
 use semantest_iac::domain::names::ComponentName;
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::latencies::LatencyStore;

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, PropertyMap};
 
 use super::packaging::{self, BuildCommand, BuildObserver, BuildOutcome, PackageRequest, PackagingError};
+use crate::domain::code::function::{self, ServerlessFunction};
 use crate::domain::deployment::ErrorDetail;
-use crate::domain::function::{self, ServerlessFunction};
 use crate::domain::names::ComponentName;
 use crate::ports::{ArtifactStore, Notice, NoticeHandler, PackagedCode, Packager, ProviderError, ProviderErrorKind};
 

@@ -2,22 +2,13 @@
 //! aggregates made of them, and the deployment with its events. Pure: no I/O, no clock, no async,
 //! and nothing that is true on one cloud only (those rules live in that cloud's adapter).
 
-pub mod authentication;
+pub mod code;
 pub mod component;
-pub mod config_text;
-pub mod cors;
 pub mod deployment;
-pub mod environment;
 pub mod event;
-pub mod function;
 pub mod gateway;
-pub mod health;
 pub mod invalid;
-pub mod logs;
 pub mod names;
 pub mod provider;
 pub mod quantity;
-pub mod route;
-pub mod runtime;
-pub mod throttle;
 pub mod violation;

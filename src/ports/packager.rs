@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 
 use super::{NoticeHandler, PackagedCode};
+use crate::domain::code::function::ServerlessFunction;
 use crate::domain::deployment::ErrorDetail;
-use crate::domain::function::ServerlessFunction;
 use crate::domain::names::ComponentName;
 
 /// Builds and packages components.

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::str::FromStr;
 
 use resource_graph::{Archive, ArchiveSource, PropertyMap, Resolved, ResourceSpec, Urn, Value};
-use semantest_iac::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
+use semantest_iac::domain::code::environment::{Environment, VariableValue};
+use semantest_iac::domain::code::function::{ServerlessFunction, SourceFolder, Start};
+use semantest_iac::domain::code::logs::LogRetention;
 use semantest_iac::domain::component::{Component, ComponentSpec, FrontDoor, Function, RestApi};
-use semantest_iac::domain::cors::{Allowed, CorsPolicy, CorsRules};
-use semantest_iac::domain::environment::{Environment, VariableValue};
-use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
 use semantest_iac::domain::gateway::ApiGateway;
-use semantest_iac::domain::logs::LogRetention;
+use semantest_iac::domain::gateway::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
+use semantest_iac::domain::gateway::cors::{Allowed, CorsPolicy, CorsRules};
+use semantest_iac::domain::gateway::route::Route;
+use semantest_iac::domain::gateway::throttle::Throttle;
 use semantest_iac::domain::quantity::Timeout;
-use semantest_iac::domain::route::Route;
-use semantest_iac::domain::throttle::Throttle;
 use semantest_iac::ports::{
     Blueprint, BlueprintRequest, Blueprints as _, ComponentDeployment, Entry, PackagedCode, PhysicalNames,
     ResourceState,

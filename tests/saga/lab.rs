@@ -16,18 +16,18 @@ use semantest_iac::application::{
     ApplicationError, Confirmation, DeployRequest, DeploymentReport, DestroyRequest, Options, Ports, Preview, Refresh,
     StackTarget, deploy, destroy, preview,
 };
-use semantest_iac::domain::authentication::Authentication;
+use semantest_iac::domain::code::environment::Environment;
+use semantest_iac::domain::code::function::{ServerlessFunction, SourceFolder, Start};
+use semantest_iac::domain::code::health::HealthCheck;
+use semantest_iac::domain::code::logs::LogRetention;
+use semantest_iac::domain::code::runtime::Runtime;
 use semantest_iac::domain::component::{Component, RestApi};
 use semantest_iac::domain::deployment::{DeploymentEvent, ErrorDetail};
-use semantest_iac::domain::environment::Environment;
 use semantest_iac::domain::event::DomainEvent;
-use semantest_iac::domain::function::{ServerlessFunction, SourceFolder, Start};
 use semantest_iac::domain::gateway::ApiGateway;
-use semantest_iac::domain::health::HealthCheck;
-use semantest_iac::domain::logs::LogRetention;
+use semantest_iac::domain::gateway::authentication::Authentication;
 use semantest_iac::domain::names::ComponentName;
 use semantest_iac::domain::quantity::{Memory, Timeout};
-use semantest_iac::domain::runtime::Runtime;
 use semantest_iac::ports::latencies::LatencyStore;
 use semantest_iac::ports::{
     Entry, EventHandler, HealthChecker, HealthProbe, HealthReport, Notice, NoticeHandler, PackagedCode, Packager,

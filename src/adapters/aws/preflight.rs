@@ -6,11 +6,11 @@
 
 use std::collections::HashSet;
 
-use crate::domain::authentication::Authentication;
+use crate::domain::code::function::Start;
 use crate::domain::component::RestApi;
-use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
-use crate::domain::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
+use crate::domain::gateway::authentication::Authentication;
+use crate::domain::gateway::route::{HttpMethod, RouteKey, RouteMethod, RoutePath};
 
 /// The environment variable that tells the runtime shim that the CORS policy is the gateway's (`gateway`), and which routes are
 /// its own to answer: their paths, each after a space. No path has a space in it.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::domain::code::config_text::ConfigText;
+use crate::domain::code::environment::{Environment, VariableName, VariableValue};
 use crate::domain::component::{Component, Project};
-use crate::domain::config_text::ConfigText;
-use crate::domain::environment::{Environment, VariableName, VariableValue};
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, FieldStep, Violation};

@@ -2,7 +2,7 @@
 //! stands there is known only once the stack is, so it is checked and read then. (A reference within an environment variable
 //! stays one, since its value may be secret.)
 
-use crate::domain::config_text::{ConfigText, Template};
+use crate::domain::code::config_text::{ConfigText, Template};
 use crate::domain::violation::FieldPath;
 
 use super::problem::Problem;

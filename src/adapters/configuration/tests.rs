@@ -6,12 +6,12 @@ use std::path::Path;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use proptest::prelude::*;
 
-use crate::domain::authentication::Authentication;
+use crate::domain::code::config_text::ConfigText;
+use crate::domain::code::function::Start;
+use crate::domain::code::logs::LogRetention;
+use crate::domain::code::runtime::Runtime;
 use crate::domain::component::{Component, ComponentSpec, Probe, RestApi};
-use crate::domain::config_text::ConfigText;
-use crate::domain::function::Start;
-use crate::domain::logs::LogRetention;
-use crate::domain::runtime::Runtime;
+use crate::domain::gateway::authentication::Authentication;
 use crate::domain::violation::{FieldPath, Severity, Violation};
 
 use super::*;

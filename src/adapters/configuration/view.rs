@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::problem::Problem;
 use super::shape::ObjectShape;
 use super::tree::{Content, Node};
-use crate::domain::cors::Allowed;
+use crate::domain::gateway::cors::Allowed;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::violation::FieldPath;
 

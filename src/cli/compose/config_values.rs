@@ -9,7 +9,7 @@ use crate::cli::failure::{Failure, store_failure};
 use crate::cli::process::session::Session;
 use crate::cli::workspace::config_values::missing;
 use crate::cli::workspace::project::SelectedStack;
-use crate::domain::config_text::ConfigText;
+use crate::domain::code::config_text::ConfigText;
 use crate::ports::{ConfigEntry, ConfigPlace};
 
 /// Puts the values that the components refer to into them, secrets decrypted. From now on those are taken out of whatever is

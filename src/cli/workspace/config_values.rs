@@ -6,8 +6,8 @@ use super::pulumi_files;
 use crate::adapters::configuration::{Configuration, ConfigurationErrors};
 use crate::cli::failure::Failure;
 use crate::cli::failure::settings_failure;
+use crate::domain::code::config_text::ConfigText;
 use crate::domain::component::Component;
-use crate::domain::config_text::ConfigText;
 
 /// Puts the values into the components without decrypting any, for checks that need no more than to know what there is. Gives
 /// what is wrong with them.

@@ -1,9 +1,9 @@
 //! A component: the header that all kinds have, and what it is.
 
 use super::{ComponentKind, Function, RestApi, Treatment};
-use crate::domain::environment::Environment;
-use crate::domain::function::ServerlessFunction;
-use crate::domain::health::{HealthCheck, Invocation};
+use crate::domain::code::environment::Environment;
+use crate::domain::code::function::ServerlessFunction;
+use crate::domain::code::health::{HealthCheck, Invocation};
 use crate::domain::names::ComponentName;
 use resource_graph::Urn;
 

@@ -1,9 +1,9 @@
 //! A plain function: a handler without a gateway.
 
-use crate::domain::function::{ServerlessFunction, Start};
-use crate::domain::health::Invocation;
+use crate::domain::code::function::{ServerlessFunction, Start};
+use crate::domain::code::health::Invocation;
+use crate::domain::code::logs::LogRetention;
 use crate::domain::invalid::InvalidValue;
-use crate::domain::logs::LogRetention;
 
 /// A handler that runs when it is invoked, by its name alone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,13 +22,13 @@ pub(crate) mod testing {
 
     use std::path::Path;
 
+    use super::super::code::environment::Environment;
+    use super::super::code::function::{ServerlessFunction, SourceFolder, Start};
+    use super::super::code::logs::LogRetention;
+    use super::super::code::runtime::Runtime;
+    use super::super::gateway::ApiGateway;
     use super::{Component, RestApi};
-    use crate::domain::environment::Environment;
-    use crate::domain::function::{ServerlessFunction, SourceFolder, Start};
-    use crate::domain::gateway::ApiGateway;
-    use crate::domain::logs::LogRetention;
     use crate::domain::quantity::Timeout;
-    use crate::domain::runtime::Runtime;
 
     /// Code of a server.
     pub fn server() -> ServerlessFunction {

@@ -1,12 +1,12 @@
 //! A REST API: an HTTP server or handler behind a gateway, or at an address of its function's own.
 
 use super::{Component, ComponentSpec};
-use crate::domain::cors::CorsPolicy;
-use crate::domain::function::ServerlessFunction;
+use crate::domain::code::function::ServerlessFunction;
+use crate::domain::code::health::HealthCheck;
+use crate::domain::code::logs::LogRetention;
 use crate::domain::gateway::ApiGateway;
-use crate::domain::health::HealthCheck;
+use crate::domain::gateway::cors::CorsPolicy;
 use crate::domain::invalid::InvalidValue;
-use crate::domain::logs::LogRetention;
 use crate::domain::names::ComponentName;
 
 /// What requests come through.
@@ -114,10 +114,10 @@ impl RestApi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
     use crate::domain::component::testing::server;
+    use crate::domain::gateway::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
+    use crate::domain::gateway::route::Route;
     use crate::domain::quantity::Timeout;
-    use crate::domain::route::Route;
 
     fn gateway(key: &str, authentication: Option<Authentication>, catch_all: bool) -> ApiGateway {
         let jwt = JwtAuthentication::new(

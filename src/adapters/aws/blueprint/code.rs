@@ -9,10 +9,10 @@ use super::names::{self, Names};
 use super::scope::{Handle, Scope};
 use crate::adapters::aws::naming;
 use crate::adapters::aws::validation::{self, Circumstances};
-use crate::domain::function::ServerlessFunction;
-use crate::domain::logs::LogRetention;
+use crate::domain::code::function::ServerlessFunction;
+use crate::domain::code::logs::LogRetention;
+use crate::domain::code::runtime::{Language, Runtime};
 use crate::domain::names::ComponentName;
-use crate::domain::runtime::{Language, Runtime};
 use crate::domain::violation::Violation;
 use crate::ports::{PackagedCode, ProviderError, ProviderErrorKind};
 

@@ -2,7 +2,7 @@
 
 use resource_graph::PropertyMap;
 
-use crate::domain::cors::CorsPolicy;
+use crate::domain::gateway::cors::CorsPolicy;
 
 /// The inputs for a policy.
 pub(super) fn inputs(policy: &CorsPolicy) -> PropertyMap {

@@ -6,7 +6,7 @@ use super::code::Parts;
 use super::cors;
 use super::names::Names;
 use super::scope::Scope;
-use crate::domain::cors::CorsPolicy;
+use crate::domain::gateway::cors::CorsPolicy;
 
 /// Adds the address of a function's alias and what lets requests through to it, and shows it.
 ///

@@ -15,12 +15,12 @@ use super::{cors, function_url};
 use crate::adapters::aws::preflight;
 use crate::adapters::aws::validation::function::AnswerLimit;
 use crate::adapters::aws::validation::{self, Circumstances};
-use crate::domain::authentication::{Authentication, JwtAuthentication};
+use crate::domain::code::logs::LogRetention;
 use crate::domain::component::{FrontDoor, RestApi};
 use crate::domain::gateway::ApiGateway;
-use crate::domain::logs::LogRetention;
+use crate::domain::gateway::authentication::{Authentication, JwtAuthentication};
+use crate::domain::gateway::route::RouteKey;
 use crate::domain::names::ComponentName;
-use crate::domain::route::RouteKey;
 use crate::domain::violation::Violation;
 use crate::ports::{PackagedCode, ProviderError};
 

@@ -255,7 +255,7 @@ fn logs_are_kept_for_days_that_cloudwatch_knows() {
     for bad in ["2d", "15d", "3654d"] {
         assert_eq!(said(&format!("logs: {{ retention: {bad} }}")), ["aws/log-retention at logs.retention"], "{bad}");
     }
-    let hint = |days| logs::check(crate::domain::logs::LogRetention::Days(days)).unwrap().hint.unwrap();
+    let hint = |days| logs::check(crate::domain::code::logs::LogRetention::Days(days)).unwrap().hint.unwrap();
     assert_eq!(hint(15), "use 14d or 30d");
     assert_eq!(hint(4000), "use 3653d or forever");
 }

@@ -1,6 +1,6 @@
 //! Lambda's rules for a function: memory, timeout, handler, runtime.
 
-use crate::domain::function::{ServerlessFunction, Start};
+use crate::domain::code::function::{ServerlessFunction, Start};
 use crate::domain::violation::{FieldPath, Violation};
 
 use super::{Circumstances, error, runtimes};

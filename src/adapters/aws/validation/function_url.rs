@@ -1,7 +1,7 @@
 //! Lambda's rules for a function's own address.
 
-use crate::domain::cors::{Allowed, CorsPolicy};
-use crate::domain::route::HttpMethod;
+use crate::domain::gateway::cors::{Allowed, CorsPolicy};
+use crate::domain::gateway::route::HttpMethod;
 use crate::domain::violation::{FieldPath, Violation};
 
 use super::error;

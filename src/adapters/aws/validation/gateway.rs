@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::authentication::{Authentication, JwtAuthentication};
+use crate::domain::code::function::Start;
 use crate::domain::component::RestApi;
-use crate::domain::function::Start;
 use crate::domain::gateway::ApiGateway;
-use crate::domain::route::{PathSegment, RouteKey, RoutePath};
+use crate::domain::gateway::authentication::{Authentication, JwtAuthentication};
+use crate::domain::gateway::route::{PathSegment, RouteKey, RoutePath};
 use crate::domain::violation::{FieldPath, Violation};
 
 use super::super::preflight;

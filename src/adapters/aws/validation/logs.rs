@@ -1,6 +1,6 @@
 //! CloudWatch Logs' rule for how long logs are kept.
 
-use crate::domain::logs::LogRetention;
+use crate::domain::code::logs::LogRetention;
 use crate::domain::violation::{FieldPath, Violation};
 
 use super::error;

@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use crate::domain::runtime::{Language, Runtime};
+use crate::domain::code::runtime::{Language, Runtime};
 use crate::domain::violation::{FieldPath, Severity, Violation};
 
 /// Where AWS lists its runtimes and their dates.

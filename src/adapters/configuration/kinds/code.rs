@@ -7,12 +7,12 @@ use crate::adapters::configuration::problem::Problem;
 use crate::adapters::configuration::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::tree::{Content, Node};
 use crate::adapters::configuration::view::{Decoded, View};
-use crate::domain::environment::{Environment, VariableName, VariableValue};
-use crate::domain::function::{CommandLine, Handler, ServerlessFunction, SourceFolder, Start};
+use crate::domain::code::environment::{Environment, VariableName, VariableValue};
+use crate::domain::code::function::{CommandLine, Handler, ServerlessFunction, SourceFolder, Start};
+use crate::domain::code::logs::LogRetention;
+use crate::domain::code::runtime::Runtime;
 use crate::domain::invalid::InvalidValue;
-use crate::domain::logs::LogRetention;
 use crate::domain::quantity::{Memory, Timeout};
-use crate::domain::runtime::Runtime;
 
 pub(super) const SOURCE: Field = Field::required(
     "source",

@@ -7,9 +7,9 @@ use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::view::{Decoded, View};
+use crate::domain::code::function::Start;
+use crate::domain::code::health::{Invocation, JsonEvent};
 use crate::domain::component::{ComponentKind, ComponentSpec, Function};
-use crate::domain::function::Start;
-use crate::domain::health::{Invocation, JsonEvent};
 use crate::domain::invalid::InvalidValue;
 
 /// The kind.

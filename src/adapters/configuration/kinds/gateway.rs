@@ -7,13 +7,13 @@ use crate::adapters::configuration::problem::Problem;
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::tree::{Content, Node};
 use crate::adapters::configuration::view::{Decoded, View};
-use crate::domain::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
-use crate::domain::cors::{Allowed, CorsPolicy, CorsRules, HeaderName, Origin};
 use crate::domain::gateway::ApiGateway;
+use crate::domain::gateway::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
+use crate::domain::gateway::cors::{Allowed, CorsPolicy, CorsRules, HeaderName, Origin};
+use crate::domain::gateway::route::{HttpMethod, Route, RouteKey, RouteMethod, RoutePath};
+use crate::domain::gateway::throttle::Throttle;
 use crate::domain::invalid::InvalidValue;
 use crate::domain::quantity::TimeSpan;
-use crate::domain::route::{HttpMethod, Route, RouteKey, RouteMethod, RoutePath};
-use crate::domain::throttle::Throttle;
 
 /// Reads `*` or what `T` reads.
 fn reads_or_wildcard<T: FromStr<Err = InvalidValue>>(text: &str) -> Result<(), InvalidValue> {

@@ -12,8 +12,8 @@ use std::path::Path;
 use super::shape::{Choice, Field, ObjectShape, Shape, TextShape, reads};
 use super::tree::{Content, Node};
 use super::view::{Decoded, View};
+use crate::domain::code::environment::Environment;
 use crate::domain::component::{Component, ComponentKind, ComponentSpec};
-use crate::domain::environment::Environment;
 use crate::domain::names::ComponentName;
 use crate::domain::violation::FieldPath;
 

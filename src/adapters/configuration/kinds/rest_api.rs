@@ -8,9 +8,9 @@ use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
 use crate::adapters::configuration::view::{Decoded, View};
+use crate::domain::code::function::{CommandLine, Start};
+use crate::domain::code::health::{HealthCheck, RequestPath};
 use crate::domain::component::{ComponentKind, ComponentSpec, FrontDoor, RestApi};
-use crate::domain::function::{CommandLine, Start};
-use crate::domain::health::{HealthCheck, RequestPath};
 use crate::domain::invalid::InvalidValue;
 
 /// The word for an address of the function's own.

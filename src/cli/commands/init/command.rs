@@ -15,9 +15,9 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::process::session::{CommandResult, Session};
 use crate::cli::terminal::prompts::Prompt;
+use crate::domain::code::runtime::Runtime;
 use crate::domain::names::{ComponentName, ProjectName};
 use crate::domain::provider::Region;
-use crate::domain::runtime::Runtime;
 
 /// The region where nothing says otherwise, as in most of AWS's own examples.
 const DEFAULT_REGION: &str = "us-east-1";

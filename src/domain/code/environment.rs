@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::config_text::{ConfigText, Template};
-use super::invalid::InvalidValue;
+use crate::domain::invalid::InvalidValue;
 
 /// The name of an environment variable: letters, digits and `_`, not starting with a digit
 /// (POSIX, Base Definitions 8.1, and lower case as every platform accepts it).

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::authentication::Authentication;
-use super::invalid::InvalidValue;
+use crate::domain::invalid::InvalidValue;
 
 /// A method of HTTP that a route or a CORS policy can name (RFC 9110 section 9, RFC 5789).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -252,7 +252,7 @@ fn is_path_character(c: char) -> bool {
 }
 
 /// Whether every `%` is followed by two hexadecimal digits (RFC 3986 section 2.1).
-pub(super) fn percent_is_encoding(text: &str) -> bool {
+pub(in crate::domain) fn percent_is_encoding(text: &str) -> bool {
     text.split('%').skip(1).all(|after| {
         let mut digits = after.bytes().take(2).filter(u8::is_ascii_hexdigit);
         digits.next().is_some() && digits.next().is_some()

@@ -3,9 +3,9 @@
 
 use super::authentication::{Authentication, JwtAuthentication};
 use super::cors::CorsPolicy;
-use super::invalid::InvalidValue;
 use super::route::{Route, RouteKey, RouteMethod};
 use super::throttle::Throttle;
+use crate::domain::invalid::InvalidValue;
 
 /// An HTTP gateway in front of one function. Its routes never contradict each other, and there
 /// is always at least one.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::invalid::InvalidValue;
-use super::quantity::TimeSpan;
 use super::route::HttpMethod;
+use crate::domain::invalid::InvalidValue;
+use crate::domain::quantity::TimeSpan;
 
 /// Everything, or some of it by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

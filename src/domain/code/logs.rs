@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::invalid::InvalidValue;
-use super::quantity::TimeSpan;
+use crate::domain::invalid::InvalidValue;
+use crate::domain::quantity::TimeSpan;
 
 /// How long logs are kept: a number of whole days, or forever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

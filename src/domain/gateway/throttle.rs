@@ -1,6 +1,6 @@
 //! How many requests a gateway lets through before it answers 429.
 
-use super::invalid::InvalidValue;
+use crate::domain::invalid::InvalidValue;
 
 /// A token bucket: `rate` requests a second on average, `burst` at once. Neither is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

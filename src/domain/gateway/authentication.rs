@@ -1,6 +1,6 @@
 //! Who may call a route: anybody, or the bearer of a JSON Web Token of a given issuer.
 
-use super::invalid::InvalidValue;
+use crate::domain::invalid::InvalidValue;
 
 /// How a gateway decides whether a request may pass.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

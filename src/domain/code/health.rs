@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::invalid::InvalidValue;
-use super::quantity::Timeout;
-use super::route::percent_is_encoding;
+use crate::domain::gateway::route::percent_is_encoding;
+use crate::domain::invalid::InvalidValue;
+use crate::domain::quantity::Timeout;
 
 /// The path, and perhaps query, of a request: starts with `/`, nothing in it that a request
 /// line can't carry, no fragment.

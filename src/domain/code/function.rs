@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::environment::Environment;
-use super::invalid::InvalidValue;
-use super::quantity::{Memory, Timeout};
 use super::runtime::Runtime;
+use crate::domain::invalid::InvalidValue;
+use crate::domain::quantity::{Memory, Timeout};
 
 /// A command line that a shell runs. Not blank, and one line.
 #[derive(Debug, Clone, PartialEq, Eq)]

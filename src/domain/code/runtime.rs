@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::invalid::InvalidValue;
+use crate::domain::invalid::InvalidValue;
 
 /// A language that functions can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
