@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::fields;
+use super::form::fields;
 use super::shape::{Field, MapShape, ObjectShape, Shape};
 use crate::domain::provider::Provider;
 use crate::ports::{CloudFactory, CloudSettings};

@@ -7,11 +7,11 @@ use crate::domain::violation::FieldPath;
 use crate::ports::CloudSettings;
 
 use super::clouds::Clouds;
-use super::fields;
+use super::document::tree::{Content, Node};
+use super::form::fields;
+use super::form::view::{Decoded, View};
 use super::settings::{LeaseSpan, StateEncryption, StateLocation};
 use super::shape::{ObjectShape, Shape};
-use super::tree::{Content, Node};
-use super::view::{Decoded, View};
 
 /// What an environment, written in `node`, says of the clouds.
 pub fn clouds(node: &Node, clouds: &Clouds) -> Vec<(Provider, CloudSettings)> {

@@ -7,9 +7,10 @@ use crate::domain::provider::Provider;
 use crate::domain::violation::{FieldPath, Severity};
 use crate::ports::MissingSetting;
 
+use super::document::problem::{ConfigurationErrors, Problem};
+use super::document::suggest;
 use super::load::{Configuration, locate};
-use super::problem::{ConfigurationErrors, Problem};
-use super::{sources, suggest};
+use super::sources;
 
 impl Configuration {
     /// What is wrong with the source folders of `components`: every one that is missing, empty, a file, or can't be read.

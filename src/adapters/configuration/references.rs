@@ -5,9 +5,9 @@
 use crate::domain::code::config_text::{ConfigText, Template};
 use crate::domain::violation::FieldPath;
 
-use super::problem::Problem;
-use super::source::Span;
-use super::tree::{Content, Node, ScalarKind};
+use super::document::problem::Problem;
+use super::document::source::Span;
+use super::document::tree::{Content, Node, ScalarKind};
 
 /// The part of a component whose references stay.
 const ENVIRONMENT: &str = "environment";

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::adapters::configuration::fields::TIME_PATTERN;
-use crate::adapters::configuration::problem::Problem;
+use crate::adapters::configuration::document::problem::Problem;
+use crate::adapters::configuration::document::tree::{Content, Node};
+use crate::adapters::configuration::form::fields::TIME_PATTERN;
+use crate::adapters::configuration::form::view::{Decoded, View};
 use crate::adapters::configuration::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
-use crate::adapters::configuration::tree::{Content, Node};
-use crate::adapters::configuration::view::{Decoded, View};
 use crate::domain::code::environment::{Environment, VariableName, VariableValue};
 use crate::domain::code::function::{CommandLine, Handler, ServerlessFunction, SourceFolder, Start};
 use crate::domain::code::logs::LogRetention;

@@ -2,11 +2,11 @@
 
 use std::str::FromStr;
 
-use crate::adapters::configuration::fields::TIME_PATTERN;
-use crate::adapters::configuration::problem::Problem;
+use crate::adapters::configuration::document::problem::Problem;
+use crate::adapters::configuration::document::tree::{Content, Node};
+use crate::adapters::configuration::form::fields::TIME_PATTERN;
+use crate::adapters::configuration::form::view::{Decoded, View};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
-use crate::adapters::configuration::tree::{Content, Node};
-use crate::adapters::configuration::view::{Decoded, View};
 use crate::domain::gateway::ApiGateway;
 use crate::domain::gateway::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
 use crate::domain::gateway::cors::{Allowed, CorsPolicy, CorsRules, HeaderName, Origin};

@@ -9,9 +9,9 @@ mod treatment;
 
 use std::path::Path;
 
+use super::document::tree::{Content, Node};
+use super::form::view::{Decoded, View};
 use super::shape::{Choice, Field, ObjectShape, Shape, TextShape, reads};
-use super::tree::{Content, Node};
-use super::view::{Decoded, View};
 use crate::domain::code::environment::Environment;
 use crate::domain::component::{Component, ComponentKind, ComponentSpec};
 use crate::domain::names::ComponentName;

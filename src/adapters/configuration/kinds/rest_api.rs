@@ -6,8 +6,8 @@ use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME,
 use super::gateway::{self, GATEWAY};
 use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
+use crate::adapters::configuration::form::view::{Decoded, View};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
-use crate::adapters::configuration::view::{Decoded, View};
 use crate::domain::code::function::{CommandLine, Start};
 use crate::domain::code::health::{HealthCheck, RequestPath};
 use crate::domain::component::{ComponentKind, ComponentSpec, FrontDoor, RestApi};

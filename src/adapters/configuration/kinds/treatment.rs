@@ -1,8 +1,8 @@
 //! `protect`, `retain` and `resources`: how a component's resources are to be treated, whatever its kind.
 
+use crate::adapters::configuration::document::tree::Node;
+use crate::adapters::configuration::form::view::{Decoded, View};
 use crate::adapters::configuration::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
-use crate::adapters::configuration::tree::Node;
-use crate::adapters::configuration::view::{Decoded, View};
 use crate::domain::component::{InputPath, ResourceTreatment, Treatment};
 use crate::domain::invalid::InvalidValue;
 

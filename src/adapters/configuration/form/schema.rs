@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::clouds::Clouds;
-use super::shape::{Choice, Field, MapShape, ObjectShape, Shape, TextShape};
+use crate::adapters::configuration::clouds::Clouds;
+use crate::adapters::configuration::shape::{Choice, Field, MapShape, ObjectShape, Shape, TextShape};
 
 /// The schema of `semantest-iac.yaml`.
 pub fn json_schema(clouds: &'static Clouds) -> Value {

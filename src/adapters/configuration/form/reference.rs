@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::clouds::Clouds;
-use super::shape::{Field, ObjectShape, Shape, TextShape};
+use crate::adapters::configuration::clouds::Clouds;
+use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape};
 
 /// The reference as Markdown: a section for each mapping, a row for each key.
 pub fn markdown(clouds: &'static Clouds) -> String {

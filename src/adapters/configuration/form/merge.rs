@@ -2,8 +2,8 @@
 //! what it was, and an empty value (`~`) removes it. Every value keeps the place where it was
 //! written, so that messages point at the line that counts.
 
-use super::shape::ObjectShape;
-use super::tree::{Content, Entry, Node};
+use crate::adapters::configuration::document::tree::{Content, Entry, Node};
+use crate::adapters::configuration::shape::ObjectShape;
 
 /// `base` with the changes of `change`. Of keys of which `shape` wants exactly one, the changed
 /// one drives out the others.

@@ -193,12 +193,12 @@ pub struct ConfigurationErrors {
 
 impl ConfigurationErrors {
     /// Problems of the file at `path`, whose text couldn't be had.
-    pub(super) fn of_unread_file(path: &Path, problem: Problem) -> Self {
+    pub(in crate::adapters::configuration) fn of_unread_file(path: &Path, problem: Problem) -> Self {
         Self::build(path.to_owned(), None, vec![problem])
     }
 
     /// Problems of `source`; the same problem found twice is told once.
-    pub(super) fn new(source: &Arc<SourceFile>, problems: Vec<Problem>) -> Self {
+    pub(in crate::adapters::configuration) fn new(source: &Arc<SourceFile>, problems: Vec<Problem>) -> Self {
         Self::build(source.path().to_owned(), Some(Arc::clone(source)), problems)
     }
 

@@ -3,11 +3,11 @@
 
 use crate::domain::violation::FieldPath;
 
-use super::problem::Problem;
-use super::shape::{Choice, MapShape, ObjectShape, Shape, TextShape};
-use super::source::Span;
-use super::suggest;
-use super::tree::{Content, Node, Scalar, ScalarKind};
+use crate::adapters::configuration::document::problem::Problem;
+use crate::adapters::configuration::document::source::Span;
+use crate::adapters::configuration::document::suggest;
+use crate::adapters::configuration::document::tree::{Content, Node, Scalar, ScalarKind};
+use crate::adapters::configuration::shape::{Choice, MapShape, ObjectShape, Shape, TextShape};
 
 /// All that keeps `node`, the field at `path`, from being what `shape` says.
 pub fn check(node: &Node, shape: &Shape, path: &FieldPath) -> Vec<Problem> {

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::tree::{self, Content, Node, ScalarKind};
-use super::*;
 use crate::adapters::clouds::CLOUDS;
+use crate::adapters::configuration::document::tree::{self, Content, Node, ScalarKind};
+use crate::adapters::configuration::*;
 
 /// A node as a reader of YAML's core schema gives it to a validator.
 fn value(node: &Node) -> Value {
@@ -26,7 +26,9 @@ fn value(node: &Node) -> Value {
 }
 
 fn schema_accepts(text: &str) -> bool {
-    let source = super::source::SourceFile::from_bytes(Path::new("x.yaml"), text.into()).unwrap();
+    let source =
+        crate::adapters::configuration::document::source::SourceFile::from_bytes(Path::new("x.yaml"), text.into())
+            .unwrap();
     let (tree, problems) = tree::parse(&source);
     assert!(problems.is_empty(), "{problems:?}");
     let validator = jsonschema::draft202012::new(&json_schema(&CLOUDS)).unwrap();

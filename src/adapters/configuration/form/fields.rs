@@ -4,9 +4,9 @@
 use crate::domain::invalid::InvalidValue;
 use crate::domain::names::{ComponentName, EnvironmentName, ProjectName};
 
-use super::kinds::COMPONENT;
-use super::settings::{self, LeaseSpan, StateEncryption, StateLocation};
-use super::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
+use crate::adapters::configuration::kinds::COMPONENT;
+use crate::adapters::configuration::settings::{self, LeaseSpan, StateEncryption, StateLocation};
+use crate::adapters::configuration::shape::{Field, MapShape, ObjectShape, Shape, TextShape, reads};
 
 /// The whole file, without the keys of the clouds.
 pub static ROOT: ObjectShape = ObjectShape {
@@ -68,7 +68,7 @@ pub static STATE: ObjectShape = ObjectShape {
     reserved: &[],
 };
 
-/// An item of `environments`, without the keys of the clouds ([`Clouds::root`](super::Clouds::root) adds them).
+/// An item of `environments`, without the keys of the clouds ([`Clouds::root`](crate::adapters::configuration::Clouds::root) adds them).
 pub static ENVIRONMENT: ObjectShape = ObjectShape {
     name: "environment",
     description: "Where components are deployed to, and what is different there.",
@@ -130,7 +130,7 @@ static FOREIGN_RESOURCE: TextShape = TextShape::new(
     settings::check_resource,
 );
 
-pub(super) const TIME_PATTERN: &str = "^ *([0-9]+(\\.[0-9]{1,3})? *(d|h|ms|m|s) *)+$";
+pub(in crate::adapters::configuration) const TIME_PATTERN: &str = "^ *([0-9]+(\\.[0-9]{1,3})? *(d|h|ms|m|s) *)+$";
 
 static ENCRYPTION: TextShape = TextShape {
     what: "an encryption of state",
