@@ -16,6 +16,7 @@ pub struct Component {
 }
 
 /// What a component is, with the aggregate of its kind.
+#[allow(clippy::large_enum_variant, reason = "a project has dozens of components, not thousands")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComponentSpec {
     /// A handler without a gateway.
