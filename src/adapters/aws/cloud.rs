@@ -7,10 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Quota, Recorded, ResourceTypeInfo, ResourceTypes, TypeToken};
 
-use super::clients::SERVICES;
-use super::connection::{self, AwsSettings, Connection};
+use super::connection::clients::SERVICES;
+use super::connection::connection::{self, AwsSettings, Connection};
+use super::diagnostics::{invocation, recent_output};
 use super::factory::PROVIDER;
-use super::{arn, blueprint, invocation, quota, recent_output, resources};
+use super::frame::arn;
+use super::{blueprint, quota, resources};
 use crate::domain::provider::Provider;
 use crate::ports::{
     Account, ArtifactStore, Blueprint, BlueprintRequest, Blueprints, Catalogue, CloudIdentity, Diagnostics, Invoked,

@@ -2,7 +2,8 @@
 
 use resource_graph::{OutputReference, PropertyMap, ResourceSpec, TypeToken, Urn, Value};
 
-use super::super::{resources, tags};
+use super::super::resources;
+use crate::adapters::aws::frame::tags;
 use crate::domain::component::Component;
 use crate::domain::names::ComponentName;
 use crate::ports::{Blueprint, BlueprintRequest, OutputDeclaration};

@@ -1,7 +1,7 @@
 //! What to do next about a failure: the remedy for what AWS users run into.
 
 use super::{Action, Class, Failure};
-use crate::adapters::aws::origin::Origin;
+use crate::adapters::aws::connection::origin::Origin;
 
 /// The remedy for a failed call of `action`, made from `origin`.
 pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option<String> {

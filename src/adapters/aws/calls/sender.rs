@@ -13,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::hint::hint;
 use super::{Action, Class, Failure, Patience};
-use crate::adapters::aws::origin::Origin;
+use crate::adapters::aws::connection::origin::Origin;
 use crate::ports::{CallGate, CallKind, CallPermit, ProviderError};
 
 /// Looks whether a change of which no answer came happened after all.

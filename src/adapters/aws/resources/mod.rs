@@ -1,27 +1,16 @@
-//! The resource types, one module each, and the table that finds them by token.
+//! The resource types, one module each, in a room for each service, and the table that finds them by token.
 
-mod alias;
-mod api;
-mod api_child;
-mod authorizer;
-mod bucket;
-mod bucket_object;
-mod function;
-mod function_reference;
-mod function_url;
-mod integration;
-mod log_group;
-mod permission;
-mod role;
-mod role_policy;
-mod route;
-mod stage;
+mod apigatewayv2;
+mod cloudwatch;
+mod iam;
+mod lambda;
+mod s3;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::connection::Connection;
-use super::managed::{AwsResource, Managed};
+use super::connection::connection::Connection;
+use super::frame::managed::{AwsResource, Managed};
 use crate::ports::ResourceProvider;
 
 /// What must be known of a type before there is a connection, and how to come to its provider.
@@ -39,20 +28,20 @@ impl Entry {
 
 /// All resource types.
 const TYPES: &[Entry] = &[
-    Entry::of::<alias::Alias>(),
-    Entry::of::<api::Api>(),
-    Entry::of::<authorizer::Authorizer>(),
-    Entry::of::<bucket::Bucket>(),
-    Entry::of::<bucket_object::BucketObject>(),
-    Entry::of::<function::Function>(),
-    Entry::of::<function_url::FunctionUrl>(),
-    Entry::of::<integration::Integration>(),
-    Entry::of::<log_group::LogGroup>(),
-    Entry::of::<permission::Permission>(),
-    Entry::of::<role::Role>(),
-    Entry::of::<role_policy::RolePolicy>(),
-    Entry::of::<route::Route>(),
-    Entry::of::<stage::Stage>(),
+    Entry::of::<lambda::alias::Alias>(),
+    Entry::of::<apigatewayv2::api::Api>(),
+    Entry::of::<apigatewayv2::authorizer::Authorizer>(),
+    Entry::of::<s3::bucket::Bucket>(),
+    Entry::of::<s3::bucket_object::BucketObject>(),
+    Entry::of::<lambda::function::Function>(),
+    Entry::of::<lambda::function_url::FunctionUrl>(),
+    Entry::of::<apigatewayv2::integration::Integration>(),
+    Entry::of::<cloudwatch::log_group::LogGroup>(),
+    Entry::of::<lambda::permission::Permission>(),
+    Entry::of::<iam::role::Role>(),
+    Entry::of::<iam::role_policy::RolePolicy>(),
+    Entry::of::<apigatewayv2::route::Route>(),
+    Entry::of::<apigatewayv2::stage::Stage>(),
 ];
 
 /// The providers of all resource types by token.
@@ -92,45 +81,45 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_providers_import_examples_and_are_read_again() {
-        there_and_back::<function::Function>("example", &[("name", "example")], "example");
-        there_and_back::<alias::Alias>(
+        there_and_back::<lambda::function::Function>("example", &[("name", "example")], "example");
+        there_and_back::<lambda::alias::Alias>(
             "arn:aws:lambda:eu-west-1:123456789012:function:example-function:production",
             &[("functionName", "example-function"), ("name", "production")],
             "example-function/production",
         );
-        there_and_back::<permission::Permission>(
+        there_and_back::<lambda::permission::Permission>(
             "AllowExecutionFromCloudWatch",
             &[("function", "my_test_lambda_function"), ("statementId", "AllowExecutionFromCloudWatch")],
             "my_test_lambda_function/AllowExecutionFromCloudWatch",
         );
-        there_and_back::<permission::Permission>(
+        there_and_back::<lambda::permission::Permission>(
             "invoke",
             &[("function", "api"), ("qualifier", "live"), ("statementId", "invoke")],
             "api:live/invoke",
         );
-        there_and_back::<role_policy::RolePolicy>(
+        there_and_back::<iam::role_policy::RolePolicy>(
             "role_of_mypolicy_name:mypolicy_name",
             &[("role", "role_of_mypolicy_name"), ("name", "mypolicy_name")],
             "role_of_mypolicy_name:mypolicy_name",
         );
-        there_and_back::<stage::Stage>(
+        there_and_back::<apigatewayv2::stage::Stage>(
             "$default",
             &[("apiId", "aabbccddee"), ("name", "$default")],
             "aabbccddee/$default",
         );
-        there_and_back::<route::Route>("1122334", &[("apiId", "aabbccddee")], "aabbccddee/1122334");
-        there_and_back::<bucket_object::BucketObject>(
+        there_and_back::<apigatewayv2::route::Route>("1122334", &[("apiId", "aabbccddee")], "aabbccddee/1122334");
+        there_and_back::<s3::bucket_object::BucketObject>(
             "some/key.txt",
             &[("bucket", "some-bucket-name"), ("key", "some/key.txt")],
             "s3://some-bucket-name/some/key.txt",
         );
-        there_and_back::<api::Api>("aabbccddee", &[("name", "api")], "aabbccddee");
+        there_and_back::<apigatewayv2::api::Api>("aabbccddee", &[("name", "api")], "aabbccddee");
     }
 
     #[test]
     fn a_function_may_be_recorded_by_its_arn() {
         let arn = "arn:aws:lambda:eu-west-1:123456789012:function:api";
-        assert_eq!(import_id::<permission::Permission>("invoke", &[("function", arn)]), "api/invoke");
+        assert_eq!(import_id::<lambda::permission::Permission>("invoke", &[("function", arn)]), "api/invoke");
     }
 
     #[test]
@@ -139,11 +128,11 @@ mod tests {
             let error = R::IMPORT.read(R::INFO.token, id).unwrap_err();
             assert!(error.hint.as_deref().unwrap_or_default().contains(form), "{error:?}");
         }
-        refused::<alias::Alias>("live", "<functionName>/<name>");
-        refused::<route::Route>("aabbccddee/", "<apiId>/<id>");
-        refused::<role_policy::RolePolicy>(":x", "<role>:<name>");
-        refused::<bucket_object::BucketObject>("s3://bucket", "s3://<bucket>/<key>");
-        refused::<role::Role>(" ", "text");
+        refused::<lambda::alias::Alias>("live", "<functionName>/<name>");
+        refused::<apigatewayv2::route::Route>("aabbccddee/", "<apiId>/<id>");
+        refused::<iam::role_policy::RolePolicy>(":x", "<role>:<name>");
+        refused::<s3::bucket_object::BucketObject>("s3://bucket", "s3://<bucket>/<key>");
+        refused::<iam::role::Role>(" ", "text");
     }
 
     #[test]

@@ -1,0 +1,4 @@
+//! IAM: roles and their policies.
+
+pub(super) mod role;
+pub(super) mod role_policy;
