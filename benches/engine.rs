@@ -53,7 +53,7 @@ static INFO: ResourceTypeInfo = ResourceTypeInfo {
     update: COST,
     delete: COST,
     read: COST,
-    equivalent: resource_graph::resource_type::never_equivalent,
+    equivalent: resource_graph::resource::resource_type::never_equivalent,
 };
 
 struct Things(usize);
@@ -367,7 +367,7 @@ fn disguise(folder: &Path) {
     let mut checkpoint: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let resources = checkpoint["checkpoint"]["latest"]["resources"].as_array_mut().expect("resources");
     resources.retain(|resource| resource["type"] != "sim:index:Group");
-    let is_root = |resource: &&serde_json::Value| resource["type"] == resource_graph::urn::STACK_TYPE;
+    let is_root = |resource: &&serde_json::Value| resource["type"] == resource_graph::resource::urn::STACK_TYPE;
     let root = resources.iter().find(is_root).expect("a root")["urn"].clone();
     for resource in resources.iter_mut().filter(|resource| resource["type"] == TYPE) {
         resource["parent"] = root.clone();

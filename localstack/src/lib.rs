@@ -6,34 +6,26 @@
 //! count, delay and break requests. Nothing here prints or reads the process's environment: [`Host`] carries it in, [`Progress`] reports back.
 #![warn(missing_docs)]
 
-mod account;
-mod blobs;
-mod cached;
-mod daemon;
-mod emulator;
 mod error;
 mod health;
 mod host;
 mod install;
-mod interpreter;
 mod lock;
-mod packages;
-mod process;
 mod progress;
 pub mod proxy;
 mod server;
 mod testing;
 pub mod tools;
 
-pub use account::unique_account;
-pub use daemon::{Daemon, DaemonOptions, Status};
-pub use emulator::Emulator;
 pub use error::{Error, Result};
 pub use health::{Probed, probe};
 pub use host::Host;
+pub use install::emulator::Emulator;
+pub use install::interpreter::Tried;
 pub use install::{Installation, Installer};
-pub use interpreter::Tried;
 pub use progress::{Observer, Progress};
-pub use server::{Server, StartOptions};
-pub use testing::{TestBlobs, TestCloud};
+pub use server::daemon::{Daemon, DaemonOptions, Status};
+pub use server::server::{Server, StartOptions};
+pub use testing::account::unique_account;
+pub use testing::testing::{TestBlobs, TestCloud};
 pub use tools::pulumi::{PulumiCli, PulumiOrigin};

@@ -7,41 +7,30 @@
 
 pub mod cancellation;
 pub mod clock;
-pub mod diff;
-pub mod graph;
-pub mod lower_bound;
-pub mod ownership;
-pub mod plan;
 pub mod planner;
-pub mod property_map;
-pub mod property_path;
-pub mod quota;
-pub mod recorded;
-pub mod reference;
-mod remaining_path;
 pub mod resource;
-pub mod resource_type;
 pub mod scheduler;
-pub mod urn;
 pub mod value;
 
 pub use cancellation::{Cancellation, Urgency};
 pub use clock::{Clock, SystemClock, VirtualClock};
-pub use diff::{ChangeKind, DiffRules, PropertyChange};
-pub use graph::{GraphError, ResourceGraph};
-pub use lower_bound::{Bound, LowerBound, lower_bound, lower_bound_of};
-pub use ownership::Ownership;
-pub use plan::{ConflictKey, Counts, Latencies, Operation, Phase, Plan, Reason, Step, StepId, UntouchedReason};
+pub use planner::diff::{ChangeKind, DiffRules, PropertyChange};
+pub use planner::graph::{GraphError, ResourceGraph};
+pub use planner::plan::{
+    ConflictKey, Counts, Latencies, Operation, Phase, Plan, Reason, Step, StepId, UntouchedReason,
+};
 pub use planner::{PlanError, PlanOptions, Reconsidered, Selection, plan};
-pub use property_map::PropertyMap;
-pub use property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
-pub use quota::Quotas;
-pub use recorded::{RecordError, RecordMarks, Recorded};
-pub use reference::{Interpolation, OutputReference, ResolveError, Resolved};
-pub use resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
-pub use resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};
+pub use resource::ownership::Ownership;
+pub use resource::recorded::{RecordError, RecordMarks, Recorded};
+pub use resource::resource::{CustomTimeouts, ResourceOptions, ResourceRecord, ResourceSpec};
+pub use resource::resource_type::{CallCost, OperationCost, Quota, ResourceTypeInfo, ResourceTypes};
+pub use resource::urn::{InvalidUrn, TypeToken, Urn};
+pub use scheduler::lower_bound::{Bound, LowerBound, lower_bound, lower_bound_of};
+pub use scheduler::quota::Quotas;
 pub use scheduler::{
     CallSlot, Executor, Outcome, Phases, RunOptions, RunReport, Scheduler, StepContext, StepReport, StepResult,
 };
-pub use urn::{InvalidUrn, TypeToken, Urn};
-pub use value::{Archive, ArchiveSource, Asset, AssetSource, ResourceReference, Secret, Value};
+pub use value::property_map::PropertyMap;
+pub use value::property_path::{InvalidPathPattern, PathPattern, PathSegment, PropertyPath};
+pub use value::reference::{Interpolation, OutputReference, ResolveError, Resolved};
+pub use value::value::{Archive, ArchiveSource, Asset, AssetSource, ResourceReference, Secret, Value};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
-use resource_graph::resource_type::never_equivalent;
+use resource_graph::resource::resource_type::never_equivalent;
 use resource_graph::{
     CallCost, Cancellation, Clock, Executor, OperationCost, Outcome, OutputReference, Phase, Plan, PlanOptions,
     PropertyMap, Quota, Quotas, ResourceGraph, ResourceRecord, ResourceSpec, ResourceTypeInfo, ResourceTypes,

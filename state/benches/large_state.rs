@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use resource_graph::recorded::Recorded;
+use resource_graph::resource::recorded::Recorded;
 use resource_graph::{PropertyMap, ResourceRecord, TypeToken, Urn, Value};
 use state::{
     Checkpoint, Compression, Deployment, LockOptions, Manifest, Owner, Passphrase, PassphraseSecrets, RecordedResource,

@@ -2,13 +2,13 @@
 //!
 //! Texts that Pulumi's users know (locks, versions, integrity) are Pulumi's own.
 
-use crate::integrity::IntegrityError;
+use crate::codec::value::ValueError;
 use crate::journal::JournalError;
 use crate::lock::{LockLost, Locked};
+use crate::model::integrity::IntegrityError;
 use crate::seal::SealError;
 use crate::secrets::SecretsError;
 use crate::store::Refusal;
-use crate::value_codec::ValueError;
 
 /// Any failure of this crate.
 #[derive(Debug, thiserror::Error)]

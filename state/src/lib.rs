@@ -59,43 +59,34 @@
 #![warn(missing_docs, missing_debug_implementations)]
 
 pub mod codec;
-pub mod deployment;
-pub mod editor;
 pub mod edits;
 pub mod error;
-pub mod integrity;
 pub mod journal;
-pub mod json;
 pub mod lock;
-mod order;
-pub mod record;
-pub mod references;
-pub mod rename;
+pub mod model;
 pub mod repair;
-pub mod resource;
-pub mod reveal;
 pub mod seal;
 pub mod secrets;
 pub mod settings;
 pub mod store;
-pub mod value_codec;
 
 pub use codec::Compression;
+pub use codec::json::{Json, Layout};
 pub use codec::read::Origin;
-pub use deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
-pub use editor::Editor;
+pub use codec::value::{Properties, ValueDecoder, ValueEncoder, ValueError};
 pub use edits::{BrokenReference, DeletedResource, EditError, Move, Moved};
 pub use error::{Error, Result, WriteFailure};
-pub use integrity::{IntegrityError, IntegrityProblem};
 pub use journal::{EventLog, JournalContents, JournalError, JournalHeader, JournalRecord, JournalWriter};
-pub use json::{Json, Layout};
 pub use lock::{
     HeldLock, Holder, LockLost, LockOptions, LockWatch, Locked, Owner, ProcessProbe, StackLock, SystemProcesses,
     Takeover, TakeoverReason,
 };
-pub use record::RecordedResource;
+pub use model::deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
+pub use model::editor::Editor;
+pub use model::integrity::{IntegrityError, IntegrityProblem};
+pub use model::record::RecordedResource;
+pub use model::resource::{RareFields, Resource, ResourceFields};
 pub use repair::{ChangedResource, DroppedReference, MovedResource, ReferenceKind, Repair};
-pub use resource::{RareFields, Resource, ResourceFields};
 pub use seal::{Conversion, Converted, Encryption, SealError, SealOptions};
 pub use secrets::{
     CloudSecrets, Crypter, DerivedKey, KeyError, KeyService, NewSecrets, NoKeys, Passphrase, PassphraseSecrets,
@@ -109,4 +100,3 @@ pub use store::{
     RefusalKind, Revision, S3Access, S3Credentials, S3Encryption, S3Keys, S3Url, Secret, StackId, StackStore,
     StackSummary, StoreAccess, StoreOptions, StoreUrl, TimeSource, Transferred, UpdateInfo,
 };
-pub use value_codec::{Properties, ValueDecoder, ValueEncoder, ValueError};

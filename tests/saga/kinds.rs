@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use resource_graph::resource_type::never_equivalent;
+use resource_graph::resource::resource_type::never_equivalent;
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 
 /// How a resource gets its id.

@@ -481,7 +481,7 @@ pub fn is_real(record: &resource_graph::ResourceRecord) -> bool {
 }
 
 fn same(a: &PropertyMap, b: &PropertyMap) -> bool {
-    resource_graph::diff::same(&a.clone().into(), &b.clone().into())
+    resource_graph::planner::diff::same(&a.clone().into(), &b.clone().into())
 }
 
 /// Asserts that nothing is wrong, or shows the first faults.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use resource_graph::resource_type::never_equivalent;
+use resource_graph::resource::resource_type::never_equivalent;
 use resource_graph::{
     CallCost, OperationCost, OutputReference, PropertyMap, Quota, Recorded, ResourceSpec, ResourceTypeInfo,
     ResourceTypes, TypeToken, Urn, Value,

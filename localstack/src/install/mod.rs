@@ -1,6 +1,10 @@
 //! Installs emulators into a cache folder, once, with every package pinned; `pip` and `npm` say how each is made.
 
+pub(crate) mod cached;
+pub(crate) mod emulator;
+pub(crate) mod interpreter;
 mod npm;
+mod packages;
 mod pip;
 
 use std::path::{Path, PathBuf};
@@ -9,11 +13,10 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
-use crate::cached::CachedFolder;
-use crate::emulator::Emulator;
 use crate::error::{Error, Result};
 use crate::host::{Host, is_program};
-use crate::interpreter;
+use crate::install::cached::CachedFolder;
+use crate::install::emulator::Emulator;
 use crate::progress::{Observer, Progress};
 
 pub(crate) use npm::NpmPackages;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
+use super::emulator::Asset;
+use super::interpreter::{Versions, node};
 use super::{SOURCES, Steps};
-use crate::emulator::Asset;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::interpreter::{Versions, node};
 
 /// What npm is asked for.
 #[derive(Debug, Clone, Copy)]

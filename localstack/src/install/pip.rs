@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::Steps;
-use crate::emulator::Asset;
+use super::emulator::Asset;
+use super::interpreter::Versions;
 use crate::error::Result;
 use crate::host::Host;
-use crate::interpreter::Versions;
 
 /// What pip is asked for.
 #[derive(Debug, Clone, Copy)]

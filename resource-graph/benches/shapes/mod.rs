@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use resource_graph::resource_type::never_equivalent;
+use resource_graph::resource::resource_type::never_equivalent;
 use resource_graph::{
     CallCost, OperationCost, OutputReference, PropertyMap, Quota, Quotas, Resolved, ResourceOptions, ResourceRecord,
     ResourceSpec, ResourceTypeInfo, ResourceTypes, TypeToken, Urn, Value,

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::diff::DiffRules;
 use super::{PlanError, Planner};
-use crate::diff::DiffRules;
-use crate::recorded::Recorded;
+use crate::resource::recorded::Recorded;
 use crate::{
     OutputReference, PropertyChange, PropertyMap, Reason, Resolved, ResourceSpec, ResourceTypeInfo, TypeToken, Value,
 };

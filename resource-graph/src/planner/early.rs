@@ -9,7 +9,7 @@ use foldhash::{HashMap, HashSet};
 use super::decision::{Details, Fate};
 use super::removals::{RecordFate, is_removal};
 use super::{PlanError, Planner};
-use crate::recorded::Recorded;
+use crate::resource::recorded::Recorded;
 
 /// A resource that may have to go early.
 #[derive(Clone, Copy)]

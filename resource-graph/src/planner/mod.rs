@@ -8,13 +8,16 @@ use std::collections::HashSet;
 // Names are hashed many times in a plan; nobody can choose them to slow it down who couldn't do worse.
 use foldhash::HashMap;
 
-use crate::recorded::{RecordError, Recorded};
+use crate::resource::recorded::{RecordError, Recorded};
 use crate::{
     InvalidPathPattern, Latencies, Operation, Plan, ResolveError, ResourceGraph, ResourceTypes, TypeToken, Urn,
 };
 
 mod decision;
+pub mod diff;
 mod early;
+pub mod graph;
+pub mod plan;
 mod reconsider;
 mod removals;
 mod steps;

@@ -1,6 +1,6 @@
 //! Looking again at a conditional step once all of its inputs are known.
 
-use crate::diff::DiffRules;
+use super::diff::DiffRules;
 use crate::{Operation, PropertyChange, PropertyMap, ResourceTypes, Step};
 
 /// What a conditional step comes down to.

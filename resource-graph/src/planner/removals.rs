@@ -4,8 +4,8 @@ use foldhash::{HashMap, HashSet};
 
 use super::decision::{Fate, is_free};
 use super::{PlanError, Planner, Selection};
-use crate::ownership::is_foreign;
-use crate::recorded::Recorded;
+use crate::resource::ownership::is_foreign;
+use crate::resource::recorded::Recorded;
 use crate::{Reason, TypeToken, UntouchedReason, Urn};
 
 /// What happens to a record.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::decision::{Decision, Fate, is_free};
 use super::removals::{RecordFate, is_removal};
 use super::{PlanError, Planner};
-use crate::recorded::Recorded;
+use crate::resource::recorded::Recorded;
 use crate::{
     ConflictKey, Counts, Latencies, Operation, Phase, Plan, PropertyMap, Reason, ResourceRecord, ResourceTypeInfo,
     Step, StepId, TypeToken, UntouchedReason, Urn, Value,

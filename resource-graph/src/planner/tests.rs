@@ -27,7 +27,7 @@ impl Types {
             update: CALL,
             delete: CALL,
             read: CALL,
-            equivalent: crate::resource_type::never_equivalent,
+            equivalent: crate::resource::resource_type::never_equivalent,
         };
         Self([info("t:m:Plain", false, None), info("t:m:First", true, None), info("t:m:Child", false, Some("api"))])
     }

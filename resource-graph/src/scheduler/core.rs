@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::remaining_path::priorities;
 use super::report::{Outcome, Recorder};
 use super::{Buckets, RunOptions, StepResult};
-use crate::remaining_path::priorities;
 use crate::{ConflictKey, Operation, Phase, Plan, Step, StepId};
 
 /// A call's place in the queue.

@@ -22,11 +22,14 @@ use futures::stream::FuturesUnordered;
 
 use crate::cancellation::{Cancellation, Urgency};
 use crate::clock::{Clock, Sleep};
-use crate::quota::{Bucket, Quotas};
+use crate::scheduler::quota::{Bucket, Quotas};
 use crate::{Phase, Plan, Step, StepId};
 
 mod context;
 mod core;
+pub mod lower_bound;
+pub mod quota;
+mod remaining_path;
 mod report;
 
 pub use context::{CallSlot, StepContext};

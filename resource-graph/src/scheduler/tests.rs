@@ -30,7 +30,7 @@ fn types() -> OneType {
         update: CALL,
         delete: CALL,
         read: CALL,
-        equivalent: crate::resource_type::never_equivalent,
+        equivalent: crate::resource::resource_type::never_equivalent,
     })
 }
 
@@ -51,7 +51,7 @@ fn plan(resources: &[(&str, &[&str], Option<&str>)]) -> Plan {
         spec
     });
     let records: [crate::ResourceRecord; 0] = [];
-    crate::plan(&ResourceGraph::new(specs).unwrap(), &records, &types(), &PlanOptions::default()).unwrap()
+    crate::planner::plan(&ResourceGraph::new(specs).unwrap(), &records, &types(), &PlanOptions::default()).unwrap()
 }
 
 /// Makes one call of 100 ms per step; steps can fail, sleep before, or run into throttling once.

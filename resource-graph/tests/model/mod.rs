@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use resource_graph::resource_type::never_equivalent;
+use resource_graph::resource::resource_type::never_equivalent;
 use resource_graph::{
     CallCost, Operation, OperationCost, OutputReference, Phase, Plan, PlanOptions, PropertyMap, Reconsidered, Resolved,
     ResourceGraph, ResourceRecord, ResourceSpec, ResourceTypeInfo, ResourceTypes, Step, StepId, StepResult, TypeToken,

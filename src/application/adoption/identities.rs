@@ -75,7 +75,7 @@ fn texts<'v>(columns: u64, values: impl Iterator<Item = Option<&'v Value>>) -> V
 fn is_identity(names: &[&str], values: &[Value], provider: &dyn ResourceProvider, wanted: &PropertyMap) -> bool {
     let is_same = |(name, value): (&&str, &Value)| match wanted.get(name) {
         Some(wanted) => {
-            resource_graph::diff::same(value, wanted)
+            resource_graph::planner::diff::same(value, wanted)
                 || (provider.info().equivalent)(name, value.exposed(), wanted.exposed())
         }
         None => value.is_null() || value.exposed().as_str() == Some(""),

@@ -309,7 +309,7 @@ impl<'r> Search<'_, 'r> {
             let defaults = provider.default_inputs(&inputs);
             inputs.retain(|name, _| {
                 let is_idle =
-                    defaults.iter().any(|default| default == name) && !resource_graph::diff::is_internal(name);
+                    defaults.iter().any(|default| default == name) && !resource_graph::planner::diff::is_internal(name);
                 wanted.contains_key(name) || !is_idle
             });
         }
@@ -334,7 +334,7 @@ fn complete(inputs: &mut PropertyMap, wanted: &PropertyMap, outputs: &PropertyMa
     for (name, wanted) in wanted.iter() {
         let is_left_out = inputs.get(name).is_none_or(Value::is_null);
         if let Some(actual) = outputs.get(name).filter(|_| is_left_out)
-            && (resource_graph::diff::same(actual, wanted)
+            && (resource_graph::planner::diff::same(actual, wanted)
                 || (provider.info().equivalent)(name, actual.exposed(), wanted.exposed()))
         {
             inputs.insert(name, actual.clone());

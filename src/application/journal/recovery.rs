@@ -581,7 +581,7 @@ impl Settlement<'_> {
 /// Whether the cloud shows a resource as the state records it.
 fn is_as_recorded(record: &ResourceRecord, state: &ResourceState) -> bool {
     let same = |recorded: &PropertyMap, now: &PropertyMap| {
-        resource_graph::diff::same(&Value::Map(recorded.clone()), &Value::Map(now.clone()))
+        resource_graph::planner::diff::same(&Value::Map(recorded.clone()), &Value::Map(now.clone()))
     };
     same(&record.inputs, &state.inputs) && same(&record.outputs, &state.outputs)
 }

@@ -73,7 +73,8 @@ pub async fn plan(
         latencies: latencies.clone(),
     };
     let make = |records: &[RecordedResource], plan_options: &PlanOptions| {
-        resource_graph::plan(&graph, records, ports.cloud.as_ref(), plan_options).map_err(|error| plan_error(&error))
+        resource_graph::planner::plan(&graph, records, ports.cloud.as_ref(), plan_options)
+            .map_err(|error| plan_error(&error))
     };
     let adoptions = match wanted.command {
         DeploymentCommand::Deploy => {

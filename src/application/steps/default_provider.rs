@@ -35,7 +35,7 @@ impl DefaultProvider {
         let id = ports.clock.fresh_uuid();
         let reference = format!("{}::{id}", record.urn);
         record.outputs = inputs.clone();
-        record.outputs.retain(|name, _| !resource_graph::diff::is_internal(name));
+        record.outputs.retain(|name, _| !resource_graph::planner::diff::is_internal(name));
         (record.inputs, record.id) = (inputs, Some(id));
         let now = recorded_time(ports.clock.now_ms());
         (record.created, record.modified) = (Some(now.clone()), Some(now));

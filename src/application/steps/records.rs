@@ -131,7 +131,7 @@ mod tests {
         let kept = like_before(&before, now.clone());
         assert!(!format!("{kept:?}").contains("hunter2"), "{kept:?}");
         assert_eq!(kept.get("environment").and_then(Value::as_map).and_then(|map| map.string("B")), Some("changed"));
-        assert!(resource_graph::diff::same(&kept.into(), &now.clone().into()));
+        assert!(resource_graph::planner::diff::same(&kept.into(), &now.clone().into()));
         assert!(!format!("{:?}", hide_named(&["key".into()], now)).contains("key: \"hunter2"));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use resource_graph::diff::render;
+use resource_graph::planner::diff::render;
 use resource_graph::{ChangeKind, Operation, Phase, Plan, PropertyChange, Reason, Step, UntouchedReason, Urn};
 
 use crate::application::adoption::Adoption;
@@ -98,7 +98,9 @@ impl PlanView<'_> {
             let _ = writeln!(text, "        {}", palette.faint(order));
         }
         if self.verbose && step.operation == Operation::Create {
-            for (name, value) in step.inputs.iter().filter(|(name, _)| !resource_graph::diff::is_internal(name)) {
+            for (name, value) in
+                step.inputs.iter().filter(|(name, _)| !resource_graph::planner::diff::is_internal(name))
+            {
                 let _ = writeln!(text, "        {name}: {}", render(value, LONGEST_VALUE));
             }
         }

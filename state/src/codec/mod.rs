@@ -1,7 +1,9 @@
 //! Files to states and back: checkpoints and exports in all versions, compressed or not (SPEC.md sections 1.1, 4.3).
 
 pub mod compression;
+pub mod json;
 pub mod read;
+pub mod value;
 pub mod write;
 
 pub use compression::Compression;

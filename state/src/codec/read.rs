@@ -18,9 +18,9 @@ use serde_json::value::RawValue;
 
 use super::NEWEST_VERSION;
 use super::compression::unpack;
-use crate::deployment::{BYTE_STRING, Checkpoint, Deployment, Export, KNOWN_FEATURES};
+use super::json::{Json, Name};
 use crate::error::{Error, Result};
-use crate::json::{Json, Name};
+use crate::model::deployment::{BYTE_STRING, Checkpoint, Deployment, Export, KNOWN_FEATURES};
 use fields::ResourceSeed;
 
 /// What is being read, for errors.

@@ -2,11 +2,11 @@
 
 use resource_graph::{CustomTimeouts, Urn};
 
+use super::json::{Json, Layout, Writer, number_text};
+use super::value::Properties;
 use super::{CURRENT_VERSION, NEWEST_VERSION};
-use crate::deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
-use crate::json::{Json, Layout, Writer, number_text};
-use crate::resource::{Resource, ResourceFields};
-use crate::value_codec::Properties;
+use crate::model::deployment::{Checkpoint, Deployment, Export, Manifest, PendingOperation};
+use crate::model::resource::{Resource, ResourceFields};
 
 impl Checkpoint {
     /// The file's content, uncompressed: one line without spaces.

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use resource_graph::Urn;
 
 use super::EditError;
-use crate::deployment::Deployment;
-use crate::integrity::provider_id;
-use crate::resource::Resource;
+use crate::model::deployment::Deployment;
+use crate::model::integrity::provider_id;
+use crate::model::resource::Resource;
 
 /// A resource that was forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]

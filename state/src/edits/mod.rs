@@ -9,8 +9,8 @@ mod rename;
 
 use resource_graph::Urn;
 
-use crate::deployment::Deployment;
-use crate::value_codec::ValueError;
+use crate::codec::value::ValueError;
+use crate::model::deployment::Deployment;
 pub use delete::DeletedResource;
 pub use relocate::{BrokenReference, Move, Moved};
 

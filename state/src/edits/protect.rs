@@ -3,7 +3,7 @@
 use resource_graph::Urn;
 
 use super::EditError;
-use crate::deployment::Deployment;
+use crate::model::deployment::Deployment;
 
 impl Deployment {
     /// Protects resources, or all without names; or takes the protection away. Says whose protection changed. Old copies

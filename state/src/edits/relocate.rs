@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use resource_graph::Urn;
 
 use super::EditError;
-use crate::deployment::Deployment;
-use crate::integrity::provider_id;
+use crate::codec::value::ValueDecoder;
+use crate::model::deployment::Deployment;
+use crate::model::integrity::provider_id;
+use crate::model::resource::{Resource, ResourceFields};
 use crate::repair::{ReferenceKind, drop_references};
-use crate::resource::{Resource, ResourceFields};
 use crate::secrets::Crypter;
-use crate::value_codec::ValueDecoder;
 
 /// What is to be moved, from which stack to which (project and name).
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use resource_graph::Urn;
 
 use super::EditError;
-use crate::deployment::Deployment;
+use crate::model::deployment::Deployment;
 use crate::secrets::Crypter;
 
 impl Deployment {

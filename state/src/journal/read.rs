@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::line::{self, Line};
 use super::{CheckpointName, FORMAT, JournalError, JournalHeader, KIND};
-use crate::json::Json;
+use crate::codec::json::Json;
 use crate::store::CheckpointDigest;
 
 /// What a journal holds.

@@ -6,9 +6,9 @@ use std::fmt;
 use resource_graph::Urn;
 
 use super::ChangedResource;
-use crate::deployment::Deployment;
-use crate::integrity::{parse_reference, provider_id};
-use crate::resource::ResourceFields;
+use crate::model::deployment::Deployment;
+use crate::model::integrity::{parse_reference, provider_id};
+use crate::model::resource::ResourceFields;
 
 /// A reference that led nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::fmt;
 
 use resource_graph::Urn;
 
-use crate::deployment::Deployment;
-use crate::integrity::IntegrityProblem;
-use crate::order::order;
+use crate::model::deployment::Deployment;
+use crate::model::integrity::IntegrityProblem;
+use crate::model::order::order;
 pub(crate) use dropping::drop_references;
 pub use dropping::{DroppedReference, ReferenceKind};
 

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use resource_graph::Urn;
 
 use super::{ChangedResource, ReferenceKind};
-use crate::deployment::Deployment;
-use crate::resource::{Resource, ResourceFields};
+use crate::model::deployment::Deployment;
+use crate::model::resource::{Resource, ResourceFields};
 
 /// New names by the old ones; of the live resource of a name and of its leftovers apart.
 #[derive(Default)]

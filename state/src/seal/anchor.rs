@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::header::{Kind, Place};
+use super::changes::convert::Conversion;
 use super::key::Tag;
 use super::keys::StackKey;
+use super::objects::header::{Kind, Place};
 use super::seen::Record;
-use super::{SealError, StackForm, convert::Conversion};
+use super::{SealError, StackForm};
 use crate::error::{Error, Result};
 use crate::secrets::SecretsProvider;
 use crate::store::{Condition, Revision, StackId, StackStore};

@@ -1,6 +1,6 @@
 //! What can be wrong with a sealed stack: each says what, where, and what can be done.
 
-use super::convert::Conversion;
+use super::changes::convert::Conversion;
 
 /// A sealed stack that can't be used as it is. Nothing was overwritten.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 use super::SealError;
 use super::anchor::Mark;
-use super::header::{Header, Place, Provider};
 use super::key::SealingKey;
+use super::objects::header::{Header, Place, Provider};
 use crate::error::{Error, Result};
 use crate::secrets::{PassphraseSecrets, SecretsAccess, SecretsError, SecretsManager, SecretsProvider};
 use crate::store::StackId;
@@ -83,7 +83,7 @@ impl StackKey {
         Ok(SealedObject { content: sealed.into(), mark: Mark::new(generation, &tag) })
     }
 
-    /// The head of what is sealed in parts, see [`super::frames`].
+    /// The head of what is sealed in parts, see [`super::objects::frames`].
     pub fn head(&self, place: Place<'_>, generation: u64) -> Vec<u8> {
         Header::new(place, generation, self.id(), self.provider.clone()).to_line()
     }

@@ -7,23 +7,14 @@
 //! the form of a stack is found by what stands in its folder ([`form`]), and changed by [`StackStore::encrypt_stack`] and
 //! [`StackStore::decrypt_stack`].
 
-mod accept;
 mod anchor;
-mod checkpoint;
-mod convert;
+mod changes;
 mod error;
 mod form;
-mod frames;
-mod header;
-mod inventory;
-mod journal;
 mod key;
 mod keys;
-mod logs;
-mod names;
-mod rekey;
+mod objects;
 mod seen;
-mod transfer;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -33,12 +24,12 @@ use crate::error::Result;
 use crate::secrets::{SecretsAccess, SecretsManager, SecretsProvider};
 use crate::store::{StackId, StackStore};
 
-pub use convert::{Conversion, Converted};
+pub use changes::convert::{Conversion, Converted};
 pub use error::SealError;
 pub(crate) use form::{Packing, StackForm};
-pub(crate) use header::{Kind, Place};
-pub(crate) use journal::SealedJournal;
-pub(crate) use names::SEALED;
+pub(crate) use objects::header::{Kind, Place};
+pub(crate) use objects::journal::SealedJournal;
+pub(crate) use objects::names::SEALED;
 
 /// What of a stack is encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

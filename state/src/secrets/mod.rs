@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::json::Json;
+use crate::codec::json::Json;
 pub use access::{KeyError, KeyService, NoKeys, SecretsAccess};
 pub use choice::NewSecrets;
 pub use cloud::CloudSecrets;

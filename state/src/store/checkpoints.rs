@@ -10,11 +10,11 @@ use super::objects::{Entry, Listing};
 use super::{Condition, Revision, StackId, StackStore};
 use crate::codec::Compression;
 use crate::codec::read::Origin;
-use crate::deployment::{Checkpoint, Deployment};
 use crate::error::{Error, Result};
-use crate::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
 use crate::journal::{JournalContents, JournalWriter};
 use crate::lock::StackLock;
+use crate::model::deployment::{Checkpoint, Deployment};
+use crate::model::integrity::{CheckedWhen, IntegrityError, IntegrityProblem};
 use crate::seal::{Packing, SEALED, StackForm};
 
 /// A checkpoint and what is needed to write the next one over it.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Condition, StackId, StackStore};
 use crate::codec::compression::unpack;
 use crate::codec::read::Origin;
-use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::lock::StackLock;
+use crate::model::deployment::Checkpoint;
 use crate::seal::{Packing, SEALED};
 
 /// A finished operation, as Pulumi records it.

@@ -7,10 +7,10 @@
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{Condition, Objects, StackId, StackStore};
-use crate::deployment::Checkpoint;
 use crate::error::{Error, Result};
 use crate::journal::JournalError;
 use crate::lock::StackLock;
+use crate::model::deployment::Checkpoint;
 use crate::secrets::Crypter;
 
 /// How many files are copied at a time.

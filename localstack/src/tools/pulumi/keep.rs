@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{PINNED, PulumiOrigin, version_of};
-use crate::cached::CachedFolder;
 use crate::error::Result;
 use crate::host::{Host, is_program};
+use crate::install::cached::CachedFolder;
+use crate::install::interpreter::Tried;
 use crate::install::{last_lines, write_assets};
-use crate::interpreter::Tried;
 use crate::progress::{Observer, Progress};
 
 /// A module of our own that requires the CLI's: `go install` refuses the CLI's module itself, for the `replace` lines in its `go.mod`. The sums

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::interpreter::Tried;
+use crate::install::interpreter::Tried;
 use crate::progress::Observer;
 use keep::Kept;
 pub use version::Version;

@@ -383,7 +383,8 @@ mod tests {
     }
 
     fn found(outputs: PropertyMap) -> PropertyMap {
-        found_inputs::<Inputs>(&given(), &outputs, &SHAPE, resource_graph::resource_type::never_equivalent).unwrap()
+        found_inputs::<Inputs>(&given(), &outputs, &SHAPE, resource_graph::resource::resource_type::never_equivalent)
+            .unwrap()
     }
 
     #[test]

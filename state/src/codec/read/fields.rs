@@ -9,11 +9,11 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Reader;
-use crate::deployment::{Manifest, PendingOperation};
-use crate::json::{Json, Name, members};
-use crate::resource::{Resource, ResourceFields};
+use crate::codec::json::{Json, Name, members};
+use crate::codec::value::Properties;
+use crate::model::deployment::{Manifest, PendingOperation};
+use crate::model::resource::{Resource, ResourceFields};
 use crate::secrets::SecretsProvider;
-use crate::value_codec::Properties;
 
 /// A string's content; nothing for `null`.
 fn text<'de>(raw: &'de str) -> Result<Option<Cow<'de, str>>, serde_json::Error> {

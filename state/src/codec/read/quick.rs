@@ -11,7 +11,7 @@ use memchr::memmem;
 
 use super::fields::ResourceSeed;
 use super::{Origin, Reader, scan};
-use crate::resource::Resource;
+use crate::model::resource::Resource;
 
 /// A part that is worth a thread of its own, in bytes.
 const PART: usize = 512 * 1024;

@@ -3,7 +3,7 @@
 //! A function gives the position after what it has passed, and `None` for anything that isn't right or very unusual: the
 //! slower parser then finds the words for it.
 
-use crate::json::string_end;
+use crate::codec::json::string_end;
 
 /// As deep as values may be nested here.
 const MOST_LEVELS: u32 = 100;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::deployment::Deployment;
-use crate::json::{Json, members};
-use crate::resource::Resource;
+use crate::codec::json::{Json, members};
+use crate::model::deployment::Deployment;
+use crate::model::resource::Resource;
 
 /// The first version whose resources say which input depends on what.
 const PROPERTY_DEPENDENCIES: u64 = 3;

@@ -9,7 +9,7 @@ use aws_sdk_apigatewayv2::Client as ApiGateway;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
+use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource::resource_type::never_equivalent};
 
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::managed::{AdoptionForm, Call};

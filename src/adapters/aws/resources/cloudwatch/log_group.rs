@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_cloudwatchlogs::types::{LogGroup as Group, LogGroupClass};
-use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource_type::never_equivalent};
+use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource::resource_type::never_equivalent};
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::aws::calls::Action;

@@ -12,7 +12,9 @@ use aws_sdk_s3::types::{ChecksumMode, Tag, Tagging};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value, resource_type::never_equivalent};
+use resource_graph::{
+    CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Value, resource::resource_type::never_equivalent,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::aws::calls::Action;
