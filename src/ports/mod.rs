@@ -10,10 +10,7 @@ pub mod packager;
 pub mod resource_provider;
 pub mod shape;
 pub mod source_code;
-pub mod stack_administration;
-pub mod stack_configuration;
-pub mod stack_locks;
-pub mod stack_store;
+pub mod stack;
 
 pub use clock::{MonotonicClock, WallClock};
 pub use cloud::{
@@ -29,15 +26,15 @@ pub use resource_provider::{
     AdoptionFacts, Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 pub use source_code::{ArtifactStore, Entry, PackagedCode};
-pub use stack_administration::{
+pub use stack::administration::{
     BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportedState, GraphNode, HistoryRecord, MigratedStack,
     MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest, StackAddress,
     StackAdministration, StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StackMigration,
     StateEdit, Targets,
 };
-pub use stack_configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
-pub use stack_locks::{HeldLock, StackLocks};
-pub use stack_store::{
+pub use stack::configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
+pub use stack::locks::{HeldLock, StackLocks};
+pub use stack::store::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, PendingOperation,
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };

@@ -3,22 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test that is skipped says why")]
 
-mod authentication;
-mod bad_input;
-mod concurrency;
-mod functions;
-mod interruption;
-mod lifecycle;
-mod locks;
-mod names;
-mod obstacles;
-mod ownership;
-pub mod pulumi_made;
-mod remote_state;
-mod sealed;
-mod secrets;
+mod deployments;
+mod refusals;
+pub mod state;
 pub mod support;
-mod takeover;
-mod timing;
-mod treatment;
-mod unread;

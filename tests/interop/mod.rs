@@ -7,14 +7,9 @@
 
 mod beside_others;
 mod commands;
-mod compression;
+mod formats;
 mod histories;
-mod large;
 mod locks;
-mod round_trips;
-mod samples;
-mod sealed;
-mod secrets;
 mod shared_backend;
 mod shop;
 mod stash;

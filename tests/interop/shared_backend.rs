@@ -25,7 +25,7 @@ async fn both_use_a_folder_in_turn() {
     let shop = Shop::new().await;
     in_turn(&shop).await;
     // The checkpoint in the backend is byte for byte what the CLI would have us read.
-    crate::interop::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
+    super::formats::samples::checkpoint_written_back(&shop.in_backend("stacks/shop/aws-test.json"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

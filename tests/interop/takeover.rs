@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::end_to_end::pulumi_made::{self, AS_OURS, foreign, urn};
+use crate::end_to_end::state::pulumi_made::{self, AS_OURS, foreign, urn};
 use crate::end_to_end::support::Project;
 use crate::interop::support::{Pulumi, differences};
 

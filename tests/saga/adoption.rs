@@ -8,11 +8,11 @@ use semantest_iac::application::adoption::Mapping;
 use semantest_iac::application::{DeploymentResult, Refresh};
 use semantest_iac::domain::deployment::{ChangeCounts, DeploymentEvent};
 
+use super::lab::kinds;
+use super::lab::lab::{Command, How, Lab, is_real};
+use super::lab::program::{self, PROJECT, Program, REST, RestApi, STACK};
 use crate::saga::failures::fail_everywhere_in;
 use crate::saga::kills::{kill_everywhere_in, lab_with};
-use crate::saga::kinds;
-use crate::saga::lab::{Command, How, Lab, is_real};
-use crate::saga::program::{self, PROJECT, Program, REST, RestApi, STACK};
 
 /// The name that another program gives a resource that we would call otherwise.
 fn theirs(urn: &Urn) -> Urn {
@@ -124,15 +124,15 @@ fn what_was_being_taken_over_can_be_destroyed_after_a_death_anywhere_that_left_i
         lab.run(&Command::Deploy(wanted()), &How::default(), &[]).expect("it lives").expect("a report");
         lab.points()
     };
-    let apply = points.iter().position(|point| point.kind == crate::saga::faults::Kind::Write).expect("a call");
+    let apply = points.iter().position(|point| point.kind == super::lab::faults::Kind::Write).expect("a call");
     for (at, point) in points.iter().enumerate().skip(apply) {
         let lab = foreign_lab();
-        let fault = crate::saga::faults::Fault {
+        let fault = super::lab::faults::Fault {
             at,
-            moment: crate::saga::faults::Moment::After,
-            act: crate::saga::faults::Act::Die,
+            moment: super::lab::faults::Moment::After,
+            act: super::lab::faults::Act::Die,
         };
-        assert!(lab.kill(&Command::Deploy(wanted()), &[fault], crate::saga::store::Tail::Lost).is_none());
+        assert!(lab.kill(&Command::Deploy(wanted()), &[fault], super::lab::store::Tail::Lost).is_none());
         let report = lab.destroy();
         assert_eq!(
             report.result,

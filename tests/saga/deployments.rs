@@ -2,9 +2,9 @@
 
 use semantest_iac::application::{DeploymentResult, Refresh};
 
-use crate::saga::faults::Kind;
-use crate::saga::lab::{How, Lab};
-use crate::saga::program::{CHANGED, REST, RestApi};
+use super::lab::faults::Kind;
+use super::lab::lab::{How, Lab};
+use super::lab::program::{CHANGED, REST, RestApi};
 
 #[test]
 fn a_first_deployment_makes_everything_and_a_second_one_does_nothing() {
@@ -96,7 +96,7 @@ fn one_component_is_deployed_and_destroyed_alone() {
     assert_eq!(report.outputs.len(), 2);
     lab.assert_is(&both, "both");
     let how = How { components: vec!["other".into()], ..How::default() };
-    let report = lab.run(&crate::saga::lab::Command::Destroy, &how, &[]).expect("it lives").expect("a report");
+    let report = lab.run(&super::lab::lab::Command::Destroy, &how, &[]).expect("it lives").expect("a report");
     assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
     assert_eq!(report.outputs.keys().collect::<Vec<_>>(), ["rest"]);
     lab.assert_is(&REST.program(), "one is destroyed");

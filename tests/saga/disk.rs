@@ -11,10 +11,10 @@ use semantest_iac::application::adoption::Mapping;
 use semantest_iac::ports::{Notice, StackSnapshot, StackStore};
 use state::{Encryption, LockOptions, Owner, Passphrase, ProcessProbe, SealOptions, SecretsAccess, StoreOptions};
 
-use crate::saga::faults::{Act, Fault, Kind, Moment};
-use crate::saga::kinds;
-use crate::saga::lab::{Command, How, Lab, assert_none};
-use crate::saga::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK, component_urn};
+use super::lab::faults::{Act, Fault, Kind, Moment};
+use super::lab::kinds;
+use super::lab::lab::{Command, How, Lab, assert_none};
+use super::lab::program::{CHANGED, PROJECT, Program, REST, RestApi, STACK, component_urn};
 
 /// Processes that die and are born again under the same number.
 #[derive(Default)]

@@ -3,10 +3,10 @@
 use semantest_iac::application::DeploymentResult;
 use semantest_iac::ports::ProviderErrorKind;
 
-use crate::saga::faults::{Act, Fault, Kind, Moment};
+use super::lab::faults::{Act, Fault, Kind, Moment};
+use super::lab::lab::{Command, How, Lab, assert_none};
+use super::lab::program::{CHANGED, Program, REST, RestApi};
 use crate::saga::kills::{finish, lab_with};
-use crate::saga::lab::{Command, How, Lab, assert_none};
-use crate::saga::program::{CHANGED, Program, REST, RestApi};
 
 const KINDS: [ProviderErrorKind; 10] = [
     ProviderErrorKind::NotFound,

@@ -2,10 +2,10 @@
 
 use semantest_iac::application::DeploymentResult;
 
-use crate::saga::faults::{Act, Fault, Kind, Moment};
-use crate::saga::lab::{Command, How, Lab, assert_none};
-use crate::saga::program::{CHANGED, Program, REST, RestApi};
-use crate::saga::store::Tail;
+use super::lab::faults::{Act, Fault, Kind, Moment};
+use super::lab::lab::{Command, How, Lab, assert_none};
+use super::lab::program::{CHANGED, Program, REST, RestApi};
+use super::lab::store::Tail;
 
 const MOMENTS: [Moment; 2] = [Moment::Before, Moment::After];
 const TAILS: [Tail; 3] = [Tail::Lost, Tail::Kept(usize::MAX), Tail::Kept(3)];

@@ -6,12 +6,12 @@ use resource_graph::{Interpolation, PropertyMap, ResourceOptions, Value};
 use semantest_iac::application::Refresh;
 use semantest_iac::ports::ProviderErrorKind;
 
-use crate::saga::faults::{Act, Fault, Moment};
+use super::lab::faults::{Act, Fault, Moment};
+use super::lab::kinds;
+use super::lab::lab::{Command, How, Lab};
+use super::lab::program::{Program, Want, output, urn};
+use super::lab::store::Tail;
 use crate::saga::kills::finish;
-use crate::saga::kinds;
-use crate::saga::lab::{Command, How, Lab};
-use crate::saga::program::{Program, Want, output, urn};
-use crate::saga::store::Tail;
 
 /// A resource of a random stack: what it is, which of the earlier ones it needs, and what it looks like.
 #[derive(Clone, Copy, Debug)]

@@ -14,11 +14,11 @@ use semantest_iac::application::plan::wanted::Wanted;
 use semantest_iac::domain::deployment::DeploymentCommand;
 use semantest_iac::ports::RecordedResource;
 
+use super::lab::kinds;
+use super::lab::lab::{How, Lab};
+use super::lab::program::{PROJECT, Program, STACK, Want, output};
 use crate::saga::adoption::disguise;
 use crate::saga::kills::lab_with;
-use crate::saga::kinds;
-use crate::saga::lab::{How, Lab};
-use crate::saga::program::{PROJECT, Program, STACK, Want, output};
 
 /// A record that counts what it is asked.
 struct Counted(RecordedResource, Arc<AtomicUsize>);

@@ -8,11 +8,11 @@ use semantest_iac::application::{DeploymentReport, DeploymentResult, ErrorKind, 
 use semantest_iac::domain::deployment::DeploymentEvent;
 use semantest_iac::ports::{Notice, ProviderErrorKind};
 
-use crate::saga::faults::{Act, Fault, Kind, Moment, Point};
-use crate::saga::kinds;
-use crate::saga::lab::{Command, How, Lab, is_real};
-use crate::saga::program::{REST, RestApi, component_urn, urn};
-use crate::saga::store::{StorePort, Tail};
+use super::lab::faults::{Act, Fault, Kind, Moment, Point};
+use super::lab::kinds;
+use super::lab::lab::{Command, How, Lab, is_real};
+use super::lab::program::{REST, RestApi, component_urn, urn};
+use super::lab::store::{StorePort, Tail};
 
 fn changed() -> RestApi {
     RestApi { memory: 256, ..REST }

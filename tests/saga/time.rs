@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use semantest_iac::application::DeploymentResult;
 
-use crate::saga::faults::{Act, Fault, Kind, Moment};
-use crate::saga::lab::{Command, How, Lab};
-use crate::saga::program::REST;
+use super::lab::faults::{Act, Fault, Kind, Moment};
+use super::lab::lab::{Command, How, Lab};
+use super::lab::program::REST;
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)

@@ -30,7 +30,7 @@ async fn ten_thousand_resources_are_handed_over_and_back() {
     assert_eq!(theirs.deployment.as_ref().unwrap().resources.len(), RESOURCES + 2);
     assert!(theirs.to_bytes() == text.as_bytes(), "not the same bytes");
     assert_eq!(differences(&ours, &serde_json::from_str(&text).unwrap()), [""; 0]);
-    crate::interop::samples::checkpoint_written_back(&backend.join(".pulumi/stacks/shop/dev.json"));
+    super::samples::checkpoint_written_back(&backend.join(".pulumi/stacks/shop/dev.json"));
     let took = started.elapsed();
     println!("{RESOURCES} resources there and back: {:.1} s", took.as_secs_f64());
     assert!(took < WITHIN, "{took:?}");

@@ -7,7 +7,7 @@ use resource_graph::{
 };
 use semantest_iac::ports::{Blueprint, OutputDeclaration};
 
-use crate::saga::kinds;
+use super::kinds;
 
 pub const STACK: &str = "sim-test";
 pub const PROJECT: &str = "shop";

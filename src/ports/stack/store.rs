@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use resource_graph::{PropertyMap, Recorded, ResourceRecord, Urn};
 
-use super::NoticeHandler;
 use crate::domain::deployment::{ChangeCounts, DeploymentEvent, ResourceImage, ResourceOperation};
 use crate::domain::event::DomainEvent;
+use crate::ports::NoticeHandler;
 
 /// A resource of the state, decoded when it is asked for.
 pub type RecordedResource = Arc<dyn Recorded + Send + Sync>;

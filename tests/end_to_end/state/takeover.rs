@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::end_to_end::pulumi_made::{AS_OURS, AUTONAMED, Made, Names, foreign, recorded, stack, urn};
+use super::pulumi_made::{AS_OURS, AUTONAMED, Made, Names, foreign, recorded, stack, urn};
 use crate::end_to_end::support::{Project, Run, get, url};
 
 const ALL: [&str; 5] = ["--all", "--provider", "aws", "--env", "test"];

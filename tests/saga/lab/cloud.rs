@@ -14,10 +14,10 @@ use semantest_iac::ports::{
     Found, ImportedId, Invoked, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
 };
 
-use crate::saga::faults::{Act, Kind, Moment, Script};
-use crate::saga::kinds::{self, Identity, SimulatedType};
-use crate::saga::program::Program;
-use crate::saga::store::MemoryStore;
+use super::faults::{Act, Kind, Moment, Script};
+use super::kinds::{self, Identity, SimulatedType};
+use super::program::Program;
+use super::store::MemoryStore;
 
 /// Whose a resource is, as its tags say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use semantest_iac::ports::{
     RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };
 
-use crate::saga::faults::{Act, Kind, Moment, Script};
-use crate::saga::program::GROUP;
+use super::faults::{Act, Kind, Moment, Script};
+use super::program::GROUP;
 
 pub use port::StorePort;
 

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-use super::StoreError;
+use crate::ports::StoreError;
 
 /// Which value, as people type it.
 #[derive(Clone, Debug, PartialEq, Eq)]

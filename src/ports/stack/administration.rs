@@ -10,7 +10,7 @@ use resource_graph::Urn;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{LockRequest, NoticeHandler, RecordedResource, StackLocks, StoreError};
+use crate::ports::{LockRequest, NoticeHandler, RecordedResource, StackLocks, StoreError};
 
 /// Which stack of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use localstack::proxy::Moment;
 
-use crate::end_to_end::interruption::{DEPLOY, run_killed};
+use crate::end_to_end::deployments::interruption::{DEPLOY, run_killed};
 use crate::end_to_end::support::{Project, Run, get, url};
 
 /// A project of one server whose state is sealed, with a value in its configuration that is no secret.

@@ -34,12 +34,12 @@ use semantest_iac::ports::{
     StackStore, WallClock,
 };
 
-use crate::saga::cloud::{CloudPort, SimulatedCloud, scope_of};
+use super::cloud::{CloudPort, SimulatedCloud, scope_of};
+use super::faults::{Fault, Point, Script};
+use super::kinds;
+use super::program::{self, Program};
+use super::store::{MemoryStore, StorePort, Tail};
 use crate::saga::disk::{Disk, records};
-use crate::saga::faults::{Fault, Point, Script};
-use crate::saga::kinds;
-use crate::saga::program::{self, Program};
-use crate::saga::store::{MemoryStore, StorePort, Tail};
 
 /// The time of day goes with the time that passes, and is a little later whenever it is asked for.
 #[derive(Default)]

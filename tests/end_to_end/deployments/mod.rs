@@ -1,0 +1,9 @@
+//! Deployments that do their work, and what disturbs them.
+
+mod concurrency;
+mod functions;
+pub mod interruption;
+mod lifecycle;
+mod timing;
+mod treatment;
+mod unread;
