@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use aws_sdk_apigatewayv2::Client as ApiGateway;
-use aws_sdk_apigatewayv2::types::{Api as Listed, Cors, IpAddressType, ProtocolType};
+use aws_sdk_apigatewayv2::types::{Api as Listed, Cors as SdkCors, IpAddressType, ProtocolType};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::api_child;
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::connection::connection::Connection;
+use crate::adapters::aws::frame::cors::Cors;
 use crate::adapters::aws::frame::import_form::ImportForm;
 use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
@@ -29,25 +30,13 @@ pub(in crate::adapters::aws) struct Inputs {
     name: String,
     protocol_type: String,
     api_key_selection_expression: Option<String>,
-    cors_configuration: Option<CorsConfiguration>,
+    cors_configuration: Option<Cors>,
     description: Option<String>,
     disable_execute_api_endpoint: Option<bool>,
     ip_address_type: Option<String>,
     route_selection_expression: Option<String>,
     tags: Option<Tags>,
     version: Option<String>,
-}
-
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in crate::adapters::aws) struct CorsConfiguration {
-    allow_credentials: Option<bool>,
-    allow_headers: Option<Vec<String>>,
-    allow_methods: Option<Vec<String>>,
-    allow_origins: Option<Vec<String>>,
-    expose_headers: Option<Vec<String>>,
-    /// Seconds.
-    max_age: Option<i32>,
 }
 
 #[derive(Serialize)]
@@ -61,23 +50,11 @@ pub(in crate::adapters::aws) struct Outputs {
     tags_all: Tags,
 }
 
-fn cors(inputs: &Inputs) -> Option<Cors> {
-    let cors = inputs.cors_configuration.clone()?;
-    let builder = Cors::builder()
-        .set_allow_credentials(cors.allow_credentials)
-        .set_allow_headers(cors.allow_headers)
-        .set_allow_methods(cors.allow_methods)
-        .set_allow_origins(cors.allow_origins)
-        .set_expose_headers(cors.expose_headers)
-        .set_max_age(cors.max_age);
-    Some(builder.build())
-}
-
 /// The policy that leads from another one to the wanted one. What is to go is said, for what is left out may stay.
-fn cors_change(old: &Inputs, new: &Inputs) -> Option<Cors> {
+fn cors_change(old: &Inputs, new: &Inputs) -> Option<SdkCors> {
     let wanted = new.cors_configuration.clone()?;
     let had_max_age = old.cors_configuration.as_ref().is_some_and(|cors| cors.max_age.is_some());
-    let builder = Cors::builder()
+    let builder = SdkCors::builder()
         .allow_credentials(wanted.allow_credentials.unwrap_or(false))
         .set_allow_headers(Some(wanted.allow_headers.unwrap_or_default()))
         .set_allow_methods(Some(wanted.allow_methods.unwrap_or_default()))
@@ -116,14 +93,7 @@ macro_rules! remote {
             api_key_selection_expression: Some(
                 answer.api_key_selection_expression.unwrap_or_else(|| API_KEY.to_owned()),
             ),
-            cors_configuration: answer.cors_configuration.map(|cors| CorsConfiguration {
-                allow_credentials: Some(cors.allow_credentials.unwrap_or(false)),
-                allow_headers: Some(cors.allow_headers.unwrap_or_default()),
-                allow_methods: Some(cors.allow_methods.unwrap_or_default()),
-                allow_origins: Some(cors.allow_origins.unwrap_or_default()),
-                expose_headers: Some(cors.expose_headers.unwrap_or_default()),
-                max_age: Some(cors.max_age.unwrap_or(0)),
-            }),
+            cors_configuration: answer.cors_configuration.map(Cors::from),
             description: text(answer.description),
             disable_execute_api_endpoint: Some(answer.disable_execute_api_endpoint.unwrap_or(false)),
             ip_address_type: Some(
@@ -225,7 +195,7 @@ impl AwsResource for Api {
             .name(&inputs.name)
             .protocol_type(ProtocolType::from(inputs.protocol_type.as_str()))
             .set_api_key_selection_expression(inputs.api_key_selection_expression.clone())
-            .set_cors_configuration(cors(inputs))
+            .set_cors_configuration(inputs.cors_configuration.clone().map(SdkCors::from))
             .set_description(inputs.description.clone())
             .set_disable_execute_api_endpoint(inputs.disable_execute_api_endpoint)
             .set_ip_address_type(inputs.ip_address_type.as_deref().map(IpAddressType::from))

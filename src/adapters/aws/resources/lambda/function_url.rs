@@ -13,6 +13,7 @@ use super::function;
 use super::function_reference::same_function;
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::connection::connection::Connection;
+use crate::adapters::aws::frame::cors::Cors;
 use crate::adapters::aws::frame::import_form::ImportForm;
 use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote};
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
@@ -42,18 +43,6 @@ pub(in crate::adapters::aws) struct Inputs {
     qualifier: Option<String>,
 }
 
-#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(in crate::adapters::aws) struct Cors {
-    allow_credentials: Option<bool>,
-    allow_headers: Option<Vec<String>>,
-    allow_methods: Option<Vec<String>>,
-    allow_origins: Option<Vec<String>>,
-    expose_headers: Option<Vec<String>>,
-    /// Seconds.
-    max_age: Option<i32>,
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::adapters::aws) struct Outputs {
@@ -64,32 +53,10 @@ pub(in crate::adapters::aws) struct Outputs {
     url_id: String,
 }
 
-impl Cors {
-    fn for_sdk(&self) -> SdkCors {
-        let Self { allow_credentials, allow_headers, allow_methods, allow_origins, expose_headers, max_age } =
-            self.clone();
-        SdkCors::builder()
-            .set_allow_credentials(allow_credentials)
-            .set_allow_headers(allow_headers)
-            .set_allow_methods(allow_methods)
-            .set_allow_origins(allow_origins)
-            .set_expose_headers(expose_headers)
-            .set_max_age(max_age)
-            .build()
-    }
-
-    /// `None` where nothing is set, as after an update that took everything away.
-    fn of(found: SdkCors) -> Option<Self> {
-        let is_set = found != SdkCors::builder().build();
-        is_set.then(|| Self {
-            allow_credentials: Some(found.allow_credentials.unwrap_or(false)),
-            allow_headers: Some(found.allow_headers.unwrap_or_default()),
-            allow_methods: Some(found.allow_methods.unwrap_or_default()),
-            allow_origins: Some(found.allow_origins.unwrap_or_default()),
-            expose_headers: Some(found.expose_headers.unwrap_or_default()),
-            max_age: Some(found.max_age.unwrap_or(0)),
-        })
-    }
+/// `None` where nothing is set, as after an update that took everything away.
+fn cors_of(found: SdkCors) -> Option<Cors> {
+    let is_set = found != SdkCors::builder().build();
+    is_set.then(|| found.into())
 }
 
 /// What a URL belongs to.
@@ -151,7 +118,7 @@ macro_rules! remote {
         let inputs = Inputs {
             authorization_type: answer.auth_type.as_str().to_owned(),
             function_name: key.function.to_owned(),
-            cors: answer.cors.and_then(Cors::of),
+            cors: answer.cors.and_then(cors_of),
             invoke_mode: Some(answer.invoke_mode.as_ref().map_or(BUFFERED, InvokeMode::as_str).to_owned()),
             qualifier: Some(key.qualifier().unwrap_or_default()),
         };
@@ -212,7 +179,7 @@ impl AwsResource for FunctionUrl {
             .function_name(key.function)
             .set_qualifier(key.qualifier())
             .auth_type(FunctionUrlAuthType::from(inputs.authorization_type.as_str()))
-            .set_cors(inputs.cors.as_ref().map(Cors::for_sdk))
+            .set_cors(inputs.cors.clone().map(SdkCors::from))
             .set_invoke_mode(inputs.invoke_mode.as_deref().map(InvokeMode::from));
         Ok(remote!(call, key, call.send(CREATE, &key.id(), || request.clone().send()).await?))
     }
@@ -231,7 +198,7 @@ impl AwsResource for FunctionUrl {
             .function_name(key.function)
             .set_qualifier(key.qualifier())
             .auth_type(FunctionUrlAuthType::from(new.authorization_type.as_str()))
-            .cors(new.cors.clone().unwrap_or_default().for_sdk())
+            .cors(new.cors.clone().unwrap_or_default().into())
             .invoke_mode(InvokeMode::from(new.invoke_mode.as_deref().unwrap_or(BUFFERED)));
         Ok(remote!(call, key, call.send(UPDATE, id, || request.clone().send()).await?).outputs)
     }

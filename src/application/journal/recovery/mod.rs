@@ -5,21 +5,22 @@
 //! changed in the cloud here: the next plan does what is left. What was found half done is recorded as it is, and marked so
 //! that the next plan looks after it whatever is wanted by then.
 
+mod records;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, ResourceTypes, Urn, Value};
+use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, Urn, Value};
 
+use self::records::Records;
 use super::intent;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::plan::recorded::{output_of, recorded_output};
 use crate::application::plan::refresh::tags;
 use crate::application::request::{Options, Ports};
 use crate::application::steps::gate::ReadGate;
-use crate::application::steps::ownership::ThingKey;
-use crate::application::steps::records;
-use crate::application::steps::records::{hide_named, like_before};
+use crate::application::steps::records::{hide_named, like_before, marked_unchecked, references_of};
 use crate::domain::component::group_urns;
 use crate::domain::deployment::{
     Deployment, DeploymentEvent, DeploymentPhase, PlannedStep, ResourceOperation, SettledOutcome, StepPhase,
@@ -115,81 +116,6 @@ pub fn history_entry(interrupted: &InterruptedDeployment) -> Option<HistoryEntry
         environment: source.clone(),
         changes: deployment.done(),
     })
-}
-
-/// Where the records of the state and of what has been found are looked up.
-struct Records {
-    live: HashMap<Urn, Arc<ResourceRecord>>,
-    /// Old copies that wait to be deleted; there may be several of one resource.
-    old_copies: HashMap<Urn, Vec<Arc<ResourceRecord>>>,
-    /// What is somebody's already.
-    by_key: HashMap<ThingKey, Urn>,
-    provider: Option<String>,
-    /// References that records don't hold: who refers (`None`: an old copy), and to what.
-    others: Vec<(Option<Urn>, String)>,
-}
-
-impl Records {
-    fn of(snapshot: &StackSnapshot, types: &dyn ResourceTypes) -> Result<Self, ApplicationError> {
-        let mut records = Self {
-            live: HashMap::new(),
-            old_copies: HashMap::new(),
-            by_key: HashMap::new(),
-            provider: None,
-            others: Vec::new(),
-        };
-        for resource in &snapshot.resources {
-            let record = resource.to_record().map_err(|error| ApplicationError::of_record(resource.urn(), &error))?;
-            let referrer = (!record.pending_deletion).then(|| record.urn.clone());
-            let mut refer = |urn: &str| {
-                if !record.dependencies.iter().any(|known| known.as_str() == urn) {
-                    records.others.push((referrer.clone(), urn.to_owned()));
-                }
-            };
-            resource.deleted_with().into_iter().for_each(&mut refer);
-            resource.for_each_other_reference(&mut refer);
-            if record.type_token.is_provider() && records.provider.is_none() {
-                records.provider = record.id.as_ref().map(|id| format!("{}::{id}", record.urn));
-            }
-            if let Some(key) = ThingKey::of(types, &record) {
-                records.by_key.insert(key, record.urn.clone());
-            }
-            if record.pending_deletion {
-                records.old_copies.entry(record.urn.clone()).or_default().push(record);
-            } else {
-                records.live.insert(record.urn.clone(), record);
-            }
-        }
-        // The provider of what is there is that of what is found.
-        let used = records.live.values().find_map(|record| record.provider.clone());
-        records.provider = used.or(records.provider);
-        Ok(records)
-    }
-
-    fn copies_of(&self, urn: &Urn) -> &[Arc<ResourceRecord>] {
-        self.old_copies.get(urn).map_or(&[], Vec::as_slice)
-    }
-
-    /// The copy that a deletion is about.
-    fn deleted_by(&self, step: &PlannedStep) -> Option<&Arc<ResourceRecord>> {
-        let is_it = |record: &&Arc<ResourceRecord>| record.id == step.id;
-        let live = || self.live.get(&step.urn).filter(|record| !record.pending_replacement);
-        match step.operation {
-            ResourceOperation::DeleteReplaced => {
-                self.copies_of(&step.urn).iter().find(is_it).or_else(|| live().filter(is_it))
-            }
-            _ => live(),
-        }
-    }
-
-    /// Whether what was found belongs to another resource of the state, or is a copy of this one that is known already.
-    fn is_taken(&self, urn: &Urn, found: &ResourceState, types: &dyn ResourceTypes) -> bool {
-        let key = ThingKey::new(types, &urn.type_token(), &found.id, &found.inputs);
-        let live = self.live.get(urn).filter(|record| !record.pending_replacement);
-        let mut copies = live.into_iter().chain(self.copies_of(urn));
-        self.by_key.get(&key).is_some_and(|owner| owner != urn)
-            || copies.any(|copy| ThingKey::of(types, copy).as_ref() == Some(&key))
-    }
 }
 
 /// Records by name, the first where there are several.
@@ -520,7 +446,7 @@ impl Settlement<'_> {
     fn recorded_references(&self, step: &PlannedStep) -> Vec<(String, Vec<Urn>)> {
         let inputs = intent::decode(&step.identity).unwrap_or_default();
         let references = inputs.iter().map(|(name, value)| {
-            let mut urns = records::references_of(value);
+            let mut urns = references_of(value);
             urns.retain(|urn| self.records.live.contains_key(urn));
             (name.to_owned(), urns)
         });
@@ -570,7 +496,7 @@ impl Settlement<'_> {
                 let Some(record) = self.records.live.get(&urn).filter(|record| record.init_errors.is_empty()) else {
                     continue;
                 };
-                let record = records::marked_unchecked(record, &format!("{} was cut off before", self.deployment));
+                let record = marked_unchecked(record, &format!("{} was cut off before", self.deployment));
                 self.put(record)?;
             }
         }
