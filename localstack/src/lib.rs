@@ -6,6 +6,7 @@
 //! count, delay and break requests. Nothing here prints or reads the process's environment: [`Host`] carries it in, [`Progress`] reports back.
 #![warn(missing_docs)]
 
+mod emulator;
 mod error;
 mod health;
 mod host;
@@ -17,10 +18,10 @@ mod server;
 mod testing;
 pub mod tools;
 
+pub use emulator::Emulator;
 pub use error::{Error, Result};
 pub use health::{Probed, probe};
 pub use host::Host;
-pub use install::emulator::Emulator;
 pub use install::interpreter::Tried;
 pub use install::{Installation, Installer};
 pub use progress::{Observer, Progress};

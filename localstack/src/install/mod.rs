@@ -1,11 +1,11 @@
 //! Installs emulators into a cache folder, once, with every package pinned; `pip` and `npm` say how each is made.
 
 pub(crate) mod cached;
-pub(crate) mod emulator;
 pub(crate) mod interpreter;
 mod npm;
 mod packages;
 mod pip;
+pub(crate) mod recipe;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
+use crate::emulator::Emulator;
 use crate::error::{Error, Result};
 use crate::host::{Host, is_program};
 use crate::install::cached::CachedFolder;
-use crate::install::emulator::Emulator;
 use crate::progress::{Observer, Progress};
 
 pub(crate) use npm::NpmPackages;

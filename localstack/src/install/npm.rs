@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::emulator::Asset;
 use super::interpreter::{Versions, node};
+use super::recipe::Asset;
 use super::{SOURCES, Steps};
 use crate::error::{Error, Result};
 use crate::host::Host;

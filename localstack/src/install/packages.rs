@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::emulator::Asset;
 use super::interpreter::{Tried, Versions, node, python};
+use super::recipe::Asset;
 use crate::error::Result;
 use crate::host::Host;
 use crate::install::{NpmPackages, PipPackages, Steps};

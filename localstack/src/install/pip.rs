@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use super::Steps;
-use super::emulator::Asset;
 use super::interpreter::Versions;
+use super::recipe::Asset;
 use crate::error::Result;
 use crate::host::Host;
 
