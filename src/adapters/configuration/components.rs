@@ -22,15 +22,20 @@ use crate::domain::violation::FieldPath;
 /// An environment and the components as they are in it.
 #[derive(Debug, Clone)]
 pub struct DeclaredEnvironment {
+    /// Its name, its clouds, and what it adopts.
     pub settings: EnvironmentSettings,
+    /// The components, each with the environment's own changes.
     pub components: Vec<ResolvedComponent>,
 }
 
 /// A component as it is in an environment, and the tree that says where each field was written.
 #[derive(Debug, Clone)]
 pub struct ResolvedComponent {
+    /// Its name.
     pub name: ComponentName,
+    /// What was read.
     pub reading: Reading,
+    /// What it was read from.
     pub tree: Node,
 }
 
@@ -40,10 +45,16 @@ pub enum Reading {
     /// As a whole.
     Whole(Box<Component>),
     /// All but what refers to the stack's configuration values.
-    Open { environment: Environment, references: Vec<Reference> },
+    Open {
+        /// The variables of its code.
+        environment: Environment,
+        /// What it refers to.
+        references: Vec<Reference>,
+    },
 }
 
 impl ResolvedComponent {
+    /// The variables of its code, if it runs any.
     pub fn environment(&self) -> Option<&Environment> {
         match &self.reading {
             Reading::Whole(component) => component.environment(),
@@ -51,6 +62,7 @@ impl ResolvedComponent {
         }
     }
 
+    /// The same, to take values in.
     pub fn environment_mut(&mut self) -> Option<&mut Environment> {
         match &mut self.reading {
             Reading::Whole(component) => component.environment_mut(),
@@ -58,6 +70,7 @@ impl ResolvedComponent {
         }
     }
 
+    /// The component, where nothing of it waits for configuration values.
     pub fn whole(&self) -> Option<&Component> {
         match &self.reading {
             Reading::Whole(component) => Some(component),
@@ -65,6 +78,7 @@ impl ResolvedComponent {
         }
     }
 
+    /// The configuration values that it waits for.
     pub fn references(&self) -> &[Reference] {
         match &self.reading {
             Reading::Whole(_) => &[],
@@ -184,6 +198,7 @@ pub fn resolve_environments(
     environments
 }
 
+/// The names that stand under a key of the file, in their order.
 pub fn names_under<'a>(tree: &'a Node, key: &str) -> Vec<&'a str> {
     tree.get(key).map(Node::entries).unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect()
 }

@@ -16,7 +16,7 @@ use super::checkpoints;
 use super::context::Context;
 use super::health::{self, Checked};
 use crate::application::adoption::Adoption;
-use crate::application::error::{ApplicationError, ErrorKind};
+use crate::application::error::ApplicationError;
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::journal::intent;
 use crate::application::plan::outputs;
@@ -369,7 +369,7 @@ impl Run<'_> {
     fn live_record(&self, urn: &Urn) -> Result<Option<Arc<ResourceRecord>>, ApplicationError> {
         let is_it = |record: &&RecordedResource| record.urn() == urn && !record.marks().pending_deletion;
         let record = self.planned.records.iter().find(is_it).map(|record| record.to_record()).transpose();
-        record.map_err(|error| ApplicationError::new(ErrorKind::Failed, "state-unreadable", error.to_string()))
+        record.map_err(|error| ApplicationError::of_record(urn, &error))
     }
 
     /// What is taken over, after what it belongs to from now on.

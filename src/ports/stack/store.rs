@@ -225,9 +225,7 @@ pub trait StackStore: Send + Sync {
 #[async_trait]
 pub trait LockedStack: Send + Sync {
     /// Whose lock was taken over, and why that could be done; nothing where it was free.
-    fn takeover(&self) -> Option<String> {
-        None
-    }
+    fn takeover(&self) -> Option<String>;
 
     /// Reads the state under the lock.
     ///
@@ -264,18 +262,14 @@ pub trait LockedStack: Send + Sync {
 
     /// Why nothing that is appended will become durable any more, as soon as it is known: the lock is lost, or the journal
     /// can't be written. Asked before each step, so that no more is begun. Never waits.
-    fn failure(&self) -> Option<StoreError> {
-        None
-    }
+    fn failure(&self) -> Option<StoreError>;
 
     /// Looks whether the lock is still held, as often as the store can be asked for little. Asked before each call that changes
     /// something in the cloud, so that none follows when the lock was cancelled.
     ///
     /// # Errors
     /// [`StoreErrorKind::LockLost`].
-    async fn check_lock(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
+    async fn check_lock(&self) -> Result<(), StoreError>;
 
     /// Writes the checkpoint: the state as it was read, with `changes` applied and `creating` listed as pending operations.
     /// The lock is checked first.

@@ -13,6 +13,18 @@ struct JournalOnly(Mutex<Vec<String>>);
 
 #[async_trait]
 impl LockedStack for JournalOnly {
+    fn takeover(&self) -> Option<String> {
+        None
+    }
+
+    fn failure(&self) -> Option<StoreError> {
+        None
+    }
+
+    async fn check_lock(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
         unreachable!()
     }

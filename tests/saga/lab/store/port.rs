@@ -86,6 +86,10 @@ impl Held {
 
 #[async_trait]
 impl LockedStack for Held {
+    fn takeover(&self) -> Option<String> {
+        None
+    }
+
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
         self.store.access("read under the lock", |_| Ok(())).await?;
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = self.store.state().folded();
