@@ -181,6 +181,12 @@ pub enum Error {
         /// The store's URL.
         store: String,
     },
+    /// The store takes writes whose condition doesn't hold.
+    #[error("{store} writes over what is there though it is told not to: it can't keep two deployments apart")]
+    Unconditional {
+        /// The store's URL.
+        store: String,
+    },
     /// The store's `meta.yaml` is of an unknown version.
     #[error("state store unsupported: '{file}' version ({version}) is not supported by this version of semantest-iac")]
     UnsupportedStore {
@@ -338,6 +344,11 @@ impl Error {
             Self::InvalidUrl { hint, .. } => hint.clone(),
             Self::Refused { refusal, .. } => refusal.hint(),
             Self::LegacyLayout { .. } => "upgrade it with `pulumi state upgrade`, or use another state URL".to_owned(),
+            Self::Unconditional { .. } => {
+                "keep state in a service that knows conditional writes (If-Match, If-None-Match), \
+                                           as S3, MinIO, R2 and Azure do, or in a folder"
+                    .to_owned()
+            }
             Self::UnsupportedStore { .. } => "please update your version of semantest-iac".to_owned(),
             Self::CorruptStore { file } => format!("{file} should hold the line 'version: 1'"),
             Self::IsFolder { file } => format!("move {file} away"),

@@ -264,8 +264,8 @@ async fn a_takeover_that_dies_halfway_leaves_no_lock_file_that_nobody_removes() 
 async fn a_lock_that_cannot_be_renewed_in_time_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let local = Arc::new(state::store::local::LocalStore::new(folder.path().to_owned()));
-    // The store's version file, the lease and the lock file; then no heartbeat gets through.
-    let failing = Arc::new(FailingStore::new(local, 3, std::io::ErrorKind::TimedOut));
+    // The store's version file, the lease, two writes that it has to refuse, and the lock file; then no heartbeat gets through.
+    let failing = Arc::new(FailingStore::new(local, 5, std::io::ErrorKind::TimedOut));
     let prefix = object_store::path::Path::from_absolute_path(folder.path()).unwrap();
     let store = StackStore::over_object_store(failing.clone(), prefix, "file:///x", StoreOptions::default());
     let options = LockOptions { lease: Duration::from_millis(900), ..lock_options(&FakeProcesses::default()) };

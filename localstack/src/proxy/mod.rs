@@ -63,6 +63,8 @@ struct State {
     exchanges: Vec<Exchange>,
     delay: Duration,
     hook: Option<Arc<Hook>>,
+    added: HeaderMap,
+    kept_back: Vec<HeaderName>,
     in_flight: usize,
     peak: usize,
     /// Exchanges that began before the log was last cleared carry an earlier number and are not in the log any more.
@@ -126,6 +128,18 @@ impl Proxy {
     /// Lets every request through again.
     pub fn remove_hook(&self) {
         self.shared.state().hook = None;
+    }
+
+    /// Adds a header to every answer of the cloud from now on, whatever the hook does; a header that can't be one is left out.
+    pub fn add_to_answers(&self, name: &'static str, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.shared.state().added.insert(HeaderName::from_static(name), value);
+        }
+    }
+
+    /// Forwards requests without these headers from now on, as a cloud would see them that doesn't know what they mean.
+    pub fn keep_back(&self, names: &[&'static str]) {
+        self.shared.state().kept_back = names.iter().copied().map(HeaderName::from_static).collect();
     }
 
     /// The requests since the start or the last [`Proxy::clear`], in the order in which they came.
@@ -271,7 +285,7 @@ async fn handle(
     shared: Arc<Shared>,
     upstream: Arc<Upstream>,
 ) -> std::result::Result<Response<Full<Bytes>>, Cut> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let mut under_way = shared.begin(Exchange::of(&parts, &body, shared.started.elapsed()));
     let delay = shared.state().delay;
@@ -283,9 +297,17 @@ async fn handle(
         Action::Answer(answer) => return answer_with(answer, &mut under_way),
         Action::Cut => return Err(Cut),
     }
+    let (added, kept_back) = {
+        let state = shared.state();
+        (state.added.clone(), state.kept_back.clone())
+    };
+    kept_back.iter().for_each(|name| drop(parts.headers.remove(name)));
     let forwarded = upstream.send(parts.method, &parts.uri, parts.headers, body).await;
     let response = match forwarded {
-        Ok(response) => response,
+        Ok(mut response) => {
+            response.headers_mut().extend(added);
+            response
+        }
         Err(reason) => return answer_with(Answer::new(StatusCode::BAD_GATEWAY, reason), &mut under_way),
     };
     under_way.answered(response.status());

@@ -149,9 +149,28 @@ impl StackStore {
             let lease = Lease { version: FORMAT, token, held: Some(held) };
             // A conflict means that somebody else was faster; then that one is looked at.
             if let Ok(revision) = self.objects.put(&id.lease(), lease.to_bytes(), &condition).await? {
+                if matches!(condition, Condition::Absent) && self.objects.file(&id.lease()).is_none() {
+                    self.try_conditions(id, &lease).await?;
+                }
                 return Ok(Ok(Taken { lease, revision, takeover, left_behind }));
             }
         }
+    }
+
+    /// Tries a lease that was just made, and is there from now on, as what keeps others away: writes that must not happen are
+    /// refused by a store that knows conditions.
+    async fn try_conditions(&self, id: &StackId, lease: &Lease) -> Result<()> {
+        let other = Revision { e_tag: Some("\"00000000000000000000000000000000\"".to_owned()) };
+        for condition in [Condition::Absent, Condition::Unchanged(other)] {
+            // A lost answer would be taken for a success where the content is the same.
+            let mut content = lease.to_bytes().to_vec();
+            content.push(b'\n');
+            if self.objects.put(&id.lease(), content.into(), &condition).await?.is_ok() {
+                self.objects.delete(&id.lease()).await?;
+                return Err(Error::Unconditional { store: self.display_url() });
+            }
+        }
+        Ok(())
     }
 
     /// Pulumi's protocol: look, write, look again. Returns who else has a lock file: then ours is worth nothing.

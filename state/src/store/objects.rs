@@ -18,16 +18,17 @@ use super::refusal::RefusalKind;
 use super::remote::transport::{Seen, observe};
 use crate::error::{Error, Result};
 
-/// The version of an object that was read or written.
+/// The version of an object that was read or written: its ETag, which every answer of every store has. Buckets with versioning
+/// tell a version's id besides, but not in lists, so that it can't be compared; and no condition of a write can name it
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     pub(crate) e_tag: Option<String>,
-    pub(crate) version: Option<String>,
 }
 
 impl Revision {
     fn of(meta: &ObjectMeta) -> Self {
-        Self { e_tag: meta.e_tag.clone(), version: meta.version.clone() }
+        Self { e_tag: meta.e_tag.clone() }
     }
 }
 
@@ -216,12 +217,12 @@ impl Objects {
         let mode = match condition {
             Condition::Always => PutMode::Overwrite,
             Condition::Absent => PutMode::Create,
-            Condition::Unchanged(Revision { e_tag, version }) => {
-                PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: version.clone() })
+            Condition::Unchanged(Revision { e_tag }) => {
+                PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: None })
             }
         };
         let done = self.store.put_opts(&self.path(key), content.into(), mode.into()).await?;
-        Ok(Revision { e_tag: done.e_tag, version: done.version })
+        Ok(Revision { e_tag: done.e_tag })
     }
 
     /// Deletes an object; says whether it was there, as far as the store tells.

@@ -1,5 +1,6 @@
 //! What every store has to keep to, on each of the three kinds that there are: a folder, a bucket of S3, a container of
-//! Azure's blob storage. A law is written once and knows no kind.
+//! Azure's blob storage; and on buckets and containers that are set up as they are where people work. A law is written once
+//! and knows no kind.
 
 mod laws;
 pub mod places;
@@ -25,7 +26,7 @@ macro_rules! laws {
 }
 
 laws! {
-    on [folder, s3, azure]:
+    on [folder, s3, versioned_s3, kms_s3, azure, versioned_azure]:
     checkpoints:
         a_stack_is_saved_loaded_and_listed,
         of_two_writers_over_the_same_version_exactly_one_wins,
@@ -62,7 +63,7 @@ laws! {
 }
 
 laws! {
-    on [s3, azure]:
+    on [s3, versioned_s3, kms_s3, azure, versioned_azure]:
     network:
         a_lost_answer_loses_nothing,
         a_store_that_vanishes_loses_nothing,

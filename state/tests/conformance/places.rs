@@ -65,13 +65,34 @@ impl Place {
 
     /// A bucket on MiniStack.
     pub async fn s3() -> Self {
+        Self::bucket(&[]).await
+    }
+
+    /// A bucket that keeps every version: its answers name them, its lists don't.
+    pub async fn versioned_s3() -> Self {
+        const VERSIONING: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        Self::bucket(&[("versioning", VERSIONING)]).await
+    }
+
+    /// A bucket that encrypts with a key of KMS whatever doesn't ask for something else.
+    pub async fn kms_s3() -> Self {
+        const ENCRYPTION: &str = "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>\
+            <SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>\
+            </ServerSideEncryptionConfiguration>";
+        Self::bucket(&[("encryption", ENCRYPTION)]).await
+    }
+
+    async fn bucket(settings: &[(&str, &'static str)]) -> Self {
         let cloud = TestCloud::shared(&installer()).await.expect("MiniStack starts");
         let proxy = Proxy::start(&cloud.endpoint()).unwrap();
         let (bucket, account) = (format!("state-{}", uuid::Uuid::new_v4()), cloud.account());
         let keys =
             S3Keys { access_key_id: account.clone(), secret_access_key: "test".to_owned().into(), session_token: None };
         let access = S3Access { credentials: Arc::new(keys), region: Some("us-east-1".to_owned()), endpoint: None };
-        create_bucket(&cloud.endpoint(), &account, &bucket).await;
+        put_bucket(&cloud.endpoint(), &account, &bucket, "").await;
+        for (setting, value) in settings {
+            put_bucket(&cloud.endpoint(), &account, &format!("{bucket}?{setting}"), value).await;
+        }
         let owner = Some(account.clone());
         let raw = AmazonS3Builder::new()
             .with_bucket_name(&bucket)
@@ -126,6 +147,15 @@ impl Place {
             root: Path::from(PREFIX),
             _folder: None,
         }
+    }
+
+    /// A container whose account keeps versions: every answer names one
+    /// (<https://learn.microsoft.com/azure/storage/blobs/versioning-overview>). Azurite has none itself.
+    pub async fn versioned_azure() -> Self {
+        let place = Self::azure().await;
+        let proxy = place.proxy.as_ref().expect("a server far away");
+        proxy.add_to_answers("x-ms-version-id", "2026-01-02T03:04:05.0000000Z");
+        place
     }
 
     /// The store, as another process would open it.
@@ -195,11 +225,12 @@ impl Place {
     }
 }
 
-async fn create_bucket(endpoint: &str, account: &str, bucket: &str) {
+/// Creates a bucket, or sets something of it: a `PUT` to a path below the endpoint.
+async fn put_bucket(endpoint: &str, account: &str, path: &str, body: &'static str) {
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
     );
-    let request = reqwest::Client::new().put(format!("{endpoint}/{bucket}")).header("authorization", authorization);
-    let answer = request.send().await.unwrap();
+    let request = reqwest::Client::new().put(format!("{endpoint}/{path}")).header("authorization", authorization);
+    let answer = request.body(body).send().await.unwrap();
     assert!(answer.status().is_success(), "{}", answer.status());
 }

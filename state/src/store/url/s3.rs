@@ -29,11 +29,17 @@ pub struct S3Url {
     pub encryption: S3Encryption,
 }
 
-/// How S3 encrypts an object where it lies. It is asked for in each write.
+/// How S3 encrypts an object where it lies.
+///
+/// What a write asks for counts more than what the bucket is set to, and policies may refuse it; so nothing is asked for
+/// unasked. S3 encrypts every object by itself, with its own keys where the bucket names none
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-bucket-encryption.html>).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum S3Encryption {
-    /// `AES256`: with keys of S3 itself. The default.
+    /// As the bucket is set to do: the default, and `none`.
     #[default]
+    Unasked,
+    /// `AES256`: with keys of S3 itself.
     Aes256,
     /// `aws:kms`: with a key of KMS.
     Kms {
@@ -45,8 +51,6 @@ pub enum S3Encryption {
         /// As for [`Self::Kms`].
         key: Option<String>,
     },
-    /// `none`: it isn't asked for, for services that refuse it. What the bucket is set to do is done all the same.
-    Unasked,
 }
 
 impl S3Url {
@@ -113,8 +117,8 @@ fn encryption(kind: Option<String>, key: Option<String>) -> Result<S3Encryption,
         (None | Some("aws:kms"), Some(key)) => Ok(S3Encryption::Kms { key: Some(key) }),
         (Some("aws:kms:dsse"), key) => Ok(S3Encryption::DoubleKms { key }),
         (Some("aws:kms"), None) => Ok(S3Encryption::Kms { key: None }),
-        (None | Some("AES256"), None) => Ok(S3Encryption::Aes256),
-        (Some("none"), None) => Ok(S3Encryption::Unasked),
+        (Some("AES256"), None) => Ok(S3Encryption::Aes256),
+        (None | Some("none"), None) => Ok(S3Encryption::Unasked),
         (Some(kind @ ("AES256" | "none")), Some(_)) => {
             Err(Invalid::new(format!("a key of KMS ('kmskeyid') is not used with ssetype={kind}"))
                 .with_hint("write ssetype=aws:kms"))

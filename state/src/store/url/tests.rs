@@ -94,7 +94,7 @@ fn buckets_have_pulumis_parameters() {
     }
     assert!(s3("s3://bucket?disableSSL=1").plain_http);
     for (query, encryption) in [
-        ("", S3Encryption::Aes256),
+        ("", S3Encryption::Unasked),
         ("ssetype=AES256", S3Encryption::Aes256),
         ("ssetype=aws:kms", S3Encryption::Kms { key: None }),
         ("kmskeyid=alias/state", S3Encryption::Kms { key: Some("alias/state".to_owned()) }),

@@ -268,11 +268,12 @@ pub async fn reading_takes_few_requests(place: &Place) {
     }
 }
 
-/// S3 is asked in each write to encrypt what it stores, as the URL says.
+/// S3 is asked in each write to encrypt what it stores, as the URL says; unasked the bucket does what it is set to do.
 #[tokio::test]
-async fn each_write_to_a_bucket_asks_for_encryption() {
+async fn each_write_to_a_bucket_asks_for_the_encryption_of_the_url() {
     let place = Place::s3().await;
     let StoreUrl::S3(plain) = &place.url else { panic!("{}", place.url) };
+    assert_eq!(plain.encryption, state::S3Encryption::Unasked, "the URL names none");
     for (encryption, kind, key) in [
         (state::S3Encryption::Aes256, Some("AES256"), None),
         (state::S3Encryption::Kms { key: Some("alias/state".to_owned()) }, Some("aws:kms"), Some("alias/state")),
@@ -292,6 +293,31 @@ async fn each_write_to_a_bucket_asks_for_encryption() {
             assert_eq!(header("x-amz-server-side-encryption"), kind, "{}", write.path);
             assert_eq!(header("x-amz-server-side-encryption-aws-kms-key-id"), key, "{}", write.path);
         }
+    }
+}
+
+/// A service that takes every write, whatever its condition is, is noticed before anything is written into a stack. It is
+/// asked once for each stack: the lease that is made then stays.
+#[tokio::test]
+async fn a_store_that_ignores_conditions_is_refused() {
+    for ignored in [&["if-none-match"][..], &["if-match"], &["if-match", "if-none-match"]] {
+        let place = Place::s3().await;
+        proxy(&place).keep_back(ignored);
+        let options = lock_options(&FakeProcesses::default());
+        let error = place.open().lock(&id(), &owner("here", 1), &options).await.unwrap_err();
+        assert!(matches!(error, Error::Unconditional { .. }), "{ignored:?}: {error}");
+        assert!(error.hint().unwrap().contains("conditional writes"));
+        let left: Vec<String> = place.files().await.into_keys().filter(|key| !key.ends_with("meta.yaml")).collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+    let place = Place::s3().await;
+    for writes in [7, 4] {
+        proxy(&place).clear();
+        let options = lock_options(&FakeProcesses::default());
+        place.open().lock(&id(), &owner("here", 1), &options).await.unwrap().release().await.unwrap();
+        let found = proxy(&place).exchanges().into_iter().filter(|exchange| exchange.is_write());
+        let found: Vec<String> = found.map(|exchange| format!("{} {}", exchange.method, exchange.path)).collect();
+        assert_eq!(found.len(), writes, "{found:#?}");
     }
 }
 
