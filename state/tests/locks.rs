@@ -502,8 +502,9 @@ async fn a_journal_that_was_taken_over_says_so_and_not_that_a_disk_is_full() {
     let store = store(folder.path());
     let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
     let journal = store.create_journal(&lock, "d-1", serde_json::json!({}), None).await.unwrap();
+    journal.append_durable(&1).await.unwrap();
     let _other = store.resume_journal(&lock).await.unwrap().unwrap();
-    for error in [journal.append_durable(&1).await.unwrap_err(), journal.failure().unwrap()] {
+    for error in [journal.append_durable(&2).await.unwrap_err(), journal.failure().unwrap()] {
         assert!(matches!(error, Error::Journal(state::JournalError::Fenced { .. })), "{error}");
         assert!(error.to_string().ends_with("nothing more was recorded"), "{error}");
         assert!(!error.hint().unwrap().contains("space"));

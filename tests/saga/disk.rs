@@ -172,13 +172,43 @@ fn kill_and_meddle(before: &[Program], command: &Command, meddle: impl Fn(&Lab, 
         let what = format!("killed after {at} ({})", points[at].label);
         wrong.extend(crate::saga::kills::finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
         let notices = lab.collected.notices.lock().expect("no panic");
-        let is_told =
-            |notice: &Notice| matches!(notice, Notice::Warning { message, .. } if message.contains("another program"));
-        if !notices.iter().any(is_told) {
+        if !notices.iter().any(speaks_of_another_program) {
             wrong.push(format!("{what}: nobody is told"));
         }
     }
     assert_none(&wrong);
+}
+
+/// Whether a warning speaks of another program.
+fn speaks_of_another_program(notice: &Notice) -> bool {
+    matches!(notice, Notice::Warning { message, .. } if message.contains("another program"))
+}
+
+#[test]
+fn a_journal_of_which_only_the_header_was_written_is_in_nobodys_way() {
+    for command in [Command::Deploy(quick().program()), Command::Destroy] {
+        let disk = Disk::new();
+        let folder = disk.folder.path().to_owned();
+        let lab = lab_in(disk, &[REST.program()]);
+        leave_header(&folder);
+        let journal = folder.join(format!(".semantest/journal/{PROJECT}/{STACK}.jsonl"));
+        assert!(std::fs::read_to_string(&journal).expect("a journal").contains("\"died\""));
+        assert_none(&crate::saga::kills::finish(&lab, &command));
+        assert!(!journal.exists());
+    }
+}
+
+/// Begins a journal, and dies.
+fn leave_header(folder: &Path) {
+    let begin = async {
+        let store = state::StackStore::open_folder(folder, StoreOptions::default()).expect("a folder");
+        let owner = Owner::this_process("tester", "elsewhere", &*Arc::<Lives>::default());
+        let id = state::StackId::new(PROJECT, STACK).expect("names");
+        let lock = store.lock(&id, &owner, &LockOptions::default()).await.expect("a lock");
+        drop(store.create_journal(&lock, "died", serde_json::json!({}), None).await.expect("a journal"));
+        lock.release().await.expect("given back");
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(begin);
 }
 
 /// What `pulumi destroy` does: everything that the checkpoint holds goes.

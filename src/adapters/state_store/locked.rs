@@ -35,6 +35,8 @@ struct Base {
     pending: Vec<PendingOperation>,
     /// Places of the live resources.
     places: HashMap<Urn, usize>,
+    /// A deployment died, and its journal is still there.
+    is_interrupted: bool,
 }
 
 /// A locked stack.
@@ -77,6 +79,7 @@ impl OpenStack {
             revision: loaded.checkpoint.as_ref().map(|loaded| loaded.revision.clone()),
             pending: loaded.foreign_pending(),
             places: places.map(|(index, resource)| (resource.urn.clone(), index)).collect(),
+            is_interrupted: loaded.open_deployment().is_some(),
         };
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
     }
@@ -90,6 +93,31 @@ impl OpenStack {
             store.use_manager(id, secrets.for_writing().map_err(|error| store_error(&error.into()))?);
         }
         Ok(())
+    }
+
+    /// What is written while a journal is there is named in it, or it would be taken for another program's: that of a deployment
+    /// that died, too. Going on with it keeps its writer, should it live, from adding to it.
+    async fn go_on_with_journal(&self, lock: &StackLock) -> Result<(), StoreError> {
+        if self.writer().is_some() || !self.with_base(|base| base.is_interrupted)? {
+            return Ok(());
+        }
+        let resumed = self.store.store.resume_journal(lock).await.map_err(|error| store_error(&error))?;
+        *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = resumed.map(|(_, writer)| Arc::new(writer));
+        Ok(())
+    }
+
+    /// Puts the journal with the others.
+    async fn archive(&self, lock: &StackLock) -> Result<(), StoreError> {
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let archived = match journal {
+            Some(journal) => {
+                let journal = Arc::into_inner(journal).ok_or_else(|| internal("the journal is still in use"))?;
+                journal.finish().await
+            }
+            None => self.store.store.archive_journal(lock).await,
+        };
+        archived.map_err(|error| store_error(&error))?;
+        self.with_base(|base| base.is_interrupted = false)
     }
 
     fn with_base<T>(&self, work: impl FnOnce(&mut Base) -> T) -> Result<T, StoreError> {
@@ -195,6 +223,7 @@ impl LockedStack for OpenStack {
         // One checkpoint at a time: each is written over the one before.
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
+        self.go_on_with_journal(lock).await?;
         let (mut deployment, secrets, revision, mut pending, read) = self.with_base(|base| {
             let read = base.checkpoint.clone();
             let deployment = Deployment::clone(&base.deployment);
@@ -249,21 +278,21 @@ impl LockedStack for OpenStack {
                 .await
                 .map_err(|error| store_error(&error))?;
         }
-        self.store.store.archive_journal(lock).await.map_err(|error| store_error(&error))
+        self.archive(lock).await
     }
 
     async fn finish(&self, entry: &HistoryEntry, keep_open: bool) -> Result<(), StoreError> {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
         self.store.store.record_history(lock, &self.update_info(entry)).await.map_err(|error| store_error(&error))?;
-        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(journal) = journal else { return Ok(()) };
+        let Some(journal) = self.writer() else { return Ok(()) };
         journal.flush().await.map_err(|error| store_error(&error))?;
+        drop(journal);
         if keep_open {
+            self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
             return Ok(());
         }
-        let journal = Arc::into_inner(journal).ok_or_else(|| internal("the journal is still in use"))?;
-        journal.finish().await.map_err(|error| store_error(&error))
+        self.archive(lock).await
     }
 
     async fn release(&self) -> Result<(), StoreError> {

@@ -155,3 +155,42 @@ async fn a_tainted_resource_that_was_replaced_is_not_tainted_any_more() {
     assert_eq!(fixture.checkpoint()["checkpoint"]["latest"]["resources"][0].get("importID"), None);
     stack.release().await.unwrap();
 }
+
+#[tokio::test]
+async fn who_settles_a_death_and_dies_of_it_is_not_taken_for_another_program() {
+    let fixture = Fixture::new(&[resource("old")]);
+    let dead = fixture.lock().await;
+    dead.read().await.unwrap();
+    let recorded = dead.encode(&record("made")).unwrap();
+    let payload = json!({
+        "step": 1, "operation": "create", "urn": urn("made"), "durationMs": 3,
+        "resource": serde_json::from_str::<Value>(recorded.0.get()).unwrap(),
+    });
+    let event = json!({
+        "eventId": "e", "aggregateId": "d-1", "eventType": "ResourceOperationSucceeded", "payload": payload,
+        "eventVersion": 1, "metadata": {
+            "correlationId": "c", "causationId": null, "userId": "u", "timestamp": "2026-01-02T03:04:05.000Z",
+            "sequenceNumber": 0,
+        },
+    });
+    dead.begin(&DomainEvent::from_json(&event.to_string()).unwrap()).await.unwrap();
+    dead.release().await.unwrap();
+
+    let settling = fixture.lock().await;
+    let found = settling.read().await.unwrap();
+    assert!(found.interrupted.unwrap().overwritten.is_none());
+    assert_eq!(found.resources.len(), 2);
+    settling.checkpoint(&[], &[]).await.unwrap();
+    // It dies before it has put the journal away.
+    settling.release().await.unwrap();
+
+    let next = fixture.lock().await;
+    let found = next.read().await.unwrap();
+    assert!(found.interrupted.unwrap().overwritten.is_none(), "nobody else has written the state");
+    assert_eq!(found.resources.len(), 2);
+    next.checkpoint(&[], &[]).await.unwrap();
+    next.settle(None).await.unwrap();
+    assert!(next.read().await.unwrap().interrupted.is_none());
+    next.release().await.unwrap();
+    assert_eq!(fixture.store.deployments().await.unwrap(), ["d-1"]);
+}

@@ -17,7 +17,7 @@ pub use read::{JournalContents, JournalRecord, TornTail};
 pub use write::JournalWriter;
 
 use crate::error::Result;
-use crate::lock::StackLock;
+use crate::lock::{LockWatch, StackLock};
 use crate::seal::{Kind, Place, SEALED, SealedJournal, StackForm};
 use crate::store::{CheckpointDigest, Condition, StackId, StackStore};
 use storage::{FileStorage, JournalStorage, SegmentStorage};
@@ -54,6 +54,33 @@ pub struct JournalHeader {
 struct CheckpointName {
     #[serde(rename = "semantest-checkpoint")]
     digest: CheckpointDigest,
+}
+
+/// What entitles to write a stack's journal: its lock. Each new journal has a claim of its own.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    generation: u64,
+    watch: Option<LockWatch>,
+}
+
+impl Claim {
+    fn of(lock: &StackLock) -> Self {
+        Self { generation: lock.next_generation(), watch: Some(lock.watch()) }
+    }
+
+    /// Greater than that of every journal of an earlier holder of the lock, and of this one. Numbers never come back, since
+    /// fencing tokens don't.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Looks whether the stack is still ours.
+    pub(crate) async fn check(&self) -> Result<()> {
+        match &self.watch {
+            Some(watch) => watch.look().await,
+            None => Ok(()),
+        }
+    }
 }
 
 /// A journal that can't be read or written.
@@ -183,13 +210,15 @@ impl StackStore {
         constants: serde_json::Value,
         checkpoint: Option<CheckpointDigest>,
     ) -> Result<JournalWriter> {
-        lock.verify().await?;
+        let (claim, mut storage) = (Claim::of(lock), self.journal_storage(lock.stack()).await?);
+        claim.check().await?;
+        storage.fence(&claim).await?;
         if let Some(found) = self.read_journal(lock.stack()).await? {
             let stack = lock.stack().stack().to_owned();
             return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
         }
         let header = self.journal_header(lock, deployment, constants, checkpoint)?;
-        JournalWriter::start(self.journal_storage(lock.stack()).await?, Some(lock.watch()), header, &[], &[]).await
+        JournalWriter::start(storage, claim, header, &[], &[]).await
     }
 
     /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
@@ -198,13 +227,13 @@ impl StackStore {
     /// # Errors
     /// When it can't be read or the new one can't be written; the old one is then still there.
     pub async fn resume_journal(&self, lock: &StackLock) -> Result<Option<(JournalContents, JournalWriter)>> {
-        lock.verify().await?;
+        let (claim, mut storage) = (Claim::of(lock), self.journal_storage(lock.stack()).await?);
+        claim.check().await?;
+        storage.fence(&claim).await?;
         let Some(found) = self.read_journal(lock.stack()).await? else { return Ok(None) };
         let JournalHeader { deployment, constants, checkpoint, .. } = found.header.clone();
         let header = self.journal_header(lock, &deployment, constants, checkpoint)?;
-        let storage = self.journal_storage(lock.stack()).await?;
-        let watch = Some(lock.watch());
-        let writer = JournalWriter::start(storage, watch, header, &found.checkpoints, &found.records).await?;
+        let writer = JournalWriter::start(storage, claim, header, &found.checkpoints, &found.records).await?;
         Ok(Some((found, writer)))
     }
 
@@ -233,7 +262,7 @@ impl StackStore {
     }
 
     /// The journal of the deployment that runs or died, if there is one. A torn end is left out, see
-    /// [`JournalContents::torn`].
+    /// [`JournalContents::torn`]. A journal without a record is none: its deployment has not begun anything.
     ///
     /// # Errors
     /// [`JournalError`] when it is damaged in the middle or of an unknown format.
@@ -245,7 +274,7 @@ impl StackStore {
     pub(crate) async fn read_journal_of(&self, id: &StackId, form: StackForm) -> Result<Option<JournalContents>> {
         let storage = self.journal_storage_of(id, form);
         match storage.read().await? {
-            Some(content) => Ok(read::parse(&content, &storage.place())?),
+            Some(content) => Ok(read::open(&content, &storage.place())?),
             None => Ok(None),
         }
     }
@@ -260,7 +289,7 @@ impl StackStore {
         let mut storage = self.journal_storage(id).await?;
         match self.read_journal(id).await? {
             Some(found) => storage.finish(&event_log(id, &found.header.deployment)).await,
-            // Not even a header: nothing was recorded, so nothing was done.
+            // Nothing was recorded, so nothing was done.
             None => storage.discard().await,
         }
     }

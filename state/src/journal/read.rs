@@ -68,6 +68,12 @@ pub struct TornTail {
     pub length: u64,
 }
 
+/// Reads the content of the journal of a deployment that runs or died; nothing when nothing is recorded in it. Each deployment
+/// records what it is about to do before it does anything.
+pub(crate) fn open(content: &[u8], file: &str) -> Result<Option<JournalContents>, JournalError> {
+    Ok(parse(content, file)?.filter(|found| !found.records.is_empty()))
+}
+
 /// Reads a journal's content; nothing when not even its header is whole: then nothing was recorded.
 pub(crate) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents>, JournalError> {
     let mut lines = Lines { content, offset: 0 };

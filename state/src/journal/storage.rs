@@ -8,8 +8,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
 
-use super::{JournalError, NEW};
+use super::{Claim, JournalError, NEW};
 use crate::error::{Error, Result};
 use crate::store::Objects;
 
@@ -22,8 +23,12 @@ pub trait JournalStorage: Send + Sync {
     /// Everything that is there; nothing when there is no journal.
     async fn read(&self) -> Result<Option<Bytes>>;
 
-    /// Starts a journal with this content, in the place of the one before. When it returns, the content is durable.
-    async fn create(&mut self, content: Bytes) -> Result<()>;
+    /// Keeps whoever wrote the journal before from going on with it. What is read after it stays.
+    async fn fence(&mut self, claim: &Claim) -> Result<()>;
+
+    /// Starts a journal with this content, in the place of the one before. When it returns, the content is durable, and the
+    /// stack was still the claim's when it came to stand there; else nothing is left of it.
+    async fn create(&mut self, content: Bytes, claim: &Claim) -> Result<()>;
 
     /// Appends to the journal that was created. When it returns, the content is durable.
     async fn append(&mut self, content: Bytes) -> Result<()>;
@@ -65,6 +70,27 @@ fn sync_folder(path: &std::path::Path) -> std::io::Result<()> {
     }
 }
 
+/// Where a new journal is written before it is put in its place: a file of nobody else's.
+fn staged(path: &std::path::Path) -> PathBuf {
+    path.with_extension(format!("{}{STAGED}", Uuid::new_v4()))
+}
+
+/// What the names of journals that aren't in their place yet end in.
+const STAGED: &str = ".new";
+
+/// Removes what those have left behind who died before theirs was in its place. To be called under the guard.
+fn remove_staged(path: &std::path::Path) {
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_stem().and_then(|stem| stem.to_str())) else { return };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(STAGED));
+        if rest.is_some_and(|rest| Uuid::try_parse(rest).is_ok()) {
+            // The living among them are not of this stack's lock, and are told so when they look for it.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Whether a file still stands at its path: another process that took the journal over has put its own there.
 #[cfg(unix)]
 fn is_at(file: &File, path: &std::path::Path) -> bool {
@@ -95,30 +121,45 @@ impl JournalStorage for FileStorage {
         }
     }
 
-    async fn create(&mut self, content: Bytes) -> Result<()> {
-        let path = self.path.clone();
+    /// The new file does it: whoever has the one before goes on in a file without a name, and notices.
+    async fn fence(&mut self, _claim: &Claim) -> Result<()> {
+        Ok(())
+    }
+
+    async fn create(&mut self, content: Bytes, claim: &Claim) -> Result<()> {
         self.objects.count(content.len());
-        let created = blocking(move || {
-            if let Some(folder) = path.parent() {
+        let (path, staged) = (self.path.clone(), staged(&self.path));
+        let temporary = staged.clone();
+        let written = blocking(move || {
+            if let Some(folder) = temporary.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            // A new file takes the place of the old one, whose writer, should it live, goes on in a file without a name.
-            let temporary = path.with_extension("jsonl.new");
             let mut file = File::create(&temporary)?;
-            let written = file.write_all(&content).and_then(|()| file.sync_all());
-            if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, &path)) {
-                let _ = std::fs::remove_file(&temporary);
-                return Err(error);
-            }
-            sync_folder(&path)?;
-            OpenOptions::new().append(true).open(&path)
+            file.write_all(&content).and_then(|()| file.sync_all())
         });
-        match created.await {
+        let placed = async {
+            written.await.map_err(|error| self.failed(error))?;
+            // Leases are written under the same guard: what is looked at stays so until the file is in its place.
+            let _guard = self.objects.guard().await.map_err(|error| Error::write(self.place(), error))?;
+            claim.check().await?;
+            let temporary = staged.clone();
+            let placed = blocking(move || {
+                std::fs::rename(&temporary, &path)?;
+                remove_staged(&path);
+                sync_folder(&path)?;
+                OpenOptions::new().append(true).open(&path)
+            });
+            placed.await.map_err(|error| self.failed(error))
+        };
+        match placed.await {
             Ok(file) => {
                 self.file = Some(file);
                 Ok(())
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => {
+                let _ = blocking(move || std::fs::remove_file(staged)).await;
+                Err(error)
+            }
         }
     }
 
@@ -176,7 +217,8 @@ impl JournalStorage for FileStorage {
 }
 
 /// A row of objects, `<journal>/<generation>-<number>.jsonl`, each written on the condition that it isn't there: who
-/// comes second to a number has lost the journal.
+/// comes second to a number has lost the journal. The generation is that of the claim, and never comes back: what somebody
+/// writes who was taken over from stands in an older one, or in none.
 pub(super) struct SegmentStorage {
     objects: Arc<Objects>,
     folder: String,
@@ -264,16 +306,33 @@ impl JournalStorage for SegmentStorage {
         Ok(Some(content.into()))
     }
 
-    async fn create(&mut self, content: Bytes) -> Result<()> {
-        let (before, newest) = self.segments().await?;
-        // The dead writer's next segment must lose, should it live: its place in its own generation is taken.
-        let taken = before.iter().filter(|name| name.starts_with(&format!("{newest:08}-"))).count() as u64;
-        if taken > 0 {
-            let _ = self.objects.put(&self.key(newest, taken), Bytes::new(), &NEW).await?;
+    /// The dead writer's next segment must lose, should it live: its place in its own generation is taken.
+    async fn fence(&mut self, claim: &Claim) -> Result<()> {
+        loop {
+            let (names, newest) = self.segments().await?;
+            if newest > claim.generation() {
+                return Err(JournalError::Fenced { file: self.place() }.into());
+            }
+            let prefix = format!("{newest:08}-");
+            let number = |name: &String| name.strip_prefix(&prefix)?.split('.').next()?.parse::<u64>().ok();
+            let Some(last) = names.iter().filter_map(number).max() else { return Ok(()) };
+            // A conflict means that it lives, and was faster by one more segment.
+            if self.objects.put(&self.key(newest, last + 1), Bytes::new(), &NEW).await?.is_ok() {
+                return Ok(());
+            }
         }
-        self.next = Some((newest + 1, 0));
+    }
+
+    async fn create(&mut self, content: Bytes, claim: &Claim) -> Result<()> {
+        self.next = Some((claim.generation(), 0));
         self.written.clear();
-        self.write(content).await
+        self.write(content).await?;
+        if let Err(error) = claim.check().await {
+            self.next = None;
+            self.remove(&[segment(claim.generation(), 0)]).await?;
+            return Err(error);
+        }
+        Ok(())
     }
 
     async fn append(&mut self, content: Bytes) -> Result<()> {
@@ -307,5 +366,45 @@ impl JournalStorage for SegmentStorage {
             self.remove(&names).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::{LockOptions, Owner, SystemProcesses};
+    use crate::store::{StackId, StackStore, StoreOptions};
+
+    #[tokio::test]
+    async fn a_file_is_put_over_a_journal_only_while_the_lock_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = StackStore::open_folder(folder.path(), StoreOptions::default()).unwrap();
+        let id = StackId::new("shop", "dev").unwrap();
+        let owner = Owner::this_process("ann", "here", &SystemProcesses);
+        let lock = store.lock(&id, &owner, &LockOptions::default()).await.unwrap();
+        let journals = folder.path().join(".semantest/journal/shop");
+        let names = || {
+            let entries = std::fs::read_dir(&journals).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        std::fs::create_dir_all(&journals).unwrap();
+        std::fs::write(journals.join("dev.jsonl"), "another's").unwrap();
+        // Of one who died before its journal was in its place, and of another stack.
+        let left = [format!("dev.{}.new", Uuid::new_v4()), format!("dev.eu.{}.new", Uuid::new_v4())];
+        left.iter().for_each(|name| std::fs::write(journals.join(name), "").unwrap());
+
+        let mut storage = FileStorage::new(Arc::clone(&store.objects), journals.join("dev.jsonl"));
+        storage.create("ours".into(), &Claim::of(&lock)).await.unwrap();
+        assert_eq!(std::fs::read(journals.join("dev.jsonl")).unwrap(), b"ours");
+        let mut found = names();
+        found.sort();
+        assert_eq!(found, [left[1].as_str(), "dev.jsonl"]);
+
+        std::fs::remove_dir_all(folder.path().join(".pulumi/locks")).unwrap();
+        std::fs::write(journals.join("dev.jsonl"), "another's").unwrap();
+        let error = storage.create("ours".into(), &Claim::of(&lock)).await.unwrap_err();
+        assert!(matches!(error, Error::LockLost(_)), "{error}");
+        assert_eq!(std::fs::read(journals.join("dev.jsonl")).unwrap(), b"another's");
+        assert_eq!(names().len(), 2);
     }
 }

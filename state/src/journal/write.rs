@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::line::{self, Line};
 use super::storage::JournalStorage;
-use super::{CheckpointName, JournalError, JournalHeader, JournalRecord, event_log};
+use super::{CheckpointName, Claim, JournalError, JournalHeader, JournalRecord, event_log};
 use crate::error::{Error, Result};
 use crate::lock::{LockLost, LockWatch};
 use crate::store::{CheckpointDigest, StackId};
@@ -58,7 +58,7 @@ impl std::fmt::Debug for dyn JournalStorage {
 impl JournalWriter {
     pub(super) async fn start(
         mut storage: Box<dyn JournalStorage>,
-        watch: Option<LockWatch>,
+        claim: Claim,
         header: JournalHeader,
         checkpoints: &[CheckpointDigest],
         records: &[JournalRecord],
@@ -77,10 +77,10 @@ impl JournalWriter {
             write(&serde_json::to_string(&name).map_err(|error| Error::write(&place, error))?);
         }
         records.iter().for_each(|record| write(record.record.as_str()));
-        storage.create(content.into()).await?;
+        storage.create(content.into(), &claim).await?;
         let (commands, queue) = mpsc::unbounded_channel();
         let failure = Arc::new(OnceLock::new());
-        let task = tokio::spawn(run(storage, watch, queue, next, Arc::clone(&failure)));
+        let task = tokio::spawn(run(storage, claim.watch, queue, next, Arc::clone(&failure)));
         Ok(Self { commands, task, header, place, failure })
     }
 
@@ -228,7 +228,10 @@ mod tests {
         async fn read(&self) -> Result<Option<Bytes>> {
             Ok(Some(self.0.lock().unwrap().clone().into()))
         }
-        async fn create(&mut self, content: Bytes) -> Result<()> {
+        async fn fence(&mut self, _claim: &Claim) -> Result<()> {
+            Ok(())
+        }
+        async fn create(&mut self, content: Bytes, _claim: &Claim) -> Result<()> {
             self.append(content).await
         }
         async fn append(&mut self, content: Bytes) -> Result<()> {
@@ -266,7 +269,15 @@ mod tests {
     async fn on_a_full_disk_what_was_durable_stays_and_the_failure_is_told_from_then_on() {
         for size in 160..600 {
             let disk = SmallDisk(Arc::default(), size);
-            let writer = match JournalWriter::start(Box::new(disk.clone()), None, header(), &[], &[]).await {
+            let writer = match JournalWriter::start(
+                Box::new(disk.clone()),
+                Claim { generation: 1, watch: None },
+                header(),
+                &[],
+                &[],
+            )
+            .await
+            {
                 Ok(writer) => writer,
                 Err(error) => {
                     assert!(error.to_string().contains("/disk/journal"), "{error}");

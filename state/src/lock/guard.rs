@@ -1,5 +1,6 @@
 //! A lock that is held: its heartbeat, the look before each write, and giving it back.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,7 +39,12 @@ struct Shared {
     lost: watch::Sender<Option<LockLost>>,
     /// When the lock file was looked for last, by all who watch it.
     looked: Mutex<Option<Instant>>,
+    /// How many journals were claimed.
+    claimed: AtomicU64,
 }
+
+/// How many journals there can be under one lock: a deployment has one, and one for a deployment that died before.
+const MOST_JOURNALS: u64 = 1000;
 
 impl StackLock {
     pub(super) fn new(
@@ -58,6 +64,7 @@ impl StackLock {
             lease: Mutex::new((lease, revision)),
             lost: watch::Sender::new(None),
             looked: Mutex::default(),
+            claimed: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), takeover: None, heartbeat: None, released: false }
     }
@@ -83,6 +90,12 @@ impl StackLock {
     /// The fencing token: greater than that of every holder before.
     pub fn fencing_token(&self) -> u64 {
         self.shared.token
+    }
+
+    /// A number for the next journal: greater than those of all before, of this holder and of earlier ones.
+    pub(crate) fn next_generation(&self) -> u64 {
+        let claimed = self.shared.claimed.fetch_add(1, Ordering::Relaxed);
+        self.shared.token.saturating_mul(MOST_JOURNALS).saturating_add(claimed % MOST_JOURNALS)
     }
 
     /// The dead holder whose lock this was, to be told to the user.
@@ -144,6 +157,17 @@ pub struct LockWatch {
 }
 
 impl LockWatch {
+    /// Looks at lock file and lease now, however lately that was done.
+    ///
+    /// # Errors
+    /// [`LockLost`] when the lock is gone, or when the store can't be read.
+    pub(crate) async fn look(&self) -> Result<()> {
+        if let Some(lost) = self.shared.lost.borrow().clone() {
+            return Err(lost.into());
+        }
+        self.shared.look().await
+    }
+
     /// Whether the lock file is still there. In an object store that is looked up once in a second at most.
     ///
     /// # Errors

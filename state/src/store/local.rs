@@ -42,6 +42,33 @@ async fn moved(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
+/// Keeps other processes from comparing and writing in a store's folder at the same time, until it is dropped. Nothing where the
+/// file system has no locks.
+///
+/// # Errors
+/// When another process stands still while it has it.
+pub(crate) async fn guard(folder: &std::path::Path) -> Result<Option<File>> {
+    let path = folder.join(".semantest").join("guard");
+    let place = path.display().to_string();
+    let open = move || {
+        std::fs::create_dir_all(path.parent()?).ok()?;
+        OpenOptions::new().create(true).append(true).open(path).ok()
+    };
+    let Some(file) = tokio::task::spawn_blocking(open).await.ok().flatten() else { return Ok(None) };
+    let deadline = Instant::now() + GUARD_WITHIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(GUARD_AGAIN).await,
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("another process stands still in the middle of a write: it holds {place}");
+                return Err(Error::Generic { store: "file", source: message.into() });
+            }
+        }
+    }
+}
+
 /// A file system below a folder.
 #[derive(Debug)]
 pub struct LocalStore {
@@ -77,30 +104,8 @@ impl LocalStore {
         Some(file.strip_prefix(&self.folder).ok()?.to_str()?.replace(std::path::MAIN_SEPARATOR, "/"))
     }
 
-    /// Keeps other processes from comparing and writing at the same time. Nothing where the file system has no locks.
-    ///
-    /// # Errors
-    /// When another process stands still while it has it.
     async fn guard(&self) -> Result<Option<File>> {
-        let path = self.folder.join(".semantest").join("guard");
-        let place = path.display().to_string();
-        let open = move || {
-            std::fs::create_dir_all(path.parent()?).ok()?;
-            OpenOptions::new().create(true).append(true).open(path).ok()
-        };
-        let Some(file) = tokio::task::spawn_blocking(open).await.ok().flatten() else { return Ok(None) };
-        let deadline = Instant::now() + GUARD_WITHIN;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::Error(_)) => return Ok(None),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(GUARD_AGAIN).await,
-                Err(TryLockError::WouldBlock) => {
-                    let message = format!("another process stands still in the middle of a write: it holds {place}");
-                    return Err(Error::Generic { store: "file", source: message.into() });
-                }
-            }
-        }
+        guard(&self.folder).await
     }
 
     async fn put_if_unchanged(

@@ -122,6 +122,15 @@ impl Objects {
         self.folder.as_ref().map(|folder| folder.join(key))
     }
 
+    /// Keeps other processes from writing on a condition in this folder at the same time, until it is dropped. Nothing in other
+    /// stores, which compare and write in one.
+    pub async fn guard(&self) -> std::result::Result<Option<std::fs::File>, StoreError> {
+        match &self.folder {
+            Some(folder) => super::local::guard(folder).await,
+            None => Ok(None),
+        }
+    }
+
     pub fn bytes_written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }

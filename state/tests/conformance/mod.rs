@@ -50,6 +50,7 @@ laws! {
         another_machine_goes_on_where_one_died,
         a_settled_journal_is_archived_without_its_writer,
         a_journal_names_the_checkpoints_that_its_records_belong_to,
+        every_beginning_of_a_journal_is_gone_on_with,
         audit_logs_are_written_over;
     sealing:
         another_machine_reads_what_stands_nowhere_in_clear,
@@ -73,5 +74,7 @@ laws! {
         a_server_that_does_not_answer_is_named_soon,
         records_are_written_in_groups_however_far_the_store_is,
         a_journal_whose_removal_was_cut_off_is_none,
+        a_header_that_arrives_after_a_takeover_is_taken_back,
+        what_was_told_to_be_durable_is_in_the_journal_of_who_took_over,
         reading_takes_few_requests;
 }

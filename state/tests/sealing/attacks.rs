@@ -302,6 +302,9 @@ async fn a_journal_that_was_shortened_put_back_or_taken_away_is_refused() {
         disk.restore(&done).await;
         // Nor can that of one deployment stand for another's.
         let next = store.create_journal(&held, "dep-2", json!({}), None).await.unwrap();
+        for name in disk.files().await.into_keys().filter(|name| name.contains("sealed-journal")) {
+            disk.remove(&name).await;
+        }
         for name in &names {
             disk.put(name, &good[name]).await;
         }

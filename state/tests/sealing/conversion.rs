@@ -81,6 +81,7 @@ async fn a_stack_in_the_middle_of_a_deployment_is_left_as_it_is() {
             let held = lock(&store, &dev()).await;
             store.save(&held, &state(&dev(), 1), None).await.unwrap();
             let journal = store.create_journal(&held, "dep-1", json!({}), None).await.unwrap();
+            journal.append_durable(&json!({ "number": 1 })).await.unwrap();
             let before = disk.files().await;
             for result in [store.encrypt_stack(&held).await, store.decrypt_stack(&held).await] {
                 match result {

@@ -154,12 +154,12 @@ impl StackStore {
             }
             let mut storage = self.journal_storage_of(id, form);
             let Some(content) = storage.read().await? else { continue };
-            match crate::journal::read::parse(&content, &storage.place())? {
+            match crate::journal::read::open(&content, &storage.place())? {
                 Some(found) => {
                     let deployment = found.header.deployment;
                     return Err(SealError::OpenJournal { stack: id.to_string(), deployment }.into());
                 }
-                // Not even a header: nothing was recorded.
+                // Nothing was recorded.
                 None => storage.discard().await?,
             }
         }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::frames::{self, Frames};
 use super::header::START;
 use crate::error::Result;
-use crate::journal::JournalError;
 use crate::journal::storage::JournalStorage;
+use crate::journal::{Claim, JournalError};
 use crate::seal::anchor::{Anchor, Mark, OpenAnchor};
 use crate::seal::keys::StackKey;
 use crate::seal::{Kind, Place, SealError};
@@ -114,7 +114,11 @@ impl JournalStorage for SealedJournal {
         }
     }
 
-    async fn create(&mut self, content: Bytes) -> Result<()> {
+    async fn fence(&mut self, claim: &Claim) -> Result<()> {
+        self.inner.fence(claim).await
+    }
+
+    async fn create(&mut self, content: Bytes, claim: &Claim) -> Result<()> {
         let anchor = self.store.anchor_or_new(&self.id, None).await?;
         let generation = anchor.generation + 1;
         let head = anchor.key.head(Self::place_of(&self.id), generation);
@@ -127,7 +131,7 @@ impl JournalStorage for SealedJournal {
             anchor.frames = 0;
         };
         let anchor = self.store.write_anchor(&self.id, &anchor, coming).await?;
-        self.inner.create(sealed.into()).await?;
+        self.inner.create(sealed.into(), claim).await?;
         let there = |anchor: &mut Anchor| {
             anchor.journal.settle(Some(mark.clone()));
             anchor.frames = 1;

@@ -125,3 +125,50 @@ pub async fn audit_logs_are_written_over(place: &Place) {
         assert_eq!(place.get(".semantest/audit/shop/dev/d-1.jsonl").await, lines);
     }
 }
+
+/// A process may die at each write of its journal, and in a file at each byte of one. Whatever is there then, the next plain
+/// deployment goes on from it and ends.
+pub async fn every_beginning_of_a_journal_is_gone_on_with(place: &Place) {
+    let store = place.open();
+    let folder = ".semantest/journal/shop";
+    let held = lock(&store).await;
+    let journal = store.create_journal(&held, "d-1", json!({}), None).await.unwrap();
+    for number in 1..=2 {
+        journal.append_durable(&json!({ "number": number })).await.unwrap();
+    }
+    drop(journal);
+    held.release().await.unwrap();
+    let whole: Vec<(String, bytes::Bytes)> =
+        place.files().await.into_iter().filter(|(name, _)| name.starts_with(folder)).collect();
+    // Objects are there or not; the bytes of a file come one after the other.
+    let mut beginnings: Vec<Vec<(String, bytes::Bytes)>> = (0..=whole.len()).map(|end| whole[..end].to_vec()).collect();
+    if place.is_local() {
+        let (name, content) = &whole[0];
+        beginnings.extend((0..content.len()).map(|end| vec![(name.clone(), content.slice(..end))]));
+    }
+    for beginning in beginnings {
+        for (name, _) in place.files().await.into_iter().filter(|(name, _)| name.starts_with(folder)) {
+            place.delete(&name).await;
+        }
+        for (name, content) in &beginning {
+            place.put(name, content.clone()).await;
+        }
+        let what = beginning.iter().map(|(name, content)| format!("{name}: {} bytes; ", content.len()));
+        let what: String = what.collect();
+        let store = place.open();
+        let held = lock(&store).await;
+        if let Some((found, journal)) = store.resume_journal(&held).await.unwrap() {
+            assert!((1..=2).contains(&found.records.len()), "{what}");
+            assert_eq!(numbers(&found), (1..=found.records.len() as u64).collect::<Vec<_>>(), "{what}");
+            journal.finish().await.unwrap();
+        }
+        let journal = store.create_journal(&held, "d-2", json!({}), None).await.unwrap_or_else(|error| {
+            panic!("{what}{error}");
+        });
+        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
+        assert_eq!(numbers(&store.read_journal(&id()).await.unwrap().unwrap()), [1], "{what}");
+        journal.finish().await.unwrap();
+        held.release().await.unwrap();
+        assert_eq!(place.names(folder).await, [""; 0], "{what}");
+    }
+}

@@ -248,6 +248,89 @@ pub async fn a_journal_whose_removal_was_cut_off_is_none(place: &Place) {
     assert_eq!(place.names(folder).await, [""; 0]);
 }
 
+/// A machine stands still while the header of its journal is on its way. Another one takes over, deploys and ends; or is still
+/// at it. The header comes late, and is in nobody's way.
+pub async fn a_header_that_arrives_after_a_takeover_is_taken_back(place: &Place) {
+    for ended in [true, false] {
+        let (here, there) = (place.open(), place.open());
+        let options = lock_options(&FakeProcesses::default());
+        let dead = here.lock(&id(), &owner("here", 1), &options).await.unwrap();
+        let slow = dead.fencing_token();
+        proxy(place).set_hook(move |exchange, moment| {
+            let is_header =
+                exchange.method == "PUT" && exchange.path.contains(&format!("/journal/shop/dev/{:08}", slow * 1000));
+            match is_header && moment == Moment::Before {
+                true => Action::Delay(Duration::from_secs(5)),
+                false => Action::Pass,
+            }
+        });
+        let late = tokio::spawn(async move { here.create_journal(&dead, "d-1", json!({}), None).await.map(drop) });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        shorten_lease(place).await;
+        let lock = there.lock(&id(), &owner("there", 1), &waiting()).await.unwrap();
+        let journal = there.create_journal(&lock, "d-2", json!({}), None).await.unwrap();
+        journal.append_durable(&json!({ "number": 1 })).await.unwrap();
+        let open = match ended {
+            true => {
+                journal.finish().await.unwrap();
+                None
+            }
+            false => Some(journal),
+        };
+        let error = late.await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::LockLost(_)), "{error}");
+        proxy(place).remove_hook();
+        if let Some(journal) = open {
+            journal.append_durable(&json!({ "number": 2 })).await.unwrap();
+            assert_eq!(there.read_journal(&id()).await.unwrap().unwrap().records.len(), 2);
+            journal.finish().await.unwrap();
+        }
+        assert!(place.open().read_journal(&id()).await.unwrap().is_none());
+        assert_eq!(place.names(".semantest/journal/shop/dev").await, [""; 0]);
+        lock.release().await.unwrap();
+    }
+}
+
+/// A machine that was taken for dead writes one more segment just before it is kept from it: what it was told to be durable is
+/// in the journal that the other one goes on with.
+pub async fn what_was_told_to_be_durable_is_in_the_journal_of_who_took_over(place: &Place) {
+    let (here, there) = (place.open(), place.open());
+    let options = lock_options(&FakeProcesses::default());
+    let dead = here.lock(&id(), &owner("here", 1), &options).await.unwrap();
+    let journal = here.create_journal(&dead, "d-1", json!({}), None).await.unwrap();
+    for number in 1..=2 {
+        journal.append_durable(&json!({ "number": number })).await.unwrap();
+    }
+    // The second record is still on its way.
+    let segment = format!(".semantest/journal/shop/dev/{:08}-00000002.jsonl", dead.fencing_token() * 1000);
+    let second = place.get(&segment).await;
+    place.delete(&segment).await;
+    shorten_lease(place).await;
+    let lock = there.lock(&id(), &owner("there", 1), &waiting()).await.unwrap();
+    // The fence is an empty segment. It is slow, and comes second.
+    let proxy = proxy(place);
+    proxy.set_hook(|exchange, moment| {
+        let is_fence = exchange.method == "PUT" && exchange.path.contains("/journal/") && exchange.length == 0;
+        match is_fence && moment == Moment::Before {
+            true => Action::Delay(Duration::from_secs(1)),
+            false => Action::Pass,
+        }
+    });
+    let arrival = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        place.put(&segment, second).await;
+    };
+    let (resumed, ()) = tokio::join!(there.resume_journal(&lock), arrival);
+    let (found, resumed) = resumed.unwrap().unwrap();
+    assert_eq!(found.records.len(), 2);
+    resumed.append_durable(&json!({ "number": 3 })).await.unwrap();
+    assert!(journal.append_durable(&json!({ "number": 666 })).await.is_err());
+    proxy.remove_hook();
+    assert_eq!(place.open().read_journal(&id()).await.unwrap().unwrap().records.len(), 3);
+    resumed.finish().await.unwrap();
+    lock.release().await.unwrap();
+}
+
 /// Reading a stack takes these requests, whatever its size.
 pub async fn reading_takes_few_requests(place: &Place) {
     begin(place).await;

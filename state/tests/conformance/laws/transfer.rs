@@ -106,7 +106,9 @@ pub async fn a_deployment_that_died_is_settled_before_its_stack_moves(place: &Pl
     let store = place.open();
     let (from, to) = (lock(&store).await, lock_of(&store, &renamed()).await);
     store.save(&from, &checkpoint(1), None).await.unwrap();
-    drop(store.create_journal(&from, "d-1", json!({}), None).await.unwrap());
+    let journal = store.create_journal(&from, "d-1", json!({}), None).await.unwrap();
+    journal.append_durable(&json!({ "number": 1 })).await.unwrap();
+    drop(journal);
     let secrets = no_secrets();
     for error in
         [store.rename_stack(&from, &to, &*secrets).await.unwrap_err(), store.copy_stack(&from, &to).await.unwrap_err()]
