@@ -10,8 +10,9 @@ use crate::ports::{HealthChecker, HealthProbe, HealthReport};
 /// start), a second one mostly at once.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
-/// How much of an answer's body is shown.
-const SHOWN_BYTES: usize = 500;
+/// How much of an answer's body is read. It is more than anybody is shown, so that no secret is cut in two before it is looked
+/// for.
+const READ_BYTES: usize = 16 * 1024;
 
 /// Asks over HTTP or HTTPS.
 #[derive(Clone, Debug)]
@@ -37,13 +38,21 @@ impl HttpHealthChecker {
             .headers
             .iter()
             .fold(self.client.get(&probe.url), |request, (name, value)| request.header(name, value));
-        let answer = request.timeout(timeout).send().await.map_err(|error| Problem::of(&error))?;
+        let mut answer = request.timeout(timeout).send().await.map_err(|error| Problem::of(&error))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
         }
-        let body = answer.bytes().await.unwrap_or_default();
-        let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]).trim().to_owned();
+        let mut body = Vec::new();
+        // What comes after a failure says less than the status.
+        while let Ok(Some(chunk)) = answer.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() >= READ_BYTES {
+                body.truncate(READ_BYTES);
+                break;
+            }
+        }
+        let shown = String::from_utf8_lossy(&body).trim().to_owned();
         let answer = if shown.is_empty() { format!("status {status}") } else { format!("status {status}: {shown}") };
         Err(Problem { answer, unanswered: false })
     }
@@ -132,6 +141,23 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let checker = HttpHealthChecker::new().unwrap();
         checker.check(&HealthProbe { url, headers: Vec::new(), timeout: Duration::from_secs(seconds) }).await
+    }
+
+    #[tokio::test]
+    async fn of_an_answer_that_does_not_end_the_beginning_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/health", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 500 Broken\r\ncontent-length: 1000000000\r\n\r\n").await;
+                while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
+            }
+        });
+        let report = check(url, 1).await;
+        assert!(!report.healthy && report.last_answer.starts_with("status 500"), "{}", report.last_answer);
+        assert!(report.last_answer.len() < READ_BYTES + 100, "{}", report.last_answer.len());
     }
 
     #[tokio::test]

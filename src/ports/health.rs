@@ -22,7 +22,7 @@ pub struct HealthReport {
     pub healthy: bool,
     /// How many tries were made.
     pub attempts: u32,
-    /// The last answer: status and the beginning of the body, or why there was none.
+    /// The last answer: status and body, of which at most some kilobytes are read, or why there was none.
     pub last_answer: String,
     /// Whether the last try got no answer in its time, so that the component may still be busy with it.
     pub unanswered: bool,

@@ -21,6 +21,8 @@ const FUNCTION: &str = "functionName";
 /// The pause after the first invocation that failed; each is half as long again, to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Most letters of an answer that are shown.
+const SHOWN_LETTERS: usize = 500;
 /// Most lines of a server's own output that are shown.
 const SHOWN_LINES: usize = 20;
 /// How often the output of a server that is still busy is asked for.
@@ -169,7 +171,7 @@ pub async fn run(
             check.question.in_words(&url),
             check.question.timeout().as_secs(),
             if attempts == 1 { "try" } else { "tries" },
-            report.last_answer
+            beginning(&report.last_answer)
         );
         if let Some(output) = printed {
             let lines: Vec<&str> = output.lines().collect();
@@ -194,6 +196,16 @@ pub async fn run(
         checked.unhealthy.push((component, error));
     }
     Ok(Some(checked))
+}
+
+/// The first letters of an answer.
+fn beginning(answer: &str) -> String {
+    let mut letters = answer.chars();
+    let mut shown: String = letters.by_ref().take(SHOWN_LETTERS).collect();
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 async fn ask(ports: &Ports, check: &Check) -> HealthReport {

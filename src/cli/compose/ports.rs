@@ -22,7 +22,7 @@ use crate::ports::{
 
 use super::passphrases::PassphraseGiver;
 use super::store;
-use crate::application::redaction::WatchedCloud;
+use crate::application::redaction::{WatchedCloud, WatchedHealth};
 use crate::cli::arguments::CloudOptions;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::failure::Failure;
@@ -73,7 +73,7 @@ pub async fn connect(
         cloud,
         store,
         packager: code,
-        health: Arc::new(health),
+        health: Arc::new(WatchedHealth::new(Arc::new(health), Arc::clone(session.output.redactor()))),
         clock: Arc::new(MachineClock),
         monotonic,
         latencies: Arc::new(LatencyFile::new(measured).at_most(longest_operation)),

@@ -70,6 +70,34 @@ async fn a_secret_variable_reaches_the_server_and_nothing_else() {
     project.all("destroy").await;
 }
 
+/// A server that isn't well and says all it knows: the answer is told and recorded without the secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_a_bad_answer_to_a_health_check_is_written_nowhere() {
+    let project = Project::new(&["web"]).await;
+    project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET } }")]);
+    let server = "const text = 'x'.repeat(455) + process.env.SETTING;\n\
+        require('http').createServer((_, response) => { response.statusCode = 500; response.end(text); })\
+        .listen(process.env.PORT);";
+    project.write("web/server.js", server);
+    let yaml = std::fs::read_to_string(project.path("semantest-iac.yaml")).unwrap();
+    project.write("semantest-iac.yaml", &yaml.replace("path: /health, timeout: 20s", "path: /health, timeout: 5s"));
+    let mut command = project.command(&["deploy", "--all", "--env", "test", "--yes", "--json=events"]);
+    command.env("SHOP_SECRET", SECRET);
+    let run = Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap());
+    assert_ne!(run.code, Some(0));
+    assert!(run.stdout.contains("HealthCheckFailed") && run.stdout.contains("[secret]"), "{}", run.stdout);
+    // Nor the part of it that is left when the answer is cut.
+    let part = &SECRET[..10];
+    assert!(!run.stdout.contains(part) && !run.stderr.contains(part), "{}\n{}", run.stdout, run.stderr);
+    let mut found = Vec::new();
+    holders(&project.path(".semantest"), part, &mut found);
+    assert_eq!(found, Vec::<String>::new());
+    let mut command = project.command(&["destroy", "--all", "--env", "test", "--yes"]);
+    command.env("SHOP_SECRET", SECRET);
+    let run = Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_else() {
     let project = Project::new(&["web"]).await;
