@@ -260,6 +260,40 @@ async fn a_takeover_that_dies_halfway_leaves_no_lock_file_that_nobody_removes() 
     assert_eq!(files(&folder.path().join(".pulumi/locks/organization/shop/dev")).len(), 1);
 }
 
+/// The lock file of the dead one can't be removed for a while, at each of the calls of a takeover: it is not taken for a lock of
+/// Pulumi's later.
+#[tokio::test]
+async fn a_takeover_that_fails_halfway_is_made_by_the_next() {
+    for (fails_from, calls) in (0..5).flat_map(|from| (1..4).map(move |calls| (from, calls))) {
+        let folder = tempfile::tempdir().unwrap();
+        let processes = FakeProcesses::default();
+        let options = lock_options(&processes);
+        let _dead = store(folder.path()).lock(&id(), &owner("here", 1), &options).await.unwrap();
+        processes.kill(1);
+        let local = Arc::new(state::store::local::LocalStore::new(folder.path().to_owned()));
+        let failing = Arc::new(FailingStore::new(local, fails_from, std::io::ErrorKind::Other));
+        failing.recover_after(calls);
+        let prefix = object_store::path::Path::from_absolute_path(folder.path()).unwrap();
+        let other = StackStore::over_object_store(failing, prefix, "file:///x", StoreOptions::default());
+        // It lives on, and may try again.
+        if let Ok(lock) = other.lock(&id(), &owner("here", 2), &options).await {
+            let _ = lock.release().await;
+        }
+        let observer = owner("here", 3);
+        let third = match store(folder.path()).lock(&id(), &observer, &options).await {
+            // What could not be given back either has to run out, or its process to die.
+            Err(Error::Locked(_)) => {
+                processes.kill(2);
+                store(folder.path()).lock(&id(), &observer, &options).await
+            }
+            result => result,
+        };
+        let third = third.unwrap_or_else(|error| panic!("failing from {fails_from}, {calls} times: {error}"));
+        third.release().await.unwrap();
+        assert_eq!(files(&folder.path().join(".pulumi/locks/organization/shop/dev")).len(), 0, "{fails_from} {calls}");
+    }
+}
+
 #[tokio::test]
 async fn a_lock_that_cannot_be_renewed_in_time_is_lost() {
     let folder = tempfile::tempdir().unwrap();

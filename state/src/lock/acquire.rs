@@ -83,10 +83,12 @@ impl StackStore {
         let others = match self.take_pulumi_lock(id, owner, &name, &taken.left_behind).await {
             Ok(others) => others,
             Err(error) => {
-                lock.release().await?;
+                // What can't be given back runs out; what went wrong first is what is told.
+                let _ = lock.release().await;
                 return Err(error);
             }
         };
+        lock.has_removed_left_behind();
         if !others.is_empty() {
             lock.release().await?;
             return Ok(Err(Busy::Files(others)));
@@ -112,9 +114,11 @@ impl StackStore {
         patience: &mut Patience,
     ) -> Result<std::result::Result<Taken, Holder>> {
         loop {
+            let mut left_behind = Vec::new();
             let (condition, token, before) = match read_lease(&self.objects, id).await? {
                 None => (Condition::Absent, 1, None),
                 Some((lease, revision, written)) => {
+                    left_behind = lease.all_left_behind();
                     let before = lease.held.map(|held| (held, revision.clone(), written));
                     let token = lease.token.checked_add(1).ok_or_else(|| Error::Malformed {
                         file: self.objects.show(&id.lease()),
@@ -125,7 +129,6 @@ impl StackStore {
                 }
             };
             let mut takeover = None;
-            let mut left_behind = Vec::new();
             if let Some((held, revision, written)) = before {
                 let holder = held.holder(self.objects.show_url(&pulumi::key(id, &held.lock)), written);
                 let reason = match held.owner.is_gone(owner, &*options.processes) {
@@ -134,7 +137,6 @@ impl StackStore {
                 };
                 let Some(reason) = reason else { return Ok(Err(holder)) };
                 takeover = Some(Takeover { from: holder, reason });
-                left_behind = held.left_behind;
                 left_behind.push(held.lock);
             }
             let now: DateTime<Utc> = self.now();
@@ -146,7 +148,7 @@ impl StackStore {
                 expires: now + options.lease,
                 left_behind: left_behind.clone(),
             };
-            let lease = Lease { version: FORMAT, token, held: Some(held) };
+            let lease = Lease { version: FORMAT, token, held: Some(held), left_behind: Vec::new() };
             // A conflict means that somebody else was faster; then that one is looked at.
             if let Ok(revision) = self.objects.put(&id.lease(), lease.to_bytes(), &condition).await? {
                 if matches!(condition, Condition::Absent) && self.objects.file(&id.lease()).is_none() {

@@ -38,10 +38,12 @@ impl StackStore {
             return Ok(Vec::new());
         }
         let lease = read_lease(&self.objects, id).await?;
+        let left_behind = lease.as_ref().map(|(lease, ..)| lease.all_left_behind()).unwrap_or_default();
+        names.retain(|name| !left_behind.contains(name));
         let held = lease.and_then(|(lease, _, written)| Some((lease.held?, written)));
         if let Some((held, written)) = &held {
             let is_dead = self.seems_dead(held, *written, observer, options);
-            names.retain(|name| !(held.left_behind.contains(name) || is_dead && *name == held.lock));
+            names.retain(|name| !(is_dead && *name == held.lock));
         }
         let mut holders = pulumi::holders(&self.objects, id, &names).await?;
         if let Some((held, written)) = held {
@@ -118,7 +120,7 @@ impl StackStore {
             if !locks.iter().any(|lock| lock.holder.url == url) {
                 break;
             }
-            let free = Lease { held: None, ..lease };
+            let free = Lease { held: None, left_behind: Vec::new(), ..lease };
             // Else a heartbeat came in between.
             if self.objects.put(&id.lease(), free.to_bytes(), &Condition::Unchanged(revision)).await?.is_ok() {
                 break;

@@ -41,6 +41,8 @@ struct Shared {
     looked: Mutex<Option<Instant>>,
     /// How many journals were claimed.
     claimed: AtomicU64,
+    /// Lock files of dead holders before, until they are removed.
+    left_behind: Mutex<Vec<String>>,
 }
 
 /// How many journals there can be under one lock: a deployment has one, and one for a deployment that died before.
@@ -55,6 +57,7 @@ impl StackLock {
         revision: Revision,
         options: &LockOptions,
     ) -> Self {
+        let left_behind = lease.all_left_behind();
         let shared = Shared {
             store,
             id,
@@ -65,8 +68,14 @@ impl StackLock {
             lost: watch::Sender::new(None),
             looked: Mutex::default(),
             claimed: AtomicU64::new(0),
+            left_behind: Mutex::new(left_behind),
         };
         Self { shared: Arc::new(shared), takeover: None, heartbeat: None, released: false }
+    }
+
+    /// None of the lock files is left that dead holders had before.
+    pub(super) fn has_removed_left_behind(&self) {
+        self.shared.left_behind.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Starts the heartbeat.
@@ -349,7 +358,9 @@ impl Shared {
         loop {
             match read_lease(&self.store.objects, &self.id).await? {
                 Some((lease, revision, _)) if lease.held.as_ref().is_some_and(|held| held.lock == self.name) => {
-                    let free = Lease { held: None, ..lease };
+                    // Nobody else would know that these are no locks of Pulumi's.
+                    let left_behind = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let free = Lease { held: None, left_behind, ..lease };
                     let condition = Condition::Unchanged(revision);
                     // A conflict means that somebody has taken it over, or that a last heartbeat was under way.
                     if self.store.objects.put(&self.id.lease(), free.to_bytes(), &condition).await?.is_ok() {

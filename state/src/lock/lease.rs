@@ -70,6 +70,9 @@ pub(super) struct Lease {
     pub token: u64,
     /// Absent when nobody holds it.
     pub held: Option<Held>,
+    /// As [`Held::left_behind`], where whoever took over could not remove them and has given the lease back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,6 +91,12 @@ pub(super) struct Held {
 }
 
 impl Lease {
+    /// All lock files of dead holders that may still be there.
+    pub fn all_left_behind(&self) -> Vec<String> {
+        let held = self.held.iter().flat_map(|held| &held.left_behind);
+        self.left_behind.iter().chain(held).cloned().collect()
+    }
+
     pub fn to_bytes(&self) -> Bytes {
         serde_json::to_vec(self).unwrap_or_default().into()
     }

@@ -140,6 +140,8 @@ pub struct FailingStore {
     inner: Arc<dyn ObjectStore>,
     /// Calls that still succeed.
     left: AtomicUsize,
+    /// Calls that fail after these, before all succeed again.
+    failures: AtomicUsize,
     kind: ErrorKind,
     /// What is written when something below a folder is read for the first time: the folder, the object, its content.
     change: Mutex<Option<(&'static str, Path, PutPayload)>>,
@@ -153,7 +155,13 @@ impl std::fmt::Display for FailingStore {
 
 impl FailingStore {
     pub fn new(inner: Arc<dyn ObjectStore>, left: usize, kind: ErrorKind) -> Self {
-        Self { inner, left: AtomicUsize::new(left), kind, change: Mutex::default() }
+        Self {
+            inner,
+            left: AtomicUsize::new(left),
+            failures: AtomicUsize::new(usize::MAX),
+            kind,
+            change: Mutex::default(),
+        }
     }
 
     /// Somebody writes an object just when something below a folder is read.
@@ -166,6 +174,11 @@ impl FailingStore {
         self.left.store(left, Ordering::SeqCst);
     }
 
+    /// After this many failures all is well again.
+    pub fn recover_after(&self, failures: usize) {
+        self.failures.store(failures, Ordering::SeqCst);
+    }
+
     /// Whether the failure has been reached.
     pub fn has_failed(&self) -> bool {
         self.left.load(Ordering::SeqCst) == 0
@@ -173,8 +186,10 @@ impl FailingStore {
 
     fn write(&self) -> Result<()> {
         let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        let fails = |failures: usize| failures.checked_sub(1);
         match left {
             Ok(_) => Ok(()),
+            Err(_) if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_err() => Ok(()),
             Err(_) => {
                 Err(object_store::Error::Generic { store: "test", source: std::io::Error::from(self.kind).into() })
             }
