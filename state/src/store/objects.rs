@@ -185,7 +185,8 @@ impl Objects {
     }
 
     /// Writes an object whole, or not at all. Where the answer of a store was lost, what is there now says whether it was
-    /// written.
+    /// written; and where it refuses the condition, too: something in between may have tried twice what succeeded the first
+    /// time.
     pub async fn put(
         &self,
         key: &str,
@@ -203,7 +204,7 @@ impl Objects {
                 Err(failed) => failed,
             };
             let is_conflict = failed.is_conflict(condition);
-            if failed.has_lost_answer() && !matches!(condition, Condition::Always) {
+            if (failed.has_lost_answer() || is_conflict) && !matches!(condition, Condition::Always) {
                 match self.get(key).await? {
                     Some(found) if found.content == content => {
                         self.count(content.len());

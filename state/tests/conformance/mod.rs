@@ -67,6 +67,7 @@ laws! {
     on [s3, versioned_s3, kms_s3, azure, versioned_azure]:
     network:
         a_lost_answer_loses_nothing,
+        what_something_in_between_tried_twice_is_no_conflict,
         a_store_that_vanishes_loses_nothing,
         refusals_are_told_with_what_to_do,
         who_may_only_read_is_told_so_before_anything_is_begun,

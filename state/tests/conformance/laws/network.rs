@@ -331,6 +331,30 @@ pub async fn what_was_told_to_be_durable_is_in_the_journal_of_who_took_over(plac
     lock.release().await.unwrap();
 }
 
+/// A gateway between here and the store tries each write a second time, though the first one succeeded: the condition doesn't
+/// hold any more, and the answer says so. Nobody else was there.
+pub async fn what_something_in_between_tried_twice_is_no_conflict(place: &Place) {
+    begin(place).await;
+    let store = place.open();
+    proxy(place).set_hook(|exchange, moment| {
+        let is_condition = |name: &str| exchange.headers.contains_key(name);
+        let is_conditional = is_condition("if-match") || is_condition("if-none-match");
+        let is_written = exchange.status.is_some_and(|status| (200..300).contains(&status));
+        match exchange.method == "PUT" && is_conditional && moment == Moment::After && is_written {
+            true => Action::Answer(Answer::new(412.try_into().unwrap(), "")),
+            false => Action::Pass,
+        }
+    });
+    let durable = AtomicUsize::new(0);
+    deploy(&store, &durable).await.unwrap();
+    proxy(place).remove_hook();
+    assert_eq!(durable.load(Ordering::SeqCst), 3);
+    assert_eq!(topics(&store.load(&id()).await.unwrap().unwrap().checkpoint), 2);
+    assert!(store.read_journal(&id()).await.unwrap().is_none());
+    let held = lock(&store).await;
+    held.release().await.unwrap();
+}
+
 /// Reading a stack takes these requests, whatever its size.
 pub async fn reading_takes_few_requests(place: &Place) {
     begin(place).await;
