@@ -37,6 +37,8 @@ struct Base {
     places: HashMap<Urn, usize>,
     /// A deployment died, and its journal is still there.
     is_interrupted: bool,
+    /// Checkpoint or journal name the secrets manager.
+    names_secrets: bool,
 }
 
 /// A locked stack.
@@ -80,6 +82,7 @@ impl OpenStack {
             pending: loaded.foreign_pending(),
             places: places.map(|(index, resource)| (resource.urn.clone(), index)).collect(),
             is_interrupted: loaded.open_deployment().is_some(),
+            names_secrets: loaded.deployment.secrets_provider.is_some(),
         };
         *self.base.lock().unwrap_or_else(PoisonError::into_inner) = Some(base);
     }
@@ -93,6 +96,17 @@ impl OpenStack {
             store.use_manager(id, secrets.for_writing().map_err(|error| store_error(&error.into()))?);
         }
         Ok(())
+    }
+
+    /// Whoever reads a journal can open what it holds: the first secret of a stack comes behind the name of its manager.
+    fn name_secrets(&self) -> Result<(), StoreError> {
+        let Some(journal) = self.writer() else { return Ok(()) };
+        self.with_base(|base| {
+            if let Some(provider) = base.secrets.provider().filter(|_| !base.names_secrets) {
+                journal.name_secrets(&provider);
+                base.names_secrets = true;
+            }
+        })
     }
 
     /// What is written while a journal is there is named in it, or it would be taken for another program's: that of a deployment
@@ -160,6 +174,7 @@ impl LockedStack for OpenStack {
             })
         })?;
         let json = json.map_err(|error| store_error(&error.into()))?;
+        self.name_secrets()?;
         let raw = serde_json::value::RawValue::from_string(json.as_str().to_owned());
         Ok(ResourceImage(raw.map_err(|error| internal(&error.to_string()))?.into()))
     }
@@ -183,6 +198,7 @@ impl LockedStack for OpenStack {
             self.store.store.create_journal(lock, &first.aggregate_id, events::constants(first), digest).await;
         let journal = Arc::new(created.map_err(|error| store_error(&error))?);
         *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&journal));
+        self.name_secrets()?;
         self.append(first);
         journal.flush().await.map_err(|error| store_error(&error))
     }

@@ -69,6 +69,8 @@ struct Loaded {
 /// The journal of a deployment that runs or died.
 struct OpenJournal {
     events: Vec<DomainEvent>,
+    /// The manager of secrets in the events, where the checkpoint names none.
+    secrets: Option<state::SecretsProvider>,
     /// What the events recorded, when another program has written the checkpoint since: it isn't folded in then.
     overwritten: Option<Arc<Deployment>>,
 }
@@ -114,7 +116,8 @@ impl Loaded {
 
 impl OpenJournal {
     fn of(contents: &JournalContents, checkpoint: Option<&LoadedCheckpoint>) -> Result<Self, StoreError> {
-        let mut journal = Self { events: events::decode(contents)?, overwritten: None };
+        let mut journal =
+            Self { events: events::decode(contents)?, secrets: contents.secrets.clone(), overwritten: None };
         if !contents.belongs_to(checkpoint.map(LoadedCheckpoint::digest).as_ref()) {
             let mut recorded = Deployment::default();
             changes::apply(&mut recorded, &journal.all_changes())?;
@@ -190,6 +193,9 @@ impl StateStore {
         if let Some(journal) = &journal {
             let changes = journal.changes(&deployment);
             changes::apply(&mut deployment, &changes)?;
+        }
+        if deployment.secrets_provider.is_none() {
+            deployment.secrets_provider = journal.as_ref().and_then(|journal| journal.secrets.clone());
         }
         let mut provider = deployment.secrets_provider.clone();
         let mut opened = provider.as_ref().and_then(|provider| self.store.opened_manager(provider));

@@ -161,19 +161,7 @@ async fn who_settles_a_death_and_dies_of_it_is_not_taken_for_another_program() {
     let fixture = Fixture::new(&[resource("old")]);
     let dead = fixture.lock().await;
     dead.read().await.unwrap();
-    let recorded = dead.encode(&record("made")).unwrap();
-    let payload = json!({
-        "step": 1, "operation": "create", "urn": urn("made"), "durationMs": 3,
-        "resource": serde_json::from_str::<Value>(recorded.0.get()).unwrap(),
-    });
-    let event = json!({
-        "eventId": "e", "aggregateId": "d-1", "eventType": "ResourceOperationSucceeded", "payload": payload,
-        "eventVersion": 1, "metadata": {
-            "correlationId": "c", "causationId": null, "userId": "u", "timestamp": "2026-01-02T03:04:05.000Z",
-            "sequenceNumber": 0,
-        },
-    });
-    dead.begin(&DomainEvent::from_json(&event.to_string()).unwrap()).await.unwrap();
+    dead.begin(&recorded_event(&dead.encode(&record("made")).unwrap(), "made", 0)).await.unwrap();
     dead.release().await.unwrap();
 
     let settling = fixture.lock().await;
@@ -193,4 +181,60 @@ async fn who_settles_a_death_and_dies_of_it_is_not_taken_for_another_program() {
     assert!(next.read().await.unwrap().interrupted.is_none());
     next.release().await.unwrap();
     assert_eq!(fixture.store.deployments().await.unwrap(), ["d-1"]);
+}
+
+/// A process dies after it has recorded the stack's first secret, and before any checkpoint names the manager of it.
+#[tokio::test]
+async fn a_journal_names_the_manager_of_the_first_secret() {
+    for secret_comes in ["before the journal", "after it"] {
+        let fixture = Fixture::new(&[resource("old")]);
+        let secret = || {
+            let mut record = record("old");
+            record.inputs.insert("token", resource_graph::Value::secret("hunter2"));
+            record
+        };
+        let dead = fixture.lock().await;
+        dead.read().await.unwrap();
+        if secret_comes == "before the journal" {
+            dead.encode(&secret()).unwrap();
+        }
+        dead.begin(&recorded_event(&dead.encode(&record("made")).unwrap(), "made", 0)).await.unwrap();
+        dead.append(&recorded_event(&dead.encode(&secret()).unwrap(), "old", 1));
+        dead.flush().await.unwrap();
+        dead.release().await.unwrap();
+
+        let access = SecretsAccess::with_passphrase(|| Ok(Passphrase::new("test")));
+        let owner = Owner::this_process("ann", "here", &SystemProcesses);
+        let options = StoreOptions::default();
+        let store = state::StackStore::open_folder(fixture.folder.path(), options).unwrap();
+        let fresh = StateStore::new(store, "shop", "dev", owner, LockOptions::default(), access).unwrap();
+        let stack = fresh.lock(LockRequest { timeout: std::time::Duration::ZERO }, &Nobody).await.unwrap();
+        for settled in [false, true] {
+            let found = stack.read().await.unwrap();
+            assert_eq!(found.interrupted.is_some(), !settled);
+            let old = found.resources.iter().find(|found| *found.urn() == urn("old")).unwrap().to_record().unwrap();
+            assert_eq!(old.inputs, secret().inputs, "{secret_comes}");
+            stack.checkpoint(&[put(stack.as_ref(), &secret())], &[]).await.unwrap();
+            if !settled {
+                stack.settle(None).await.unwrap();
+            }
+        }
+        stack.release().await.unwrap();
+    }
+}
+
+/// What tells that a resource was made.
+fn recorded_event(image: &ResourceImage, name: &str, position: u64) -> DomainEvent {
+    let payload = json!({
+        "step": 1, "operation": "create", "urn": urn(name), "durationMs": 3,
+        "resource": serde_json::from_str::<Value>(image.0.get()).unwrap(),
+    });
+    let event = json!({
+        "eventId": format!("evt_d-1_{position}"), "aggregateId": "d-1", "eventType": "ResourceOperationSucceeded",
+        "payload": payload, "eventVersion": 1, "metadata": {
+            "correlationId": "c", "causationId": null, "userId": "u", "timestamp": "2026-01-02T03:04:05.000Z",
+            "sequenceNumber": position,
+        },
+    });
+    DomainEvent::from_json(&event.to_string()).unwrap()
 }

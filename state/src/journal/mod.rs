@@ -16,9 +16,11 @@ use serde::{Deserialize, Serialize};
 pub use read::{JournalContents, JournalRecord, TornTail};
 pub use write::JournalWriter;
 
+use crate::codec::json::Json;
 use crate::error::Result;
 use crate::lock::{LockWatch, StackLock};
 use crate::seal::{Kind, Place, SEALED, SealedJournal, StackForm};
+use crate::secrets::SecretsProvider;
 use crate::store::{CheckpointDigest, Condition, StackId, StackStore};
 use storage::{FileStorage, JournalStorage, SegmentStorage};
 
@@ -54,6 +56,32 @@ pub struct JournalHeader {
 struct CheckpointName {
     #[serde(rename = "semantest-checkpoint")]
     digest: CheckpointDigest,
+}
+
+/// A record of the journal's own: it names the secrets manager of the records behind it, where the checkpoint doesn't yet.
+#[derive(Serialize, Deserialize)]
+struct SecretsName {
+    #[serde(rename = "semantest-secrets")]
+    manager: NamedManager,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NamedManager {
+    #[serde(rename = "type")]
+    kind: String,
+    state: Option<serde_json::Value>,
+}
+
+impl SecretsName {
+    fn of(provider: &SecretsProvider) -> Self {
+        let state = provider.state.as_ref().and_then(|state| state.parse().ok());
+        Self { manager: NamedManager { kind: provider.kind.clone(), state } }
+    }
+
+    fn provider(self) -> SecretsProvider {
+        let NamedManager { kind, state } = self.manager;
+        SecretsProvider { kind, state: state.as_ref().map(Json::of), unknown: Vec::new() }
+    }
 }
 
 /// What entitles to write a stack's journal: its lock. Each new journal has a claim of its own.
@@ -218,7 +246,7 @@ impl StackStore {
             return Err(JournalError::Unfinished { stack, deployment: found.header.deployment }.into());
         }
         let header = self.journal_header(lock, deployment, constants, checkpoint)?;
-        JournalWriter::start(storage, claim, header, &[], &[]).await
+        JournalWriter::start(storage, claim, header, None).await
     }
 
     /// Goes on with the journal that a dead deployment left: its records are copied into a new journal of this lock's
@@ -233,7 +261,7 @@ impl StackStore {
         let Some(found) = self.read_journal(lock.stack()).await? else { return Ok(None) };
         let JournalHeader { deployment, constants, checkpoint, .. } = found.header.clone();
         let header = self.journal_header(lock, &deployment, constants, checkpoint)?;
-        let writer = JournalWriter::start(storage, claim, header, &found.checkpoints, &found.records).await?;
+        let writer = JournalWriter::start(storage, claim, header, Some(&found)).await?;
         Ok(Some((found, writer)))
     }
 

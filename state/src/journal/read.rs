@@ -3,8 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::line::{self, Line};
-use super::{CheckpointName, FORMAT, JournalError, JournalHeader, KIND};
+use super::{CheckpointName, FORMAT, JournalError, JournalHeader, KIND, SecretsName};
 use crate::codec::json::Json;
+use crate::secrets::SecretsProvider;
 use crate::store::CheckpointDigest;
 
 /// What a journal holds.
@@ -16,6 +17,8 @@ pub struct JournalContents {
     pub records: Vec<JournalRecord>,
     /// The checkpoints that were (or were about to be) written while it was open.
     pub checkpoints: Vec<CheckpointDigest>,
+    /// The manager that encrypted secrets in the records, where the checkpoint that they began with names none.
+    pub secrets: Option<SecretsProvider>,
     /// What was cut off, when the last write didn't get to its end.
     pub torn: Option<TornTail>,
     /// Length of what is whole, in bytes.
@@ -110,17 +113,23 @@ pub(crate) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents
                     header: header(&line, file)?,
                     records: Vec::new(),
                     checkpoints: Vec::new(),
+                    secrets: None,
                     torn: None,
                     length: 0,
                 });
             }
-            Some(contents) => match checkpoint_name(line.record) {
-                Some(digest) => contents.checkpoints.push(digest),
-                None => contents.records.push(JournalRecord {
-                    sequence: line.sequence,
-                    record: Json::checked(bytes::Bytes::copy_from_slice(line.record.as_bytes())),
-                }),
-            },
+            Some(contents) => {
+                if let Some(name) = own::<CheckpointName>(line.record, "semantest-checkpoint") {
+                    contents.checkpoints.push(name.digest);
+                } else if let Some(name) = own::<SecretsName>(line.record, "semantest-secrets") {
+                    contents.secrets = Some(name.provider());
+                } else {
+                    contents.records.push(JournalRecord {
+                        sequence: line.sequence,
+                        record: Json::checked(bytes::Bytes::copy_from_slice(line.record.as_bytes())),
+                    });
+                }
+            }
         }
         expected += 1;
         if let Some(contents) = &mut contents {
@@ -130,11 +139,13 @@ pub(crate) fn parse(content: &[u8], file: &str) -> Result<Option<JournalContents
     Ok(contents)
 }
 
-fn checkpoint_name(record: &str) -> Option<CheckpointDigest> {
-    if !record.starts_with(r#"{"semantest-checkpoint":"#) {
-        return None;
-    }
-    serde_json::from_str::<CheckpointName>(record).ok().map(|name| name.digest)
+/// A record of the journal's own, by its only member.
+fn own<T: DeserializeOwned>(record: &str, member: &str) -> Option<T> {
+    let is_it = record
+        .strip_prefix("{\"")
+        .and_then(|rest| rest.strip_prefix(member))
+        .is_some_and(|rest| rest.starts_with("\":"));
+    is_it.then(|| serde_json::from_str(record).ok()).flatten()
 }
 
 fn header(line: &Line<'_>, file: &str) -> Result<JournalHeader, JournalError> {

@@ -8,9 +8,10 @@ use tokio::task::JoinHandle;
 
 use super::line::{self, Line};
 use super::storage::JournalStorage;
-use super::{CheckpointName, Claim, JournalError, JournalHeader, JournalRecord, event_log};
+use super::{CheckpointName, Claim, JournalContents, JournalError, JournalHeader, SecretsName, event_log};
 use crate::error::{Error, Result};
 use crate::lock::{LockLost, LockWatch};
+use crate::secrets::SecretsProvider;
 use crate::store::{CheckpointDigest, StackId};
 
 /// Writes a journal. Dropping it leaves the journal unfinished, as a crash would; [`JournalWriter::finish`] archives it.
@@ -60,8 +61,7 @@ impl JournalWriter {
         mut storage: Box<dyn JournalStorage>,
         claim: Claim,
         header: JournalHeader,
-        checkpoints: &[CheckpointDigest],
-        records: &[JournalRecord],
+        before: Option<&JournalContents>,
     ) -> Result<Self> {
         let place = storage.place();
         let text = serde_json::to_string(&header).map_err(|error| Error::write(&place, error))?;
@@ -72,11 +72,16 @@ impl JournalWriter {
             line::write(&mut content, Line { sequence: next, record, durable: None });
             next += 1;
         };
-        for digest in checkpoints {
-            let name = CheckpointName { digest: digest.clone() };
-            write(&serde_json::to_string(&name).map_err(|error| Error::write(&place, error))?);
+        if let Some(before) = before {
+            let text = |name: serde_json::Result<String>| name.map_err(|error| Error::write(&place, error));
+            if let Some(provider) = &before.secrets {
+                write(&text(serde_json::to_string(&SecretsName::of(provider)))?);
+            }
+            for digest in &before.checkpoints {
+                write(&text(serde_json::to_string(&CheckpointName { digest: digest.clone() }))?);
+            }
+            before.records.iter().for_each(|record| write(record.record.as_str()));
         }
-        records.iter().for_each(|record| write(record.record.as_str()));
         storage.create(content.into(), &claim).await?;
         let (commands, queue) = mpsc::unbounded_channel();
         let failure = Arc::new(OnceLock::new());
@@ -110,6 +115,12 @@ impl JournalWriter {
     /// Names a checkpoint that is about to be written, durably.
     pub(crate) async fn name_checkpoint(&self, digest: &CheckpointDigest) -> Result<()> {
         self.append_durable(&CheckpointName { digest: digest.clone() }).await
+    }
+
+    /// Names the secrets manager that encrypts what is recorded from now on, where no checkpoint names it yet. Durable with what
+    /// comes next.
+    pub fn name_secrets(&self, provider: &SecretsProvider) {
+        self.append(&SecretsName::of(provider));
     }
 
     /// Waits until all that was recorded is durable.
@@ -273,8 +284,7 @@ mod tests {
                 Box::new(disk.clone()),
                 Claim { generation: 1, watch: None },
                 header(),
-                &[],
-                &[],
+                None,
             )
             .await
             {
