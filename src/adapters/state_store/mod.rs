@@ -251,6 +251,7 @@ impl StateStore {
                 .iter()
                 .map(|operation| PendingOperation { urn: operation.resource.urn.clone(), kind: operation.kind.clone() })
                 .collect(),
+            secrets_manager: loaded.secrets.named(),
             interrupted: journal.map(|journal| InterruptedDeployment {
                 events: journal.events.clone(),
                 runner: None,

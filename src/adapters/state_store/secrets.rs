@@ -56,6 +56,12 @@ impl StackSecrets {
         }
     }
 
+    /// The manager in words, where state or settings name one or say what kind a new one is to be of.
+    pub fn named(&self) -> Option<String> {
+        let recorded = self.provider().map(|provider| provider.in_words());
+        recorded.or_else(|| self.settings.named().ok().flatten())
+    }
+
     /// The manager; one is made if there is none and something is to be encrypted.
     ///
     /// # Errors

@@ -41,6 +41,21 @@ impl SecretsSettings {
         Ok(self.read()?.map_or(ConfiguredSecrets::None, |settings| settings.secrets()))
     }
 
+    /// The manager in words, where anything says which a stack has or gets; `None` for a new passphrase.
+    ///
+    /// # Errors
+    /// As [`SecretsSettings::read`].
+    pub fn named(&self) -> Result<Option<String>, SettingsError> {
+        Ok(match self.configured()? {
+            ConfiguredSecrets::Manager(provider) => Some(provider.in_words()),
+            ConfiguredSecrets::NewDataKey { url } => Some(url),
+            ConfiguredSecrets::None => match &self.kind {
+                NewSecrets::Passphrase => None,
+                NewSecrets::Key(url) => Some(url.clone()),
+            },
+        })
+    }
+
     /// Makes a manager for a stack that has none, and writes it into the settings where there are any.
     ///
     /// # Errors

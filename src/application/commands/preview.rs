@@ -1,6 +1,7 @@
 //! `preview`: what [`deploy`](super::deploy()) would do.
 
 use crate::application::error::ApplicationError;
+use crate::application::journal::intent;
 use crate::application::plan::preview::{Preview, counts_of, lower_bound};
 use crate::application::plan::wanted::want;
 use crate::application::plan::{outputs, planning};
@@ -40,6 +41,14 @@ pub async fn preview(
     }
     let latencies = ports.latencies.load();
     let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
+    if snapshot.secrets_manager.is_none() && intent::records_secrets(&planned.plan) {
+        warn(
+            "the stack gets its first secret: whoever deploys needs a passphrase, which encrypts it in the state"
+                .into(),
+            "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, or a terminal asks for it; `secrets-provider` \
+             names a key of a cloud instead",
+        );
+    }
     let lower_bound = lower_bound(ports, &planned.plan);
     show(&Preview {
         command: DeploymentCommand::Deploy,

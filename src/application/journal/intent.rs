@@ -4,7 +4,8 @@
 //! made aren't known, and with secrets left out; recovery resolves them against what is recorded by then.
 
 use resource_graph::{
-    Interpolation, Operation, OutputReference, Plan, PropertyMap, Resolved, ResourceRecord, Step, Urn, Value,
+    Interpolation, Operation, OutputReference, Plan, PropertyMap, Resolved, ResourceRecord, ResourceSpec, Step, Urn,
+    Value,
 };
 use serde_json::{Map, json};
 
@@ -74,6 +75,41 @@ fn identity_of(cloud: &dyn Cloud, step: &Step) -> Option<PropertyMap> {
     Some(named.map(|(name, value)| (name, wanted(name).unwrap_or(value).clone())).collect())
 }
 
+/// Tries what will be recorded of changed resources: what can't be encrypted then, can't now.
+///
+/// # Errors
+/// When a secret can't be encrypted.
+pub fn try_recording(plan: &Plan, stack: &dyn LockedStack) -> Result<(), ApplicationError> {
+    // What is created is encoded by [`pending`].
+    let changes = plan.steps().iter().filter(|step| step.operation == Operation::Update && holds_secret(step));
+    for step in changes {
+        let Some(spec) = &step.spec else { continue };
+        stack.encode(&recorded_as_planned(step, spec)?)?;
+    }
+    Ok(())
+}
+
+/// Whether a plan records secrets.
+pub fn records_secrets(plan: &Plan) -> bool {
+    plan.steps().iter().any(|step| step.spec.is_some() && holds_secret(step))
+}
+
+fn holds_secret(step: &Step) -> bool {
+    step.inputs.iter().any(|(_, value)| value.contains_secret())
+}
+
+/// A record with inputs as far as they are known.
+fn recorded_as_planned(step: &Step, spec: &ResourceSpec) -> Result<ResourceRecord, ApplicationError> {
+    let inputs = step
+        .inputs
+        .resolve(&mut |_| Resolved::Unknown)
+        .map_err(|error| ApplicationError::new(ErrorKind::Failed, "inputs", error.to_string()))?;
+    let mut record = ResourceRecord::new(spec.urn.clone(), spec.custom);
+    record.inputs = inputs;
+    record.parent = spec.options.parent.clone();
+    Ok(record)
+}
+
 /// What will be created, for readers of the checkpoint that don't know the journal: inputs as far as they are known.
 ///
 /// # Errors
@@ -83,14 +119,7 @@ pub fn pending(plan: &Plan, stack: &dyn LockedStack) -> Result<Vec<ResourceImage
     let mut images = Vec::new();
     for step in creates {
         let Some(spec) = &step.spec else { continue };
-        let inputs = step
-            .inputs
-            .resolve(&mut |_| Resolved::Unknown)
-            .map_err(|error| ApplicationError::new(ErrorKind::Failed, "inputs", error.to_string()))?;
-        let mut record = ResourceRecord::new(spec.urn.clone(), spec.custom);
-        record.inputs = inputs;
-        record.parent = spec.options.parent.clone();
-        images.push(stack.encode(&record)?);
+        images.push(stack.encode(&recorded_as_planned(step, spec)?)?);
     }
     Ok(images)
 }

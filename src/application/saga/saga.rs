@@ -134,7 +134,8 @@ impl Saga<'_> {
         if self.context.options.cancellation.is_requested() {
             return Err(gate::cancelled().into());
         }
-        // What can't be encrypted is found out before anything is written.
+        // What can't be encrypted is found out before anything is written or changed.
+        intent::try_recording(&planned.plan, stack.as_ref())?;
         let creating = intent::pending(&planned.plan, stack.as_ref())?;
         let clock = &self.context.ports.clock;
         let stamp: String = rfc3339(clock.now_ms()).chars().filter(char::is_ascii_digit).take(14).collect();

@@ -47,6 +47,8 @@ pub struct StackSnapshot {
     pub outputs: PropertyMap,
     /// Operations whose outcome another program doesn't know.
     pub pending: Vec<PendingOperation>,
+    /// Who encrypts its secrets, in words; `None` while nobody does: the first secret is encrypted by a passphrase then.
+    pub secrets_manager: Option<String>,
     /// A deployment of it that is running, or died and isn't settled yet.
     pub interrupted: Option<InterruptedDeployment>,
 }

@@ -98,6 +98,42 @@ async fn a_secret_in_a_bad_answer_to_a_health_check_is_written_nowhere() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
 }
 
+/// The first secret of a stack that is deployed already, where nobody can be asked for a passphrase: that is told before anything
+/// is changed, and nothing stands in the way of the next command.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_secret_without_a_passphrase_is_refused_before_anything_is_changed() {
+    let project = Project::new(&["web"]).await;
+    project.configure(&[("web", "environment: { SETTING: plain }")]);
+    project.all("deploy").await;
+    project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET } }")]);
+    let run = async |arguments: &[&str], passphrase: Option<&str>| {
+        let mut command = project.command(arguments);
+        command.env("SHOP_SECRET", SECRET).env_remove("PULUMI_CONFIG_PASSPHRASE");
+        command.envs(passphrase.map(|passphrase| ("PULUMI_CONFIG_PASSPHRASE", passphrase)));
+        Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())
+    };
+    let preview = run(&["preview", "--all", "--env", "test"], None).await;
+    assert_eq!(preview.code, Some(0), "{}", preview.stderr);
+    assert!(preview.stderr.contains("needs a passphrase"), "{}", preview.stderr);
+    project.proxy.clear();
+    let refused = run(&["deploy", "--all", "--env", "test", "--yes"], None).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("PULUMI_CONFIG_PASSPHRASE"), "{}", refused.stderr);
+    assert_eq!(project.proxy.writes(), 0);
+    // With a passphrase it goes on, and without the secret it would have.
+    project.configure(&[("web", "environment: { SETTING: plain }")]);
+    let unchanged = run(&["deploy", "--all", "--env", "test", "--yes"], None).await;
+    assert_eq!(unchanged.code, Some(0), "{}", unchanged.stderr);
+    project.configure(&[("web", "environment: { SETTING: { from-env: SHOP_SECRET } }")]);
+    let deployed = run(&["deploy", "--all", "--env", "test", "--yes"], Some("end to end")).await;
+    assert_eq!(deployed.code, Some(0), "{}", deployed.stderr);
+    let preview = run(&["preview", "--all", "--env", "test"], Some("end to end")).await;
+    assert!(!preview.stderr.contains("needs a passphrase"), "{}", preview.stderr);
+    let mut command = project.command(&["destroy", "--all", "--env", "test", "--yes"]);
+    command.env("SHOP_SECRET", SECRET);
+    assert!(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap().status.success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_of_the_stacks_configuration_reaches_the_server_and_nothing_else() {
     let project = Project::new(&["web"]).await;

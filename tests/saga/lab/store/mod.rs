@@ -246,6 +246,7 @@ impl MemoryStore {
             resources: resources.into_iter().map(|record| Arc::new(Seen(record)) as RecordedResource).collect(),
             outputs: outputs.unwrap_or_else(PropertyMap::new),
             pending: Vec::new(),
+            secrets_manager: None,
             interrupted,
         })
     }
