@@ -253,6 +253,10 @@ impl NoticeHandler for Nothing {
 
 #[async_trait]
 impl Confirmation for Nothing {
+    fn takes_time(&self) -> bool {
+        false
+    }
+
     async fn confirm(&self, _: &Preview<'_>) -> Result<bool, ApplicationError> {
         Ok(true)
     }

@@ -7,6 +7,7 @@ use semantest_iac::application::DeploymentResult;
 use super::lab::faults::{Act, Fault, Kind, Moment};
 use super::lab::lab::{Command, How, Lab};
 use super::lab::program::REST;
+use super::lab::store::Tail;
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -77,6 +78,25 @@ fn a_slow_deployment_writes_checkpoints_now_and_then() {
     assert!(between.len() >= 2 && *first <= seconds(30) && last.as_millis() == u128::from(report.duration_ms));
     *lab.script.pace.lock().expect("no panic") = Duration::ZERO;
     lab.assert_is(&REST.program(), "slow");
+}
+
+#[test]
+fn nobody_is_kept_waiting_by_a_question() {
+    // Somebody else's deployment died, so that the plan is another one under the lock.
+    let lab = Lab::default();
+    let at = 12;
+    lab.kill(
+        &Command::Deploy(REST.program()),
+        &[Fault { at, moment: Moment::After, act: Act::Die }],
+        Tail::Kept(usize::MAX),
+    );
+    *lab.person.thinks.lock().expect("no panic") = seconds(600);
+    let report = lab.deploy(&REST.program());
+    assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
+    assert_eq!(*lab.person.asked.lock().expect("no panic"), (2, 0), "asked once more, and the stack is free meanwhile");
+    lab.assert_is(&REST.program(), "asked again");
+    let events = lab.collected.events.lock().expect("no panic");
+    assert!(events.iter().any(|event| event.event.event_type() == "DeploymentRecovered"));
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct Preview<'a> {
 /// Who may say no.
 #[async_trait::async_trait]
 pub trait Confirmation: Send + Sync {
+    /// Whether somebody is really asked, who may take any time to answer.
+    fn takes_time(&self) -> bool;
+
     /// Shows what would be done, and says whether to do it.
     ///
     /// # Errors

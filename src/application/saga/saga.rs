@@ -32,13 +32,22 @@ pub struct Saga<'a> {
     pub confirmation: &'a dyn Confirmation,
 }
 
+/// What comes of having the lock.
+enum Turn {
+    /// The command has ended.
+    Over(DeploymentReport),
+    /// The plan isn't the one that was agreed to: it is to be asked for again, with the lock given back, and holds for this
+    /// version of the state.
+    Ask(Planned, String),
+}
+
 impl Saga<'_> {
     /// Runs the saga from the state that was read before.
     pub async fn run(self, snapshot: StackSnapshot) -> Result<DeploymentReport, ApplicationError> {
         let latencies = self.context.ports.latencies.load();
         // Nothing to do and nothing left open: no lock, no write. What was read while somebody else holds the lock may be
         // half of something, though.
-        let mut first = None;
+        let mut approved = None;
         if snapshot.interrupted.is_none() {
             let planned =
                 planning::plan(self.context.ports, self.context.options, &self.context.wanted, &snapshot, &latencies)
@@ -46,22 +55,31 @@ impl Saga<'_> {
             self.context.tell_left(&planned.plan);
             if !planned.is_empty(&snapshot) {
                 self.ask(&planned).await?;
-                first = Some((planned, snapshot.version.clone()));
+                approved = Some((planned, snapshot.version.clone()));
             } else if !self.context.ports.store.is_locked().await? {
                 return Ok(self.context.unchanged(&planned, &snapshot));
             }
         }
         let request = LockRequest { timeout: self.context.options.lock_timeout };
-        let stack = self.context.ports.store.lock(request, self.context.ports.notices.as_ref()).await?;
-        let result = self.locked(first, &stack, latencies).await;
-        // What was done stays done, whatever becomes of the lock.
-        if let Err(error) = stack.release().await {
-            self.context.ports.notices.notice(Notice::Warning {
-                message: format!("the stack's lock couldn't be given back: {error}"),
-                hint: error.hint.or_else(|| Some("the next command takes it over when it has run out".into())),
-            });
+        let mut recovered = None;
+        loop {
+            let stack = self.context.ports.store.lock(request, self.context.ports.notices.as_ref()).await?;
+            let result = self.locked(approved.take(), &mut recovered, &stack, latencies.clone()).await;
+            // What was done stays done, whatever becomes of the lock.
+            if let Err(error) = stack.release().await {
+                self.context.ports.notices.notice(Notice::Warning {
+                    message: format!("the stack's lock couldn't be given back: {error}"),
+                    hint: error.hint.or_else(|| Some("the next command takes it over when it has run out".into())),
+                });
+            }
+            match result? {
+                Turn::Over(report) => return Ok(report),
+                Turn::Ask(planned, version) => {
+                    self.ask(&planned).await?;
+                    approved = Some((planned, version));
+                }
+            }
         }
-        result
     }
 
     async fn ask(&self, planned: &Planned) -> Result<(), ApplicationError> {
@@ -82,24 +100,24 @@ impl Saga<'_> {
 
     async fn locked(
         &self,
-        first: Option<(Planned, String)>,
+        approved: Option<(Planned, String)>,
+        recovered: &mut Option<DeploymentEvent>,
         stack: &Arc<dyn LockedStack>,
         latencies: Latencies,
-    ) -> Result<DeploymentReport, ApplicationError> {
+    ) -> Result<Turn, ApplicationError> {
         let mut snapshot = stack.read().await?;
         tell_pending(self.context.ports, &snapshot);
-        let mut recovered = None;
         if let Some(interrupted) = snapshot.interrupted.take() {
             let settled =
                 recovery::settle(self.context.ports, self.context.options, stack.as_ref(), &snapshot, &interrupted)
                     .await?;
             stack.checkpoint(&settled.changes, &[]).await?;
             self.put_away(&interrupted, stack.as_ref()).await?;
-            recovered = settled.event;
+            *recovered = settled.event.or(recovered.take());
             snapshot = stack.read().await?;
         }
-        let planned = match first {
-            Some((planned, version)) if version == snapshot.version && recovered.is_none() => planned,
+        let planned = match approved {
+            Some((planned, version)) if version == snapshot.version => planned,
             _ => {
                 let planned = planning::plan(
                     self.context.ports,
@@ -111,16 +129,20 @@ impl Saga<'_> {
                 .await?;
                 self.context.tell_left(&planned.plan);
                 if planned.is_empty(&snapshot) && recovered.is_none() {
-                    return Ok(self.context.unchanged(&planned, &snapshot));
+                    return Ok(Turn::Over(self.context.unchanged(&planned, &snapshot)));
                 }
                 // Somebody else's deployment came between, or one that died was settled: the plan is another one.
                 if !planned.is_empty(&snapshot) {
+                    // Nobody keeps others waiting while they think.
+                    if self.confirmation.takes_time() {
+                        return Ok(Turn::Ask(planned, snapshot.version));
+                    }
                     self.ask(&planned).await?;
                 }
                 planned
             }
         };
-        self.deploy(planned, &snapshot, stack, recovered, latencies).await
+        self.deploy(planned, &snapshot, stack, recovered.take(), latencies).await.map(Turn::Over)
     }
 
     async fn deploy(

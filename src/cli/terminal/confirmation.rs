@@ -55,6 +55,10 @@ fn application_error(failure: Failure) -> ApplicationError {
 
 #[async_trait]
 impl Confirmation for TerminalConfirmation<'_> {
+    fn takes_time(&self) -> bool {
+        !self.yes
+    }
+
     async fn confirm(&self, preview: &Preview<'_>) -> Result<bool, ApplicationError> {
         let view = PlanView {
             command: preview.command,

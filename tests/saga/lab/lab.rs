@@ -137,11 +137,23 @@ impl LatencyStore for NoLatencies {
 pub struct Person {
     pub thinks: Mutex<Duration>,
     clock: VirtualClock,
+    store: Option<Arc<MemoryStore>>,
+    /// How often there was a question, and how often the stack was locked meanwhile.
+    pub asked: Mutex<(usize, usize)>,
 }
 
 #[async_trait]
 impl Confirmation for Person {
+    fn takes_time(&self) -> bool {
+        !self.thinks.lock().unwrap_or_else(PoisonError::into_inner).is_zero()
+    }
+
     async fn confirm(&self, _: &Preview<'_>) -> Result<bool, ApplicationError> {
+        let is_locked = self.store.as_ref().is_some_and(|store| store.is_locked());
+        {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            *asked = (asked.0 + 1, asked.1 + usize::from(is_locked));
+        }
         let thinks = *self.thinks.lock().unwrap_or_else(PoisonError::into_inner);
         if !thinks.is_zero() {
             self.clock.sleep_until(self.clock.now() + thinks).await;
@@ -188,13 +200,14 @@ impl Default for Lab {
         let clock = script.clock.clone();
         let store = Arc::new(MemoryStore::new(Arc::clone(&script)));
         let cloud = Arc::new(SimulatedCloud::new(Arc::clone(&script), Some(Arc::clone(&store))));
+        let seen = Arc::clone(&store);
         Self {
             script,
             store,
             cloud,
             health: Arc::new(TestHealth { clock: clock.clone(), ..TestHealth::default() }),
             collected: Arc::default(),
-            person: Person { clock: clock.clone(), ..Person::default() },
+            person: Person { clock: clock.clone(), store: Some(seen), ..Person::default() },
             clock: Arc::new(TestClock(AtomicU64::default(), clock)),
             disk: None,
         }
