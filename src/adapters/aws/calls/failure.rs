@@ -127,6 +127,11 @@ impl Failure {
 
 /// The class of an answer, by AWS's code where there is one, else by the HTTP status.
 pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str) -> Class {
+    // What a server doesn't implement it won't in a minute either, whatever code it gives: an emulator's is `InternalFailure`
+    // for most of it (501 is "not implemented", RFC 9110 section 15.6.2; AWS itself doesn't answer so).
+    if status == 501 {
+        return Class::Refused;
+    }
     // Codes of all services in use; the source is the "Errors" section of each operation and the page on common errors
     // (https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html).
     match code.unwrap_or_default() {
@@ -219,7 +224,6 @@ pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str)
             409 => Class::Conflict,
             429 => Class::Throttled,
             500 | 502..=504 => Class::Unavailable,
-            // 501 is an emulator's word for what it doesn't have: trying again won't help.
             _ => Class::Refused,
         },
     }
@@ -325,6 +329,8 @@ mod tests {
         ] {
             assert_eq!(classify(None, status, ""), class, "{status}");
         }
+        // As emulators answer to what they don't have.
+        assert_eq!(classify(Some("InternalFailure"), 501, "not yet implemented"), Class::Refused);
         assert_eq!(classify(Some("ThrottlingException"), 400, "Rate exceeded"), Class::Throttled);
         assert_eq!(classify(Some("AccessDenied"), 403, ""), Class::Denied);
     }
