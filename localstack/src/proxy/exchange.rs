@@ -38,6 +38,9 @@ const READING: &[&str] = &[
     "Verify",
 ];
 
+/// The largest body that is kept, in bytes: packages are larger.
+pub const SHOWN_BODY: usize = 16 * 1024;
+
 /// How a service is spoken to, which is also how it says that something went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -73,6 +76,8 @@ pub struct Exchange {
     pub headers: BTreeMap<String, String>,
     /// The body's length in bytes.
     pub length: usize,
+    /// The body, where it is no larger than [`SHOWN_BODY`]; else nothing.
+    pub body: Bytes,
     /// When it came, since the proxy's start.
     pub start: Duration,
     /// When it was answered or cut, since the proxy's start; `None` while it is under way.
@@ -96,6 +101,7 @@ impl Exchange {
             access_key: text(&parts.headers, "authorization").as_deref().and_then(access_key),
             headers: shown(&parts.headers),
             length: body.len(),
+            body: if body.len() <= SHOWN_BODY { body.clone() } else { Bytes::new() },
             start,
             end: None,
             status: None,

@@ -27,7 +27,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 pub use action::{Action, Answer, Moment};
-pub use exchange::{Exchange, Service};
+pub use exchange::{Exchange, SHOWN_BODY, Service};
 
 use crate::error::{Error, Result};
 use crate::health;

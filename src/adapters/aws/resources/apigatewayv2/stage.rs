@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use aws_sdk_apigatewayv2::Client as ApiGateway;
-use aws_sdk_apigatewayv2::types::{AccessLogSettings as AccessLog, LoggingLevel, RouteSettings as Settings};
+use aws_sdk_apigatewayv2::types::{
+    AccessLogSettings as AccessLog, LoggingLevel, ProtocolType, RouteSettings as Settings,
+};
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,7 @@ use crate::adapters::aws::validation::{ACCOUNT_BURST, ACCOUNT_RATE};
 use crate::ports::ProviderError;
 
 const CREATE: Action = api_child::makes("apigateway:CreateStage");
+const GET_API: Action = api_child::reads("apigateway:GetApi");
 const GET: Action = api_child::reads("apigateway:GetStage");
 const UPDATE: Action = api_child::changes("apigateway:UpdateStage");
 const DELETE_LOGS: Action = api_child::removes("apigateway:DeleteAccessLogSettings");
@@ -100,15 +103,27 @@ impl RouteSettings {
 
     /// The settings that lead from others to these. What is left out of an update stays as it is, and nothing takes a limit
     /// away again, so the account's own limit stands for none.
-    fn after(&self, old: &Self) -> Settings {
+    fn after(&self, old: &Self) -> Self {
         Self {
-            data_trace_enabled: self.data_trace_enabled.or(old.data_trace_enabled.map(|_| false)),
+            // That it is off where nobody has turned it on is what is recorded of any stage.
+            data_trace_enabled: self.data_trace_enabled.or(old.data_trace_enabled.filter(|on| *on).map(|_| false)),
             detailed_metrics_enabled: self.detailed_metrics_enabled.or(old.detailed_metrics_enabled.map(|_| false)),
             logging_level: self.level().or(old.level().map(|_| "OFF")).map(str::to_owned),
             throttling_burst_limit: self.burst().or(old.burst().and_then(|_| i32::try_from(ACCOUNT_BURST).ok())),
             throttling_rate_limit: self.rate().or(old.rate().map(|_| ACCOUNT_RATE.into())),
         }
-        .for_sdk()
+    }
+
+    /// Whether it says something of logs, which only the stages of WebSocket APIs may
+    /// (<https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages.html>: "Supported only for WebSocket
+    /// APIs").
+    fn is_of_logs(&self) -> bool {
+        self.data_trace_enabled.is_some() || self.level().is_some()
+    }
+
+    /// Without what it says of logs.
+    fn without_logs(&self) -> Self {
+        Self { data_trace_enabled: None, logging_level: None, ..self.clone() }
     }
 
     /// Whether something is set here that isn't in the others.
@@ -140,14 +155,42 @@ impl Inputs {
         Some(AccessLog::builder().destination_arn(&settings.destination_arn).format(&settings.format).build())
     }
 
-    fn settings_by_route(&self) -> Option<HashMap<String, Settings>> {
-        let settings = self.route_settings.as_ref()?;
-        Some(settings.iter().map(|one| (one.route_key.clone(), one.settings.for_sdk())).collect())
-    }
-
     fn title(&self) -> String {
         format!("'{}' of the API {}", self.name, self.api_id)
     }
+}
+
+/// The settings of a stage in the form of a request.
+struct Sent {
+    default: Option<Settings>,
+    by_route: Option<HashMap<String, Settings>>,
+}
+
+impl Sent {
+    /// What the API's protocol doesn't know is left out: states and other clouds' tools record it of every stage, and API
+    /// Gateway refuses it. The API is asked only where it makes a difference.
+    async fn of(call: &Call<'_>, inputs: &Inputs, default: Option<RouteSettings>) -> Result<Self, ProviderError> {
+        let of_routes = inputs.route_settings.iter().flatten().map(|one| &one.settings);
+        let is_of_logs = default.iter().chain(of_routes).any(RouteSettings::is_of_logs);
+        let withholds = is_of_logs && !has_logs(call, &inputs.api_id).await?;
+        let sent = |settings: &RouteSettings| match withholds {
+            true => settings.without_logs().for_sdk(),
+            false => settings.for_sdk(),
+        };
+        let by_route = inputs.route_settings.as_ref();
+        Ok(Self {
+            default: default.as_ref().map(sent),
+            by_route: by_route
+                .map(|settings| settings.iter().map(|one| (one.route_key.clone(), sent(&one.settings))).collect()),
+        })
+    }
+}
+
+/// Whether the stages of an API have logs of their own.
+async fn has_logs(call: &Call<'_>, api_id: &str) -> Result<bool, ProviderError> {
+    let request = call.client::<ApiGateway>().get_api().api_id(api_id);
+    let answer = call.send(GET_API, api_id, || request.clone().send()).await?;
+    Ok(answer.protocol_type == Some(ProtocolType::Websocket))
 }
 
 /// Outputs from the answers of all operations on a stage, which are of one shape but of different types.
@@ -236,6 +279,7 @@ impl AwsResource for Stage {
     const ADOPTION: AdoptionForm = AdoptionForm::UNNAMED;
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
+        let sent = Sent::of(call, inputs, inputs.default_route_settings.clone()).await?;
         let request = call
             .client::<ApiGateway>()
             .create_stage()
@@ -244,10 +288,10 @@ impl AwsResource for Stage {
             .set_access_log_settings(inputs.access_log())
             .set_auto_deploy(inputs.auto_deploy)
             .set_client_certificate_id(inputs.client_certificate_id.clone().filter(|id| !id.is_empty()))
-            .set_default_route_settings(inputs.default_route_settings.as_ref().map(RouteSettings::for_sdk))
+            .set_default_route_settings(sent.default)
             .set_deployment_id(inputs.deployment_id.clone().filter(|id| !id.is_empty()))
             .set_description(inputs.description.clone())
-            .set_route_settings(inputs.settings_by_route())
+            .set_route_settings(sent.by_route)
             .set_stage_variables(inputs.stage_variables.clone().map(|variables| variables.into_iter().collect()))
             .set_tags(Some(call.creation_tags(inputs.tags.as_ref()).into_iter().collect()));
         let inquire = || {
@@ -294,6 +338,7 @@ impl AwsResource for Stage {
         variables.extend(new.stage_variables.clone().into_iter().flatten());
         let of_routes = |inputs: &Inputs| inputs.default_route_settings.clone().unwrap_or_default();
         let changed = old.default_route_settings.is_some() || new.default_route_settings.is_some();
+        let sent = Sent::of(call, new, changed.then(|| of_routes(new).after(&of_routes(old)))).await?;
         let request = gateway
             .update_stage()
             .api_id(&new.api_id)
@@ -301,10 +346,10 @@ impl AwsResource for Stage {
             .set_access_log_settings(new.access_log())
             .auto_deploy(new.auto_deploy.unwrap_or(false))
             .set_client_certificate_id(new.client_certificate_id.clone().filter(|id| !id.is_empty()))
-            .set_default_route_settings(changed.then(|| of_routes(new).after(&of_routes(old))))
+            .set_default_route_settings(sent.default)
             .set_deployment_id(new.deployment_id.clone().filter(|id| !id.is_empty() && new.auto_deploy != Some(true)))
             .description(new.description.clone().unwrap_or_default())
-            .set_route_settings(new.settings_by_route())
+            .set_route_settings(sent.by_route)
             .set_stage_variables((!variables.is_empty()).then_some(variables));
         let answer = call.send(UPDATE, &on, || request.clone().send()).await?;
         outputs!(call, &new.api_id, answer)

@@ -91,22 +91,27 @@ async fn is_empty(call: &Call<'_>, bucket: &str) -> Result<bool, ProviderError> 
     Ok(page.versions().is_empty() && page.delete_markers().is_empty())
 }
 
-/// Deletes all objects, with their versions.
+/// Deletes all objects, with their versions. What was there before versioning was turned on is the version `null`, and goes by
+/// that name: without one, a mark would be put over it
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html>).
 async fn empty(call: &Call<'_>, bucket: &str) -> Result<(), ProviderError> {
     let s3 = call.client::<S3Client>();
+    let mut before = Vec::new();
     loop {
         let page = call.send(LIST_VERSIONS, bucket, || s3.list_object_versions().bucket(bucket).send()).await?;
         let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
         let all = versions.chain(page.delete_markers().iter().map(|one| (one.key(), one.version_id())));
         let objects: Vec<ObjectIdentifier> = all
             .filter_map(|(key, version)| {
-                let version = version.filter(|version| *version != "null").map(str::to_owned);
-                ObjectIdentifier::builder().key(key?).set_version_id(version).build().ok()
+                ObjectIdentifier::builder().key(key?).set_version_id(version.map(str::to_owned)).build().ok()
             })
             .collect();
-        if objects.is_empty() {
-            return Ok(());
+        let Some(first) = objects.first().map(|object| object.key().to_owned()) else { return Ok(()) };
+        if objects == before {
+            let message = format!("the bucket {bucket} still lists {first} though it was deleted");
+            return Err(call.error(ProviderErrorKind::Refused, message));
         }
+        before.clone_from(&objects);
         let delete = required(Delete::builder().set_objects(Some(objects)).quiet(true).build().ok(), "objects")?;
         let request = s3.delete_objects().bucket(bucket).delete(delete);
         let answer = call.send(DELETE_OBJECTS, bucket, || request.clone().send()).await?;
