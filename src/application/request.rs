@@ -107,4 +107,6 @@ pub struct DeployRequest {
 pub struct DestroyRequest {
     /// How.
     pub options: Options,
+    /// Names of the components that the configuration knows: there is nothing to do for one that isn't deployed.
+    pub configured: Vec<String>,
 }

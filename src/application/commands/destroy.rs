@@ -24,7 +24,7 @@ pub async fn destroy(
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, &request.options, &identity, &snapshot)?;
-    refuse_unknown_components(&request.options, &[], &snapshot)?;
+    refuse_unknown_components(&request.options, request.configured.iter().map(String::as_str), &snapshot)?;
     // Nothing is taken over to be deleted.
     let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
     let context = Context { ports, options: &request.options, components: &[], wanted, identity, watch };

@@ -62,7 +62,7 @@ pub async fn want(
     ports.calls.count(CallKind::Read);
     let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, options, &identity, &snapshot)?;
-    refuse_unknown_components(options, &request.components, &snapshot)?;
+    refuse_unknown_components(options, request.components.iter().map(|it| it.name().as_str()), &snapshot)?;
     let mut request = BlueprintRequest {
         project: options.target.project.clone(),
         environment: options.target.environment.clone(),
@@ -125,15 +125,15 @@ pub fn refuse_other_account(
     )))
 }
 
-pub fn refuse_unknown_components(
+pub fn refuse_unknown_components<'a>(
     options: &Options,
-    components: &[Component],
+    configured: impl Iterator<Item = &'a str> + Clone,
     snapshot: &StackSnapshot,
 ) -> Result<(), ApplicationError> {
     let target = &options.target;
     let known = |name: &String| {
         let groups: Vec<Urn> = group_urns(&target.project, &target.stack, name).collect();
-        components.iter().any(|component| component.name().as_str() == name)
+        configured.clone().any(|configured| configured == name)
             || snapshot.resources.iter().any(|resource| groups.contains(resource.urn()))
     };
     let details: Vec<ErrorDetail> = options

@@ -70,7 +70,8 @@ pub fn destroy(session: &Session, arguments: &DestroyArguments) -> CommandResult
         let message = arguments.message.clone();
         let options = run.options(&arguments.components, &arguments.deployment, message).await?;
         let confirmation = TerminalConfirmation::new(session, &run.progress, run.cancellation.clone(), arguments.yes);
-        let request = DestroyRequest { options };
+        let configured = run.configuration.component_names().into_iter().map(str::to_owned).collect();
+        let request = DestroyRequest { options, configured };
         let report = run.guard(application::destroy(&run.connection.ports, &request, &confirmation)).await?;
         run.write_metrics(arguments.metrics.as_deref(), &report);
         Ok(run.conclude(&report, false))

@@ -112,6 +112,11 @@ async fn a_component_comes_and_goes_without_the_other() {
     let only = ["deploy", "--component", "one", "--provider", "aws", "--env", "test", "--yes", "--json"];
     let first = project.run(&only).await.succeeded();
     assert!(first["outputs"].get("two").is_none(), "{first}");
+    // The other one isn't there yet: there is nothing to destroy. A name that nobody knows is a mistake.
+    let destroy = |name| ["destroy", "--component", name, "--provider", "aws", "--env", "test", "--yes", "--json"];
+    assert_eq!(changes(&project.run(&destroy("two")).await.succeeded()), [0, 0, 0, 0]);
+    let unknown = project.run(&destroy("tow")).await.failed(2);
+    assert!(unknown.contains("no component tow"), "{unknown}");
     let both = project.all("deploy").await;
     assert_eq!(changes(&both)[1..], [0, 0, 0], "{both}");
     let (one, two) = (url(&both, "one"), url(&both, "two"));

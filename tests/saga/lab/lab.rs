@@ -334,7 +334,9 @@ impl Lab {
                     let request = DeployRequest { options, components: Self::components(program) };
                     deploy(&ports, &request, &self.person).await
                 }
-                Command::Destroy => destroy(&ports, &DestroyRequest { options }, &self.person).await,
+                Command::Destroy => {
+                    destroy(&ports, &DestroyRequest { options, configured: Vec::new() }, &self.person).await
+                }
             }
         };
         let ended = self.process(async {
