@@ -65,9 +65,10 @@ impl From<StoreError> for ApplicationError {
     fn from(error: StoreError) -> Self {
         let kind = match error.kind {
             StoreErrorKind::Locked => ErrorKind::Locked,
-            StoreErrorKind::LockLost => ErrorKind::NeedsAttention,
             StoreErrorKind::Unsupported | StoreErrorKind::Missing => ErrorKind::Usage,
-            StoreErrorKind::Corrupt
+            // Once a deployment has begun, its report says how it ended; until then nothing has been changed.
+            StoreErrorKind::LockLost
+            | StoreErrorKind::Corrupt
             | StoreErrorKind::Secrets
             | StoreErrorKind::Unavailable
             | StoreErrorKind::Refused => ErrorKind::Failed,

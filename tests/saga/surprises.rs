@@ -317,6 +317,23 @@ fn a_held_lock_stops_a_deployment_also_where_nothing_seems_to_change() {
     }
 }
 
+/// Only what is changed needs attention: where the lock goes before the first call, the command has failed, and that is all.
+#[test]
+fn a_lock_that_is_lost_before_anything_is_changed_is_a_plain_failure() {
+    let command = Command::Deploy(changed().program());
+    let probe = deployed();
+    let flush = point(&probe, &command, "flush");
+    let lock = probe.points().iter().position(|point| point.label == "lock").expect("it takes the lock");
+    for at in lock + 1..=flush {
+        let lab = deployed();
+        let fault = Fault { at, moment: Moment::Before, act: Act::LoseLock };
+        match lab.run(&command, &How::default(), &[fault]).expect("it lives") {
+            Ok(report) => assert_eq!(report.result, DeploymentResult::Failed, "lost at {at}: {:?}", report.errors),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Failed, "lost at {at}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn a_lost_lock_stops_before_anything_more_is_written_or_begun() {
     let command = Command::Deploy(changed().program());
