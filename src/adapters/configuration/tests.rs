@@ -211,6 +211,8 @@ fn aliases_and_merge_keys_work_within_bounds() {
     assert!(messages(&bomb)[0].contains("more than 20000 values"));
     assert!(messages(&"[".repeat(5000))[0].contains("nested too deeply"));
     assert!(messages("project: p\ncomponents: { a: { <<: text } }\n").iter().any(|m| m.contains("only a mapping")));
+    let twice = messages("project: p\ncomponents: { a: &a { memory: 1GB }, b: { <<: *a, <<: *a } }\n");
+    assert!(twice.iter().any(|message| message.contains("the key \"<<\" is given twice")), "{twice:?}");
 }
 
 #[test]

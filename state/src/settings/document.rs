@@ -203,6 +203,7 @@ impl<'a> Reader<'a> {
     fn map(&mut self, style: StructureStyle, start: &Range<usize>, is_shared: bool) -> Result<Node, SyntaxError> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut is_merged = false;
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
@@ -226,9 +227,23 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let value = self.node(event, span)?;
             if is_merge {
+                if std::mem::replace(&mut is_merged, true) {
+                    let message =
+                        "the key \"<<\" is given twice: merge several in one list, <<: [*one, *two]".to_owned();
+                    return Err(SyntaxError { offset: key_span.start, message });
+                }
                 let shared =
                     |entry: &Entry| Entry { value: Node { is_shared: true, ..entry.value.clone() }, ..entry.clone() };
-                merged.extend(value.entries().iter().map(shared));
+                let sources = match &value.content {
+                    Content::List(items) => items.as_slice(),
+                    _ => std::slice::from_ref(&value),
+                };
+                for entry in sources.iter().flat_map(Node::entries) {
+                    // The first of a list wins (<https://yaml.org/type/merge.html>).
+                    if !merged.iter().any(|known| known.key == entry.key) {
+                        merged.push(shared(entry));
+                    }
+                }
                 continue;
             }
             if entries.iter().any(|entry| entry.key == key) {

@@ -213,6 +213,10 @@ fn what_cant_be_settings_is_told_with_its_place() {
         ("config: 3\n", "Pulumi.dev.yaml:1:9: `config` must be a mapping"),
         ("config:\n  region: x\n", "Pulumi.dev.yaml:2:3: invalid configuration key: could not parse region"),
         ("config:\n  a:b: 1\n  a:b: 2\n", "Pulumi.dev.yaml:3:3: the key \"a:b\" is given twice"),
+        (
+            "x: &x { a:c: 1 }\ny: &y { a:d: 2 }\nconfig:\n  <<: *x\n  <<: *y\n",
+            "Pulumi.dev.yaml:5:3: the key \"<<\" is given twice",
+        ),
         ("encryptionsalt: [x]\n", "Pulumi.dev.yaml:1:17: `encryptionsalt` must be text"),
         ("a: 1\n---\nb: 2\n", "Pulumi.dev.yaml:2:1: the file has more than one"),
     ] {

@@ -136,6 +136,17 @@ impl StackStore {
         Ok(stacks)
     }
 
+    /// The files of stacks in the layout from before projects, which lie beside those of this one and are passed over (SPEC.md
+    /// section 4.2).
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn legacy_stacks(&self) -> Result<Vec<String>> {
+        let files = self.objects.list(STACKS).await?.files;
+        let legacy = files.iter().filter(|file| stack_of_file(&file.name).is_some());
+        Ok(legacy.map(|file| self.objects.show(&format!("{STACKS}/{}", file.name))).collect())
+    }
+
     /// Loads a stack's checkpoint and checks its rules; nothing when there is no such stack.
     ///
     /// # Errors

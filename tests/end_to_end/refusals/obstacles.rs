@@ -26,6 +26,20 @@ async fn a_server_that_says_it_is_not_well_is_shown_with_its_answer() {
     assert_eq!(project.inventory().await, Vec::<String>::new());
 }
 
+/// Stacks from before projects are no stacks here, but nobody is to think that they are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn stacks_in_the_layout_before_projects_are_told_to_be_passed_over() {
+    let project = Project::new(&["web"]).await;
+    assert_eq!(project.run(&["stack", "init", "--env", "test"]).await.code, Some(0));
+    let listed = project.run(&["stack", "ls"]).await;
+    assert!(listed.code == Some(0) && listed.stderr.is_empty(), "{}", listed.stderr);
+    project.write(".semantest/.pulumi/stacks/old.json", "{}");
+    let listed = project.run(&["stack", "ls"]).await;
+    assert_eq!(listed.code, Some(0), "{}", listed.stderr);
+    let told = ["old.json", "pulumi state upgrade"].iter().all(|text| listed.stderr.contains(text));
+    assert!(told && listed.stdout.contains("aws-test"), "{}{}", listed.stdout, listed.stderr);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_passphrase_changes_nothing() {
     let project = Project::new(&["web"]).await;

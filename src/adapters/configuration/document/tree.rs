@@ -316,7 +316,12 @@ impl<'a> Builder<'a> {
             let (event, value_span) = self.next()?;
             let mut value = self.node(event, value_span)?;
             if plain_merge {
-                self.merge(&value, span, &mut merged);
+                match places.insert("<<".to_owned(), span) {
+                    Some(first) => self
+                        .problems
+                        .push(duplicate("<<", span, first).with_hint("merge several in one list: <<: [*one, *two]")),
+                    None => self.merge(&value, span, &mut merged),
+                }
                 continue;
             }
             if self.spans_lines(&value) {
@@ -330,12 +335,7 @@ impl<'a> Builder<'a> {
                 continue;
             };
             if let Some(first) = places.insert(text.text.clone(), key.span) {
-                self.problems.push(
-                    Problem::new("config/duplicate-key", format!("the key {:?} is given twice", text.text))
-                        .at(key.span, "given again here")
-                        .related_to(first, "given before here")
-                        .with_hint("keep one of them"),
-                );
+                self.problems.push(duplicate(&text.text, key.span, first).with_hint("keep one of them"));
                 continue;
             }
             entries.push(Entry { key: text.text, key_span: key.span, value });
@@ -444,4 +444,12 @@ fn is_number(text: &str) -> bool {
         && unsigned.bytes().any(|b| b.is_ascii_digit())
         && unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'))
         && text.parse::<f64>().is_ok()
+}
+
+/// A key that stands in a mapping twice. YAML asks for keys that are unique, the merge key among them
+/// (<https://yaml.org/spec/1.2.2/#3213-node-comparison>).
+fn duplicate(key: &str, again: Span, first: Span) -> Problem {
+    Problem::new("config/duplicate-key", format!("the key {key:?} is given twice"))
+        .at(again, "given again here")
+        .related_to(first, "given before here")
 }

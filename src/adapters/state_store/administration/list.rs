@@ -12,7 +12,16 @@ const AT_ONCE: usize = 8;
 
 impl StateAdministration {
     pub(super) async fn list(&self, project: Option<&str>) -> Result<Vec<StackEntry>, StoreError> {
-        let summaries = self.store.stacks(project).await.map_err(|error| store_error(&error))?;
+        let (summaries, legacy) = tokio::join!(self.store.stacks(project), self.store.legacy_stacks());
+        let summaries = summaries.map_err(|error| store_error(&error))?;
+        let legacy = legacy.map_err(|error| store_error(&error))?;
+        if !legacy.is_empty() {
+            tracing::warn!(
+                "stacks in Pulumi's layout from before projects are passed over: {}; `pulumi state upgrade` moves them into \
+                 projects",
+                legacy.join(", ")
+            );
+        }
         futures::stream::iter(summaries).map(|summary| self.entry(summary)).buffered(AT_ONCE).try_collect().await
     }
 
