@@ -151,6 +151,13 @@ impl Packager for SourceCode {
                 duration_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             });
         }
+        if !package.from_cache {
+            notices.notice(Notice::LeftOut {
+                component: name.clone(),
+                secrets: package.left_out.secrets.clone(),
+                others: package.left_out.others.clone(),
+            });
+        }
         let code = PackagedCode {
             archive: Archive {
                 hash: Some(package.sha256.clone()),

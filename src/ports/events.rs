@@ -1,5 +1,7 @@
 //! Who hears of a deployment's events.
 
+use std::collections::BTreeMap;
+
 use crate::domain::event::DomainEvent;
 
 /// A projection of the event stream: progress, JSON stream, audit log, metrics and the like.
@@ -35,6 +37,15 @@ pub enum Notice {
         bytes: u64,
         /// How long it took, in milliseconds.
         duration_ms: u64,
+    },
+    /// What the default rules left out of a component's package; told where the package is new.
+    LeftOut {
+        /// The component.
+        component: String,
+        /// Secrets, by their paths.
+        secrets: Vec<String>,
+        /// How much else, by the rule's pattern.
+        others: BTreeMap<String, usize>,
     },
     /// The stack's lock is held by somebody else, and we wait.
     WaitingForLock {

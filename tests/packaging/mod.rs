@@ -10,4 +10,5 @@ mod folders;
 mod frameworks;
 mod lifecycle;
 mod sandbox;
+mod secrets;
 mod translation;

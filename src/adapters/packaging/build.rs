@@ -256,7 +256,7 @@ pub(super) fn tree_digest(tree: &SourceTree, digests: &Digests) -> String {
     for entry in &tree.entries {
         let (kind, content) = match &entry.kind {
             EntryKind::File(stat) => {
-                let digest = digests.get(&entry.path).map_or("", String::as_str);
+                let digest = digests.get(&entry.path).map_or("", |seen| seen.digest.as_str());
                 (if stat.executable { 'x' } else { 'f' }, digest)
             }
             EntryKind::Link(target) => ('l', target.as_str()),

@@ -69,6 +69,12 @@ pub enum PackagingError {
         /// Its target, as written in the link.
         target: String,
     },
+    /// Private keys in files that aren't made for them, and that nobody has asked for.
+    #[error("{} a private key, which a package doesn't take unasked", told(.paths, "holds", "hold"))]
+    PrivateKey {
+        /// Paths within the source folder.
+        paths: Vec<String>,
+    },
     /// A pattern of an ignore file can't be read.
     #[error("{path}, line {line}: {reason}")]
     IgnoreFile {
@@ -178,6 +184,10 @@ impl PackagingError {
             Self::UnsupportedName { .. } => "rename it, or leave it out by a line in .semantestignore".into(),
             Self::SpecialFile { .. } => "remove it, or leave it out by a line in .semantestignore".into(),
             Self::LinkOutside { .. } => "a function sees only its own package: copy the target into the source folder. For packages of a workspace use `npm ci --install-links`, or `pnpm deploy`, in `build`".into(),
+            Self::PrivateKey { paths } => format!(
+                "leave it out by a line `{0}` in .semantestignore, and give the server its key by a secret variable (`environment`, `from-env`); or ask for it there by `!{0}`",
+                paths.first().map_or("", String::as_str)
+            ),
             Self::IgnoreFile { .. } => ".semantestignore has the syntax of .gitignore: one pattern a line, `#` for comments, `!` to re-include".into(),
             Self::ReservedName { name } => format!("rename {name}, or leave it out by a line in .semantestignore"),
             Self::TooLarge { .. } => "install only what runs (`npm ci --omit=dev`), bundle the server, or leave files out by .semantestignore".into(),
@@ -191,6 +201,17 @@ impl PackagingError {
             Self::Cache { .. } => "check that the folder can be written and that its disk has room; it can be deleted at any time".into(),
             Self::Archive(_) => "check that the disk has room".into(),
         }
+    }
+}
+
+/// Some of many names, with the verb that goes with their number.
+fn told(names: &[String], one: &str, many: &str) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        1 => format!("{shown} {one}"),
+        count if count > SHOWN => format!("{shown} and {} more {many}", count - SHOWN),
+        _ => format!("{shown} {many}"),
     }
 }
 

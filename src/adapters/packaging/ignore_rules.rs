@@ -14,7 +14,8 @@ pub(super) const IGNORE_FILE: &str = ".semantestignore";
 /// Never packaged, never part of a build's inputs, and not to be re-included: version control and the state folder.
 const ALWAYS: [&str; 4] = [".git", ".hg", ".svn", ".semantest"];
 
-/// Left out by default; caches, logs and editors' files, which say nothing about what a build would produce.
+/// Left out by default, outside of `node_modules`; caches, logs and editors' files, which say nothing about what a build
+/// would produce.
 const CACHES: &[&str] = &[
     ".cache/",
     ".npm/",
@@ -32,25 +33,98 @@ const CACHES: &[&str] = &[
     ".vscode/",
 ];
 
-/// Left out by default; secrets and this program's own files. A build may read them, so they count among its inputs.
-const SECRETS: &[&str] = &[".env", ".env.*", ".npmrc", ".netrc", IGNORE_FILE, "/semantest-iac.yaml"];
+/// Left out by default within `node_modules`, where packages have folders of any name. No package's name begins with a dot
+/// (https://docs.npmjs.com/cli/v11/configuring-npm/package-json#name), so `.cache` beside them is a tool's.
+const CACHES_OF_MODULES: &[&str] = &["**/node_modules/.cache/", ".DS_Store", "Thumbs.db"];
+
+/// Left out by default, outside of `node_modules`; what holds secrets by its name. A build may read them, so they count
+/// among its inputs. Private keys and service accounts under other names are found by their content.
+const SECRETS: &[&str] = &[
+    ".env",
+    ".env.*",
+    // https://direnv.net, https://developers.cloudflare.com/workers/configuration/secrets/
+    ".envrc",
+    ".dev.vars",
+    // Tokens of registries: npm, Yarn 1 and later, pip.
+    ".npmrc",
+    ".yarnrc",
+    ".yarnrc.yml",
+    ".pypirc",
+    // Passwords: https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html and its name on Windows,
+    // https://git-scm.com/docs/git-credential-store, https://www.postgresql.org/docs/current/libpq-pgpass.html
+    ".netrc",
+    "_netrc",
+    ".git-credentials",
+    ".pgpass",
+    ".my.cnf",
+    ".vault-token",
+    // Folders that tools keep in a home, and that containers and CI have in the source.
+    ".aws/",
+    ".azure/",
+    "**/.config/gcloud/",
+    "**/.docker/config.json",
+    ".dockercfg",
+    ".gnupg/",
+    ".kube/",
+    ".ssh/",
+    // https://man.openbsd.org/ssh-keygen
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    // Containers of keys and passwords, which no reader can look into.
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdbx",
+    "*.ppk",
+    // Holds secrets in the clear: https://developer.hashicorp.com/terraform/language/state/sensitive-data
+    "*.tfstate",
+    "*.tfstate.backup",
+];
+
+/// Left out by default; this program's own files, which a build may read.
+const OWN: &[&str] = &[IGNORE_FILE, "/semantest-iac.yaml"];
 
 /// What the rules say of one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Goes into the package.
     Package,
+    /// Goes into the package since an ignore file says so by a `!`.
+    AskedFor,
     /// Stays out of the package, but a build may read it.
     BuildInput,
     /// Stays out altogether.
     Skip,
 }
 
+/// Which of the default rules leaves a path out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule<'a> {
+    /// A cache, log or the like, by this pattern.
+    Cache(&'a str),
+    /// A secret.
+    Secret,
+}
+
+/// A verdict, and the default rule that it rests on, if it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Judgement<'a> {
+    pub(super) verdict: Verdict,
+    pub(super) rule: Option<Rule<'a>>,
+}
+
 /// The rules in force within one folder: the defaults and every `.semantestignore` from the source folder down to it.
 #[derive(Clone)]
 pub(super) struct IgnoreRules {
     caches: Gitignore,
+    caches_of_modules: Gitignore,
     secrets: Gitignore,
+    own: Gitignore,
     files: Vec<Gitignore>,
 }
 
@@ -65,7 +139,13 @@ impl IgnoreRules {
             }
             builder.build().unwrap_or_else(|_| Gitignore::empty())
         };
-        Self { caches: build(CACHES), secrets: build(SECRETS), files: Vec::new() }
+        Self {
+            caches: build(CACHES),
+            caches_of_modules: build(CACHES_OF_MODULES),
+            secrets: build(SECRETS),
+            own: build(OWN),
+            files: Vec::new(),
+        }
     }
 
     /// Adds the ignore file of `folder` (a path within the source, empty for the source itself), given its content.
@@ -91,31 +171,34 @@ impl IgnoreRules {
 
     /// Judges a path within the source folder. Its parents have been judged before: what lies in a folder that is left
     /// out can't be re-included, as in git.
-    pub(super) fn judge(&self, path: &Path, is_folder: bool) -> Verdict {
+    pub(super) fn judge(&self, path: &Path, is_folder: bool) -> Judgement<'_> {
+        let plain = |verdict| Judgement { verdict, rule: None };
         if path.file_name().is_some_and(|name| ALWAYS.iter().any(|always| name == *always)) {
-            return Verdict::Skip;
+            return plain(Verdict::Skip);
         }
+        let in_modules = path.parent().is_some_and(|parent| parent.iter().any(|part| part == "node_modules"));
+        let caches = if in_modules { &self.caches_of_modules } else { &self.caches };
         for rules in self.files.iter().rev() {
             match rules.matched(path, is_folder) {
-                Match::Whitelist(_) => return Verdict::Package,
+                Match::Whitelist(_) => return plain(Verdict::AskedFor),
                 Match::Ignore(_) => {
                     // A cache stays no build input also when the user's own file names it again.
-                    return if self.caches.matched(path, is_folder).is_ignore() {
-                        Verdict::Skip
-                    } else {
-                        Verdict::BuildInput
-                    };
+                    let is_cache = caches.matched(path, is_folder).is_ignore();
+                    return plain(if is_cache { Verdict::Skip } else { Verdict::BuildInput });
                 }
                 Match::None => {}
             }
         }
-        if self.caches.matched(path, is_folder).is_ignore() {
-            Verdict::Skip
-        } else if self.secrets.matched(path, is_folder).is_ignore() {
-            Verdict::BuildInput
-        } else {
-            Verdict::Package
+        if let Match::Ignore(glob) = caches.matched(path, is_folder) {
+            return Judgement { verdict: Verdict::Skip, rule: Some(Rule::Cache(glob.original())) };
         }
+        if self.own.matched(path, is_folder).is_ignore() {
+            return plain(Verdict::BuildInput);
+        }
+        if !in_modules && self.secrets.matched(path, is_folder).is_ignore() {
+            return Judgement { verdict: Verdict::BuildInput, rule: Some(Rule::Secret) };
+        }
+        plain(Verdict::Package)
     }
 }
 
@@ -125,14 +208,16 @@ mod tests {
 
     fn judge(rules: &IgnoreRules, path: &str) -> Verdict {
         let (path, is_folder) = path.strip_suffix('/').map_or((path, false), |path| (path, true));
-        rules.judge(Path::new(path), is_folder)
+        rules.judge(Path::new(path), is_folder).verdict
     }
 
     #[test]
     fn every_default_pattern_is_valid() {
         let rules = IgnoreRules::defaults();
         assert_eq!(rules.caches.num_ignores(), CACHES.len() as u64);
+        assert_eq!(rules.caches_of_modules.num_ignores(), CACHES_OF_MODULES.len() as u64);
         assert_eq!(rules.secrets.num_ignores(), SECRETS.len() as u64);
+        assert_eq!(rules.own.num_ignores(), OWN.len() as u64);
     }
 
     #[test]
@@ -144,9 +229,33 @@ mod tests {
         for path in [".env", "config/.env.production", ".npmrc", ".semantestignore", "semantest-iac.yaml"] {
             assert_eq!(judge(&rules, path), Verdict::BuildInput, "{path}");
         }
+        for path in [".aws/", "home/.ssh/", "deploy/id_ed25519", ".envrc", ".yarnrc.yml", "certs/server.p12"] {
+            let judgement = rules.judge(Path::new(path.trim_end_matches('/')), path.ends_with('/'));
+            assert_eq!(judgement, Judgement { verdict: Verdict::BuildInput, rule: Some(Rule::Secret) }, "{path}");
+        }
         for path in ["node_modules/", "dist/", "server.js", ".gitignore", "a/semantest-iac.yaml", "logs/", ".yarn/"] {
             assert_eq!(judge(&rules, path), Verdict::Package, "{path}");
         }
+    }
+
+    #[test]
+    fn folders_of_installed_packages_are_theirs() {
+        let rules = IgnoreRules::defaults();
+        for path in ["node_modules/.cache/", "packages/a/node_modules/.cache/", "node_modules/a/.DS_Store"] {
+            assert_eq!(judge(&rules, path), Verdict::Skip, "{path}");
+        }
+        for path in [
+            "node_modules/a/.cache/",
+            "node_modules/a/.vscode/",
+            "node_modules/a/fixtures/first.log",
+            "node_modules/.npm/",
+            "node_modules/a/.env",
+            "node_modules/a/id_rsa",
+        ] {
+            assert_eq!(judge(&rules, path), Verdict::Package, "{path}");
+        }
+        let rules = rules.with_file("", "node_modules/a/.env\n").unwrap();
+        assert_eq!(judge(&rules, "node_modules/a/.env"), Verdict::BuildInput);
     }
 
     #[test]
@@ -156,8 +265,8 @@ mod tests {
         assert_eq!(judge(&rules, "src/"), Verdict::BuildInput);
         assert_eq!(judge(&rules, "src"), Verdict::Package);
         assert_eq!(judge(&rules, "lib/a.test.js"), Verdict::BuildInput);
-        assert_eq!(judge(&rules, "lib/keep.test.js"), Verdict::Package);
-        assert_eq!(judge(&rules, ".env"), Verdict::Package);
+        assert_eq!(judge(&rules, "lib/keep.test.js"), Verdict::AskedFor);
+        assert_eq!(judge(&rules, ".env"), Verdict::AskedFor);
         assert_eq!(judge(&rules, ".env.local"), Verdict::BuildInput);
     }
 
@@ -172,7 +281,7 @@ mod tests {
     fn a_nested_ignore_file_holds_below_its_folder_and_wins() {
         let rules =
             IgnoreRules::defaults().with_file("", "*.txt\n").unwrap().with_file("docs", "!a.txt\n/b.md\n").unwrap();
-        assert_eq!(judge(&rules, "docs/a.txt"), Verdict::Package);
+        assert_eq!(judge(&rules, "docs/a.txt"), Verdict::AskedFor);
         assert_eq!(judge(&rules, "docs/c.txt"), Verdict::BuildInput);
         assert_eq!(judge(&rules, "docs/b.md"), Verdict::BuildInput);
         assert_eq!(judge(&rules, "docs/deep/b.md"), Verdict::Package);

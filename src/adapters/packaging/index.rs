@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::PackagingError;
+use super::inspection::{Finding, Inspector};
 use super::tree::{EntryKind, FileStat, SourceTree};
 
 /// How old a file's last change must be for its digest to be remembered, in nanoseconds. The coarsest clock of a file
@@ -28,11 +29,21 @@ pub(super) const BLOCK_SIZE: usize = 128 * 1024;
 /// SHA-256 of a file's content, in hexadecimal.
 pub(super) type ContentDigest = String;
 
+/// What a file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// Its content's digest.
+    pub(super) digest: ContentDigest,
+    /// What it was found to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) finding: Option<Finding>,
+}
+
 /// What is remembered of a source folder.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SourceIndex {
     /// By path within the source folder.
-    pub(super) files: HashMap<String, (FileStat, ContentDigest)>,
+    pub(super) files: HashMap<String, (FileStat, Seen)>,
     /// For each build (a digest of its command, environment and tools) that succeeded, the digest of the tree right after.
     pub(super) builds: BTreeMap<String, String>,
     /// The manifest digest of the package that was last made from it.
@@ -42,8 +53,8 @@ pub(super) struct SourceIndex {
     pub(super) changed: bool,
 }
 
-/// The content digest of each file of a tree, by path.
-pub(super) type Digests = HashMap<String, ContentDigest>;
+/// What each file of a tree holds, by path.
+pub(super) type Digests = HashMap<String, Seen>;
 
 impl SourceIndex {
     /// The digests of all files of `tree`, reading only those that aren't remembered, on all processors.
@@ -70,7 +81,7 @@ impl SourceIndex {
         }
         let kept = remembered.len();
         let read = for_each_on_all_processors(&unknown, |(entry, stat)| {
-            match digest_file(&tree.location(&entry.path), stat) {
+            match digest_file(&tree.location(&entry.path), stat, Inspector::of(&entry.path)) {
                 Err(PackagingError::Unreadable { .. } | PackagingError::ChangedWhilePackaging { .. })
                     if !entry.packaged =>
                 {
@@ -175,13 +186,14 @@ pub(super) fn read_blocks(
     }
 }
 
-fn digest_file(path: &Path, stat: &FileStat) -> Result<ContentDigest, PackagingError> {
+fn digest_file(path: &Path, stat: &FileStat, mut inspector: Inspector) -> Result<Seen, PackagingError> {
     let mut hasher = Sha256::new();
     read_blocks(path, stat, |block| {
         hasher.update(block);
+        inspector.look(block);
         Ok(())
     })?;
-    Ok(hex::encode(hasher.finalize()))
+    Ok(Seen { digest: hex::encode(hasher.finalize()), finding: inspector.finding() })
 }
 
 fn nanoseconds_now() -> i64 {
@@ -215,7 +227,7 @@ mod tests {
         fs::write(folder.path().join("a"), "one").unwrap();
         let mut index = SourceIndex::default();
         let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
-        assert_eq!(digests["a"], digest_of("one"));
+        assert_eq!(digests["a"].digest, digest_of("one"));
         assert!(index.files.is_empty(), "a file changed within the last seconds could change again unseen");
     }
 
@@ -226,11 +238,11 @@ mod tests {
         fs::write(folder.path().join("other"), "old").unwrap();
         let mut index = SourceIndex::default();
         settle(&mut index, &tree::read(folder.path(), false).unwrap());
-        index.files.get_mut("same").unwrap().1 = "remembered".into();
+        index.files.get_mut("same").unwrap().1.digest = "remembered".into();
         fs::write(folder.path().join("other"), "new").unwrap();
         let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
-        assert_eq!(digests["same"], "remembered");
-        assert_eq!(digests["other"], digest_of("new"));
+        assert_eq!(digests["same"].digest, "remembered");
+        assert_eq!(digests["other"].digest, digest_of("new"));
     }
 
     #[test]
@@ -251,7 +263,7 @@ mod tests {
             }
         }
         let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
-        assert_eq!(digests["a"], digest_of("two"));
+        assert_eq!(digests["a"].digest, digest_of("two"));
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Manifest {
     pub(super) fn set_digests(&mut self, mut digests: Digests) {
         for (path, content) in &mut self.entries {
             if let Content::Source { digest, .. } = content {
-                *digest = digests.remove(path).unwrap_or_default();
+                *digest = digests.remove(path).unwrap_or_default().digest;
             }
         }
     }

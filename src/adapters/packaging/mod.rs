@@ -9,6 +9,8 @@ mod build;
 mod error;
 mod ignore_rules;
 mod index;
+mod inspection;
+mod left_out;
 mod manifest;
 mod packager;
 mod start;
@@ -17,5 +19,6 @@ mod tree;
 
 pub use build::{BuildCommand, BuildObserver, BuildOutcome};
 pub use error::{FolderSize, PackagingError};
+pub use left_out::LeftOut;
 pub use packager::{Package, PackageRequest, Packager, UNPACKED_SIZE_LIMIT};
 pub use start::{SHIM_FILE, SHIM_SERVER_FILE, SHIM_SETTINGS_FILE, Start};

@@ -13,6 +13,7 @@ use super::archive;
 use super::build::{self, BuildCommand, BuildObserver, BuildOutcome};
 use super::error::PackagingError;
 use super::index::{Digests, SourceIndex};
+use super::left_out::{self, LeftOut};
 use super::manifest::{Manifest, largest_folders};
 use super::start::Start;
 use super::store::Store;
@@ -63,6 +64,8 @@ pub struct Package {
     pub build: BuildOutcome,
     /// Whether the archive was there already.
     pub from_cache: bool,
+    /// What the default rules have left out.
+    pub left_out: LeftOut,
 }
 
 impl Package {
@@ -157,7 +160,10 @@ impl Packager {
         let mut manifest = Manifest::of(&tree);
         request.start.complete(&mut manifest)?;
         check_size(&manifest)?;
-        manifest.set_digests(digests.map_or_else(|| index.digests(&tree), Ok)?);
+        let digests = digests.map_or_else(|| index.digests(&tree), Ok)?;
+        let mut left_out = tree.left_out.clone();
+        left_out::take_secrets_out(&mut manifest, &tree, &digests, &mut left_out)?;
+        manifest.set_digests(digests);
         let unpacked_size = manifest.unpacked_size();
         let digest = manifest.digest();
         let (found, from_cache) = match self.store.find(&digest) {
@@ -184,6 +190,7 @@ impl Packager {
             environment: BTreeMap::new(),
             build,
             from_cache,
+            left_out,
         })
     }
 }
@@ -222,7 +229,7 @@ fn check_content(tree: &SourceTree) -> Result<(), PackagingError> {
     if tree.entries.iter().any(|entry| entry.packaged) {
         return Ok(());
     }
-    Err(PackagingError::SourceEmpty { path: tree.root.clone(), all_ignored: tree.left_out })
+    Err(PackagingError::SourceEmpty { path: tree.root.clone(), all_ignored: tree.incomplete })
 }
 
 fn check_size(manifest: &Manifest) -> Result<(), PackagingError> {

@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::PackagingError;
-use super::ignore_rules::{IGNORE_FILE, IgnoreRules, Verdict};
+use super::ignore_rules::{IGNORE_FILE, IgnoreRules, Judgement, Rule, Verdict};
+use super::left_out::LeftOut;
 
 /// What tells a changed file from an unchanged one without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub(super) struct TreeEntry {
     pub(super) kind: EntryKind,
     /// Whether it goes into the package; otherwise it is a possible input of the build only.
     pub(super) packaged: bool,
+    /// Whether an ignore file asks for it, or for a folder that it lies in, by a `!`.
+    pub(super) asked_for: bool,
 }
 
 /// The entries of a source folder, sorted by the bytes of their paths.
@@ -78,7 +81,9 @@ pub(super) struct SourceTree {
     /// All entries that count.
     pub(super) entries: Vec<TreeEntry>,
     /// Whether anything was left out by a rule.
-    pub(super) left_out: bool,
+    pub(super) incomplete: bool,
+    /// What the default rules have left out.
+    pub(super) left_out: LeftOut,
 }
 
 impl SourceTree {
@@ -94,12 +99,14 @@ impl SourceTree {
 /// A missing or unreadable folder, a name, file type or link that can't be packaged, a broken ignore file.
 pub(super) fn read(source: &Path, build_inputs: bool) -> Result<SourceTree, PackagingError> {
     let root = resolve_root(source)?;
-    let mut reader = Reader { root, build_inputs, entries: Vec::new(), left_out: false };
-    let here = Folder { location: reader.root.clone(), path: String::new(), packaged: true };
+    let mut reader =
+        Reader { root, build_inputs, entries: Vec::new(), incomplete: false, left_out: LeftOut::default() };
+    let here = Folder { location: reader.root.clone(), path: String::new(), packaged: true, asked_for: false };
     reader.read_folder(&here, &IgnoreRules::defaults())?;
     let mut entries = reader.entries;
     entries.sort_unstable_by(|left, right| left.path.as_bytes().cmp(right.path.as_bytes()));
-    Ok(SourceTree { root: reader.root, entries, left_out: reader.left_out })
+    reader.left_out.secrets.sort_unstable();
+    Ok(SourceTree { root: reader.root, entries, incomplete: reader.incomplete, left_out: reader.left_out })
 }
 
 /// Resolves the source folder and says clearly when it isn't one.
@@ -126,13 +133,15 @@ struct Folder {
     location: PathBuf,
     path: String,
     packaged: bool,
+    asked_for: bool,
 }
 
 struct Reader {
     root: PathBuf,
     build_inputs: bool,
     entries: Vec<TreeEntry>,
-    left_out: bool,
+    incomplete: bool,
+    left_out: LeftOut,
 }
 
 impl Reader {
@@ -163,12 +172,23 @@ impl Reader {
         let shown = join(&folder.path, &name.to_string_lossy());
         let unreadable = |source| PackagingError::Unreadable { path: child.path(), source };
         let file_type = child.file_type().map_err(unreadable)?;
-        let verdict = match rules.judge(Path::new(&folder.path).join(&name).as_path(), file_type.is_dir()) {
-            Verdict::Package if !folder.packaged => Verdict::BuildInput,
-            verdict => verdict,
-        };
-        let packaged = verdict == Verdict::Package;
-        self.left_out |= !packaged;
+        let location = Path::new(&folder.path).join(&name);
+        let Judgement { mut verdict, rule } = rules.judge(&location, file_type.is_dir());
+        match rule {
+            Some(Rule::Secret) if folder.packaged => {
+                self.left_out.secrets.push(if file_type.is_dir() { format!("{shown}/") } else { shown.clone() });
+            }
+            Some(Rule::Cache(pattern)) if folder.packaged => {
+                *self.left_out.others.entry(pattern.to_owned()).or_default() += 1;
+            }
+            _ => {}
+        }
+        if matches!(verdict, Verdict::Package | Verdict::AskedFor) && !folder.packaged {
+            verdict = Verdict::BuildInput;
+        }
+        let packaged = matches!(verdict, Verdict::Package | Verdict::AskedFor);
+        let asked_for = packaged && (folder.asked_for || verdict == Verdict::AskedFor);
+        self.incomplete |= !packaged;
         if verdict == Verdict::Skip || (verdict == Verdict::BuildInput && !self.build_inputs) {
             return Ok(());
         }
@@ -176,7 +196,7 @@ impl Reader {
             check_name(name.to_str(), &shown)?;
         }
         let kind = if file_type.is_dir() {
-            let below = Folder { location: child.path(), path: shown.clone(), packaged };
+            let below = Folder { location: child.path(), path: shown.clone(), packaged, asked_for };
             if !self.read_folder(&below, rules)? {
                 return Ok(());
             }
@@ -194,7 +214,7 @@ impl Reader {
         } else {
             return Ok(());
         };
-        self.entries.push(TreeEntry { path: shown, kind, packaged });
+        self.entries.push(TreeEntry { path: shown, kind, packaged, asked_for });
         Ok(())
     }
 
@@ -289,7 +309,7 @@ mod tests {
         let tree = read(folder.path(), false).unwrap();
         assert_eq!(paths(&tree), ["server.js"]);
         assert_eq!(tree.entries.len(), 1);
-        assert!(tree.left_out);
+        assert!(tree.incomplete);
         let tree = read(folder.path(), true).unwrap();
         let all: Vec<_> = tree.entries.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(all, [".env", ".semantestignore", "server.js", "src/a.ts"]);

@@ -147,7 +147,7 @@ impl NoticeHandler for LiveProgress {
                 state.tree.begin("", &format!("waiting for the stack's lock: {holder}"), now);
             }
             Notice::LockTakenOver { .. } => state.tree.end(""),
-            Notice::BuildOutput { .. } | Notice::Warning { .. } => {}
+            Notice::BuildOutput { .. } | Notice::LeftOut { .. } | Notice::Warning { .. } => {}
         }
         state.dirty = true;
         drop(state);

@@ -1,5 +1,6 @@
 //! Progress as lines: one for each thing that is done, for logs and for whoever reads them later.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::format::{bytes, duration, mark, plural};
@@ -200,10 +201,39 @@ pub fn notice_line(notice: &Notice, palette: Palette, verbose: bool) -> Option<S
         Notice::Packaged { component, bytes: size, duration_ms } => {
             format!("Packaged {component}: {} {}", bytes(*size), palette.faint(format!("({})", duration(*duration_ms))))
         }
+        Notice::LeftOut { component, secrets, others } => left_out_lines(component, secrets, others, verbose)?,
         Notice::WaitingForLock { holder } => format!("Waiting for the stack's lock: {holder}"),
         Notice::LockTakenOver { report } => format!("{}: {report}", palette.warning("lock taken over")),
         Notice::Warning { message, hint } => render_warning(message, hint.as_deref(), palette),
     })
+}
+
+/// How many paths a note names unless more is asked for.
+const NAMED: usize = 8;
+
+fn left_out_lines(
+    component: &str,
+    secrets: &[String],
+    others: &BTreeMap<String, usize>,
+    verbose: bool,
+) -> Option<String> {
+    let mut lines = Vec::new();
+    if !secrets.is_empty() {
+        let named = if verbose { secrets.len() } else { NAMED.min(secrets.len()) };
+        let mut told = secrets[..named].join(", ");
+        if named < secrets.len() {
+            told.push_str(&format!(" and {} more", secrets.len() - named));
+        }
+        lines.push(format!(
+            "Left out of {component}, as secrets: {told} (a line with ! in .semantestignore takes one in)"
+        ));
+    }
+    if verbose && !others.is_empty() {
+        let count: usize = others.values().sum();
+        let rules: Vec<_> = others.iter().map(|(rule, count)| format!("{count} by {rule}")).collect();
+        lines.push(format!("Left out of {component}, as caches and logs: {count} ({})", rules.join(", ")));
+    }
+    if lines.is_empty() { None } else { Some(lines.join("\n")) }
 }
 
 #[cfg(test)]
@@ -376,6 +406,11 @@ pub mod tests {
             progress
                 .notice(Notice::BuildOutput { component: "rest-api".to_owned(), line: "added 3 packages".to_owned() });
             progress.notice(Notice::Packaged { component: "rest-api".to_owned(), bytes: 1_234_567, duration_ms: 90 });
+            progress.notice(Notice::LeftOut {
+                component: "rest-api".to_owned(),
+                secrets: (1..=9).map(|number| format!("{number}.pem")).collect(),
+                others: BTreeMap::from([("*.log".to_owned(), 2), (".idea/".to_owned(), 1)]),
+            });
         };
         tell(false);
         assert!(!stderr.text().contains("added 3 packages"));
