@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod answers;
 mod archives;
 mod builds;
 mod events;

@@ -209,9 +209,17 @@ class Server {
   }
 }
 
+/**
+ * What is the runtime's own (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime)
+ * or this shim's: a library that finds it takes the server for the runtime, asks for events in its place, or writes to its
+ * descriptors. The trace's name is that of the request that started the server, and wrong for all others.
+ */
+const RUNTIMES_OWN = /^(_HANDLER|AWS_LAMBDA_RUNTIME_API|AWS_LAMBDA_EXEC_WRAPPER|LAMBDA_RUNTIME_DIR|_LAMBDA_.*|_X_AMZN_TRACE_ID|SEMANTEST_PREFLIGHT_ROUTES)$/;
+
 function serverEnvironment(port) {
   const folders = [path.join(ROOT, 'node_modules', '.bin'), path.dirname(process.execPath), process.env.PATH];
-  const environment = { ...process.env, PORT: String(port), PATH: folders.filter(Boolean).join(path.delimiter) };
+  const inherited = Object.entries(process.env).filter(([name]) => !RUNTIMES_OWN.test(name));
+  const environment = { ...Object.fromEntries(inherited), PORT: String(port), PATH: folders.filter(Boolean).join(path.delimiter) };
   if (!SETTINGS.arguments) {
     // npm wants to write; in a function only /tmp can be written to.
     environment.npm_config_cache ??= '/tmp/.npm';

@@ -15,6 +15,8 @@ const ANSWER_RESERVE = 500;
 const DEFAULT_BUDGET = 30_000;
 /** The largest response that Lambda accepts, as JSON, in bytes ("Invocation payload", 6 MB, of the quotas page). */
 const RESPONSE_LIMIT = 6_291_556;
+/** The most that a server's headers may take, in bytes. Node.js's own limit is 16 KB (https://nodejs.org/api/http.html#httpmaxheadersize). */
+const HEADER_LIMIT = 1024 * 1024;
 /** How often one request is tried when it certainly hasn't reached the server. */
 const ATTEMPTS = 3;
 
@@ -128,6 +130,32 @@ function requestHeaders(request) {
 
 // ---- requests to answers ------------------------------------------------------------------------------------------
 
+/** Sockets whose failed writes aren't told. */
+const patient = new WeakSet();
+
+/**
+ * A server may answer and close before it has read a whole request. Node.js destroys a socket whose write fails, with the answer
+ * unread in it (https://nodejs.org/api/stream.html#errors-while-writing); so the failure isn't told. What is read tells it, too.
+ */
+function outliveFailedWrites(socket) {
+  if (patient.has(socket)) return;
+  patient.add(socket);
+  for (const name of ['_write', '_writev']) {
+    const write = socket[name];
+    socket[name] = function (...words) {
+      const done = words.pop();
+      write.call(this, ...words, () => done());
+    };
+  }
+}
+
+/** What a failure of the HTTP parser means (the codes are llhttp's, https://github.com/nodejs/llhttp/blob/main/src/llhttp/constants.ts). */
+function parserFailure(error) {
+  if (error.code === 'HPE_HEADER_OVERFLOW') return new Failure(502, 'response-headers-too-large', "The server's answer has more than 1 MB of headers.");
+  if (!error.code?.startsWith('HPE_')) return null;
+  return new Failure(502, 'server-not-http', `The server's answer isn't HTTP (${error.reason ?? error.message}).`);
+}
+
 /** Sends a request and collects the whole answer. */
 function send(target, request, agent, deadline) {
   return new Promise((resolve, reject) => {
@@ -139,21 +167,31 @@ function send(target, request, agent, deadline) {
       headers: requestHeaders(request),
       agent,
       setHost: false,
+      maxHeaderSize: HEADER_LIMIT,
     });
     let answering = false;
+    let settled = false;
     const timer = setTimeout(() => {
       target.suspect = true;
       const part = answering ? 'finish its answer (streams that do not end cannot be carried by an HTTP API)' : 'answer';
       settle(reject, new Failure(504, 'server-timeout', `The server did not ${part} within the function's time.`));
     }, Math.max(0, deadline - Date.now()));
     const settle = (how, value) => {
+      if (settled) return;
+      settled = true;
       clearTimeout(timer);
       how(value);
-      if (how === reject) outgoing.destroy();
+      // A connection on which half of a request has been sent is of no use any more.
+      if (how === reject || !outgoing.writableFinished) outgoing.destroy();
     };
-    const broken = (error) => settle(reject, Object.assign(error, { answering, reused: outgoing.reusedSocket }));
-    // A server may answer and close before it has read a whole request; then the answer counts, not the failed write.
+    const broken = (error) => settle(reject, parserFailure(error) ?? Object.assign(error, { answering, reused: outgoing.reusedSocket }));
+    outgoing.on('socket', outliveFailedWrites);
+    // Once it answers, the answer's own end tells.
     outgoing.on('error', (error) => answering || broken(error));
+    outgoing.on('close', () => answering || broken(new Error('the connection was closed before an answer')));
+    outgoing.on('upgrade', () => {
+      settle(reject, new Failure(502, 'server-upgraded', 'The server answered 101 Switching Protocols, which opens a WebSocket mostly. This component is a rest-api: its gateway carries requests and answers, no connections that stay open.'));
+    });
     outgoing.on('response', (response) => {
       answering = true;
       const chunks = [];
@@ -164,10 +202,9 @@ function send(target, request, agent, deadline) {
         else chunks.push(chunk);
       });
       response.on('error', () => {});
-      response.on('close', () => {
-        if (response.complete) settle(resolve, { status: response.statusCode, rawHeaders: response.rawHeaders, body: Buffer.concat(chunks) });
-        else broken(new Error('the connection was closed before the answer was complete'));
-      });
+      // Not at its `close`, which waits for the whole request to be sent, also where the server reads no further.
+      response.on('end', () => settle(resolve, { status: response.statusCode, rawHeaders: response.rawHeaders, body: Buffer.concat(chunks) }));
+      response.on('close', () => broken(new Error('the connection was closed before the answer was complete')));
     });
     outgoing.end(request.body);
   });
