@@ -445,16 +445,19 @@ pub async fn bucket_object(account: &Account) -> Case {
     }
 }
 
-/// Makes a test of each case.
+/// Makes a test of each case, in an account of its own.
 macro_rules! for_each_case {
     ($run:path) => {
-        $crate::aws::cases::for_each_case!($run, alias api authorizer bucket bucket_object function function_url integration log_group permission role role_policy route stage);
+        $crate::aws::cases::for_each_case!($run, $crate::aws::support::Account::new);
     };
-    ($run:path, $($case:ident)+) => {
+    ($run:path, $account:path) => {
+        $crate::aws::cases::for_each_case!($run, $account, alias api authorizer bucket bucket_object function function_url integration log_group permission role role_policy route stage);
+    };
+    ($run:path, $account:path, $($case:ident)+) => {
         $(
             #[tokio::test]
             async fn $case() {
-                let account = $crate::aws::support::Account::new().await;
+                let account = $account().await;
                 let case = $crate::aws::cases::$case(&account).await;
                 $run(&account, &case).await;
             }

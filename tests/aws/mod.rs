@@ -9,6 +9,7 @@ mod drift;
 mod faults;
 mod laws;
 mod localstack_server;
+mod propagation;
 mod recent_output;
 pub mod schema;
 mod support;

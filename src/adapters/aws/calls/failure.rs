@@ -11,6 +11,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::ports::ProviderErrorKind;
 
+/// S3's code for a bucket that has no tags.
+pub(in super::super) const NO_TAGS: &str = "NoSuchTagSet";
+
 /// What can be done about a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) enum Class {
@@ -68,6 +71,11 @@ pub(in super::super) struct Failure {
 }
 
 impl Failure {
+    /// Whether AWS says that a thing that the call names isn't there. A bucket without tags is there.
+    pub(in super::super) fn says_absent(&self) -> bool {
+        self.class == Class::NotFound && self.code.as_deref() != Some(NO_TAGS)
+    }
+
     fn local(class: Class, message: String, in_doubt: bool) -> Self {
         Self { class, code: None, message, request_id: None, retry_after: None, in_doubt }
     }
@@ -184,7 +192,7 @@ pub(in super::super) fn classify(code: Option<&str>, status: u16, message: &str)
         | "NoSuchBucket"
         | "NoSuchKey"
         | "NotFound"
-        | "NoSuchTagSet" => Class::NotFound,
+        | NO_TAGS => Class::NotFound,
 
         "EntityAlreadyExists"
         | "EntityAlreadyExistsException"

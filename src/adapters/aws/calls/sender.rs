@@ -12,9 +12,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::hint::hint;
-use super::{Action, Class, Failure, Patience};
+use super::{Absence, Action, Class, Failure, Patience};
 use crate::adapters::aws::connection::origin::Origin;
 use crate::ports::{CallGate, CallKind, CallPermit, ProviderError};
+
+/// What to do where AWS doesn't get to know in time what was made.
+const NOT_SPREAD: &str = "AWS doesn't show everywhere yet what was made or changed a moment ago, or somebody has deleted it: run the command again with --refresh=all";
 
 /// Looks whether a change of which no answer came happened after all.
 type Inquiry<'a, T> =
@@ -29,6 +32,8 @@ pub(in super::super) struct Sender<'a> {
     pub(in super::super) origin: &'a Origin,
     /// How patient to be.
     pub(in super::super) patience: Patience,
+    /// What NotFound may mean besides what it says.
+    pub(in super::super) absence: Option<&'a Absence<'a>>,
 }
 
 impl<'a> Sender<'a> {
@@ -98,14 +103,19 @@ impl<'a> Sender<'a> {
     {
         // Number of failures and time of the first, for each class.
         let mut failures: HashMap<Class, (u32, Duration)> = HashMap::new();
-        let mut tries = 0_u32;
+        let (mut tries, mut in_doubt) = (0_u32, false);
         loop {
             tries += 1;
             let permit = self.gate.acquire(action.quota, action.kind).await?;
             let result = Box::pin(request()).await;
             drop(permit);
             let error = match result {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    if let Some(absence) = self.absence.filter(|_| action.kind == CallKind::Write) {
+                        absence.has_changed();
+                    }
+                    return Ok(answer);
+                }
                 Err(error) => error,
             };
             let failure = Failure::of(&error);
@@ -113,7 +123,9 @@ impl<'a> Sender<'a> {
             if failure.class == Class::Throttled {
                 self.gate.throttled(action.quota);
             }
-            let passing = action.passing.is_some() && action.passing == failure.code.as_deref();
+            let new = failure.says_absent() && self.absence.is_some_and(|absence| absence.passes(in_doubt));
+            let passing = new || action.passing.is_some() && action.passing == failure.code.as_deref();
+            in_doubt |= failure.in_doubt;
             let class = if passing { Class::Propagating } else { failure.class };
             let now = self.gate.now();
             let (count, since) = failures.entry(class).or_insert((0, now));
@@ -121,7 +133,11 @@ impl<'a> Sender<'a> {
             let elapsed = now.saturating_sub(*since);
             let backoff = self.patience.backoff(class).filter(|_| !handled.contains(&class));
             let Some(backoff) = backoff.filter(|backoff| elapsed < backoff.budget) else {
-                return Err(self.report(action, on, failure, tries, elapsed));
+                let mut error = self.report(action, on, failure, tries, elapsed);
+                if new && error.hint.is_none() {
+                    error.hint = Some(NOT_SPREAD.to_owned());
+                }
+                return Err(error);
             };
             let wait = backoff.wait(*count, fastrand::f64()).max(failure.retry_after.unwrap_or_default());
             self.gate.sleep(wait).await?;

@@ -19,7 +19,7 @@ use super::clients::{Clients, ServiceClient};
 use super::http::LazyHttpClient;
 use super::origin::Origin;
 use super::profile;
-use crate::adapters::aws::calls::{Action, DirectGate, Patience, Sender};
+use crate::adapters::aws::calls::{Action, DirectGate, Patience, Recent, Sender};
 use crate::adapters::aws::quota;
 use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
 
@@ -74,6 +74,8 @@ pub(in crate::adapters::aws) struct Connection {
     expected_account: Option<String>,
     pub(in crate::adapters::aws) artifacts: Arc<dyn ArtifactStore>,
     account: OnceCell<Account>,
+    /// What was made or changed a moment ago.
+    pub(in crate::adapters::aws) recent: Recent,
 }
 
 impl Connection {
@@ -90,6 +92,7 @@ impl Connection {
             expected_account: settings.expected_account,
             artifacts,
             account: OnceCell::new(),
+            recent: Recent::default(),
         })
     }
 
@@ -109,7 +112,7 @@ impl Connection {
     async fn ask_account(&self) -> Result<Account, ProviderError> {
         const GET_CALLER_IDENTITY: Action = Action::read("sts:GetCallerIdentity", quota::STS);
         let gate = DirectGate::new();
-        let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting };
+        let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting, absence: None };
         let (sts, on): (aws_sdk_sts::Client, _) = (self.client(), self.origin.credentials());
         let answer = sender.send(GET_CALLER_IDENTITY, &on, || sts.get_caller_identity().send()).await;
         // A denial without a code is the SDK's own: it found nothing to sign the call with.

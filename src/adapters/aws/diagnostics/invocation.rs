@@ -30,7 +30,7 @@ pub(in crate::adapters::aws) async fn invoke(
         ProviderError::new(ProviderErrorKind::Internal, "the component shows no function that could be invoked")
     })?;
     let gate = DirectGate::new();
-    let sender = Sender { gate: &gate, origin: &connection.origin, patience: Patience::Once };
+    let sender = Sender { gate: &gate, origin: &connection.origin, patience: Patience::Once, absence: None };
     let timeouts = connection.answer_timeouts(timeout);
     let request = connection.client::<Lambda>().invoke().function_name(function).payload(Blob::new(event));
     let send = || {

@@ -31,7 +31,7 @@ pub(in crate::adapters::aws) async fn read(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let since = i64::try_from(now.saturating_sub(LATELY).as_millis()).unwrap_or_default();
     let gate = DirectGate::new();
-    let sender = Sender { gate: &gate, origin: &connection.origin, patience: Patience::Greeting };
+    let sender = Sender { gate: &gate, origin: &connection.origin, patience: Patience::Greeting, absence: None };
     let (mut events, mut token) = (Vec::new(), None);
     for _ in 0..MOST_CALLS {
         // The newest first (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html).

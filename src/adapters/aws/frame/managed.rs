@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::import_form::ImportForm;
 use super::properties::{self, Shape};
 use super::tags::{self, Tags};
-use crate::adapters::aws::calls::{Patience, Sender};
+use crate::adapters::aws::calls::{Absence, Class, Patience, Sender};
 use crate::adapters::aws::connection::clients::ServiceClient;
 use crate::adapters::aws::connection::connection::Connection;
 use crate::ports::{
@@ -122,9 +122,16 @@ impl<'a> Call<'a> {
         connection: &'a Connection,
         given: &'a PropertyMap,
         recorded: &'a PropertyMap,
+        absence: Option<&'a Absence<'a>>,
     ) -> Self {
-        let sender = Sender { gate: context.gate.as_ref(), origin: &connection.origin, patience: Patience::Deployment };
+        let (gate, origin) = (context.gate.as_ref(), &connection.origin);
+        let sender = Sender { gate, origin, patience: Patience::Deployment, absence };
         Self { context, connection, given, recorded, sender }
+    }
+
+    /// The same operation, looking whether something is there: NotFound is an answer, whatever was made a moment ago.
+    pub(in crate::adapters::aws) fn looking(&self) -> Self {
+        Self { sender: Sender { absence: None, ..self.sender }, ..*self }
     }
 
     /// The client of a service.
@@ -211,6 +218,32 @@ impl<R: AwsResource> Managed<R> {
         }
     }
 
+    /// Looks until what was made or changed a moment ago, and is noted by this name, is seen, for as long as that may take. Listings
+    /// leave it out where other answers are NotFound, so the whole look is repeated.
+    async fn until_seen<T, F>(
+        &self,
+        context: &OperationContext,
+        noted: &str,
+        look: impl Fn() -> F,
+    ) -> Result<Option<T>, ProviderError>
+    where
+        F: Future<Output = Result<Option<T>, ProviderError>>,
+    {
+        let begun = context.gate.now();
+        for looks in 1.. {
+            let seen = look().await?;
+            let backoff = Patience::Deployment.backoff(Class::Propagating);
+            let elapsed = context.gate.now().saturating_sub(begun);
+            match backoff.filter(|backoff| elapsed < backoff.budget) {
+                Some(backoff) if seen.is_none() && self.connection.recent.has(noted) => {
+                    context.gate.sleep(backoff.wait(looks, 1.0)).await?;
+                }
+                _ => return Ok(seen),
+            }
+        }
+        Ok(None)
+    }
+
     fn state(&self, remote: &Remote<R::Outputs>, given: &PropertyMap) -> Result<ResourceState, ProviderError> {
         let broken = |error: serde_json::Error| ProviderError::new(ProviderErrorKind::Internal, error.to_string());
         let mut outputs = properties::outputs(&remote.outputs, &remote.id, given, &R::SHAPE).map_err(broken)?;
@@ -232,6 +265,22 @@ impl<R: AwsResource> Managed<R> {
         }
         Ok(state)
     }
+}
+
+/// A resource as it is noted before its id is known.
+fn urn(context: &OperationContext) -> String {
+    context.urn.to_string()
+}
+
+/// A resource as it is noted: its URN and id, since another of the same URN may take its place.
+fn numbered(context: &OperationContext, id: &str) -> String {
+    format!("{} {id}", context.urn)
+}
+
+/// The names under which a resource is noted: its own, and those by which the properties of others call it.
+fn names(context: &OperationContext, state: &ResourceState) -> [String; 4] {
+    let arn = state.outputs.string("arn").unwrap_or_default().to_owned();
+    [urn(context), numbered(context, &state.id), state.id.clone(), arn]
 }
 
 fn has_region(shape: &Shape) -> bool {
@@ -311,9 +360,18 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
     async fn create(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<ResourceState, ProviderError> {
         self.check_region(inputs)?;
         let typed = Self::strict(inputs)?;
-        let call = Call::new(context, &self.connection, inputs, inputs);
-        let remote = R::create(&call, &typed).await.map_err(|error| without_secrets(error, inputs))?;
-        self.state(&remote, inputs)
+        let absence = Absence::of_change(&self.connection.recent, urn(context), vec![inputs]);
+        let call = Call::new(context, &self.connection, inputs, inputs, Some(&absence));
+        let made = R::create(&call, &typed).await;
+        // What exists already may be what an unheard call of this operation made.
+        let exists = made.as_ref().is_err_and(|error| error.kind == ProviderErrorKind::AlreadyExists);
+        if exists || absence.changed() {
+            self.connection.recent.note([urn(context)]);
+        }
+        let remote = made.map_err(|error| without_secrets(error, inputs))?;
+        let state = self.state(&remote, inputs)?;
+        self.connection.recent.note(names(context, &state));
+        Ok(state)
     }
 
     async fn read(
@@ -324,8 +382,10 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
     ) -> Result<Option<ResourceState>, ProviderError> {
         self.check_region(inputs)?;
         let typed = Self::lenient(inputs)?;
-        let call = Call::new(context, &self.connection, inputs, inputs);
-        match optional(R::read(&call, id, &typed).await).map_err(|error| without_secrets(error, inputs))? {
+        let call = Call::new(context, &self.connection, inputs, inputs, None);
+        let read = || async { optional(R::read(&call, id, &typed).await) };
+        let read = self.until_seen(context, &numbered(context, id), read).await;
+        match read.map_err(|error| without_secrets(error, inputs))? {
             Some(outputs) => self.found_state(&Remote { id: id.to_owned(), outputs }, inputs).map(Some),
             None => Ok(None),
         }
@@ -339,29 +399,42 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
     ) -> Result<ResourceState, ProviderError> {
         self.check_region(inputs)?;
         let (before, after) = (Self::lenient(&old.inputs)?, Self::strict(inputs)?);
-        let call = Call::new(context, &self.connection, inputs, &old.inputs);
+        let absence =
+            Absence::of_change(&self.connection.recent, numbered(context, &old.id), vec![inputs, &old.inputs]);
+        let call = Call::new(context, &self.connection, inputs, &old.inputs, Some(&absence));
         let outputs =
             R::update(&call, &old.id, &before, &after).await.map_err(|error| without_secrets(error, inputs))?;
-        self.state(&Remote { id: old.id.clone(), outputs }, inputs)
+        let state = self.state(&Remote { id: old.id.clone(), outputs }, inputs)?;
+        self.connection.recent.note(names(context, &state));
+        Ok(state)
     }
 
     async fn delete(&self, context: &OperationContext, old: &ResourceState) -> Result<(), ProviderError> {
         self.check_region(&old.inputs)?;
         let typed = Self::lenient(&old.inputs)?;
-        let call = Call::new(context, &self.connection, &old.inputs, &old.inputs);
-        optional(R::delete(&call, &old.id, &typed).await).map(drop).map_err(|error| without_secrets(error, &old.inputs))
+        let absence = Absence::of_deletion(&self.connection.recent, numbered(context, &old.id));
+        let call = Call::new(context, &self.connection, &old.inputs, &old.inputs, Some(&absence));
+        let gone = optional(R::delete(&call, &old.id, &typed).await).map(drop);
+        gone.map_err(|error| without_secrets(error, &old.inputs))?;
+        self.connection.recent.forget(names(context, old));
+        Ok(())
     }
 
     async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
         self.check_region(inputs)?;
         let typed = Self::lenient(inputs)?;
-        let call = Call::new(context, &self.connection, inputs, inputs);
-        let found = optional(R::find(&call, &typed).await).map_err(|error| without_secrets(error, inputs))?.flatten();
-        let Some((ours, remote)) = found else { return Ok(None) };
+        let call = Call::new(context, &self.connection, inputs, inputs, None);
+        let find = || async { optional(R::find(&call, &typed).await).map(Option::flatten) };
+        let found = self.until_seen(context, &urn(context), find).await;
+        let Some((ours, remote)) = found.map_err(|error| without_secrets(error, inputs))? else { return Ok(None) };
         let mut state = self.found_state(&remote, inputs)?;
         // Only identifying inputs may have been given; what is found must not look as if it had to move.
         if has_region(&R::SHAPE) && !state.inputs.contains_key("region") {
             state.inputs.insert("region", self.connection.region.as_str());
+        }
+        // What is settled after a deployment that died may have been made a moment ago.
+        if ours {
+            self.connection.recent.note(names(context, &state));
         }
         Ok(Some(Found { ours, state }))
     }

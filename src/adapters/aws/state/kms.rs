@@ -77,7 +77,7 @@ impl KmsKey {
             > + Send,
     {
         let gate = DirectGate::new();
-        let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting };
+        let sender = Sender { gate: &gate, origin: &self.origin, patience: Patience::Greeting, absence: None };
         sender.send(action, &self.id, request).await
     }
 

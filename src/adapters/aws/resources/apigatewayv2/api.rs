@@ -221,7 +221,7 @@ impl AwsResource for Api {
         let gateway = call.client::<ApiGateway>();
         if old.cors_configuration.is_some() && new.cors_configuration.is_none() {
             let request = gateway.delete_cors_configuration().api_id(id);
-            optional(call.send(DELETE_CORS, id, || request.clone().send()).await)?;
+            optional(call.looking().send(DELETE_CORS, id, || request.clone().send()).await)?;
         }
         let arn = api_child::arn(call, id).await?;
         api_child::set_tags(call, id, &arn, old.tags.as_ref(), new.tags.as_ref()).await?;

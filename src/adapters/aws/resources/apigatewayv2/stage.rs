@@ -297,7 +297,7 @@ impl AwsResource for Stage {
         let inquire = || {
             Box::pin(async {
                 // A stage's name is unique, but an emulator may take it twice.
-                optional(get(call, inputs, &inputs.name).await).map(|found| found.map(|_| None))
+                optional(get(&call.looking(), inputs, &inputs.name).await).map(|found| found.map(|_| None))
             }) as _
         };
         let send = || {
@@ -319,7 +319,7 @@ impl AwsResource for Stage {
         let (gateway, on) = (call.client::<ApiGateway>(), new.title());
         if old.access_log_settings.is_some() && new.access_log_settings.is_none() {
             let request = gateway.delete_access_log_settings().api_id(&new.api_id).stage_name(id);
-            optional(call.send(DELETE_LOGS, &on, || request.clone().send()).await)?;
+            optional(call.looking().send(DELETE_LOGS, &on, || request.clone().send()).await)?;
         }
         // A route without a setting of its own has the stage's. That can only be said by leaving out all it had.
         let kept = |old: &RouteSetting| {
@@ -328,7 +328,7 @@ impl AwsResource for Stage {
         };
         for gone in old.route_settings.iter().flatten().filter(|one| !kept(one)) {
             let request = gateway.delete_route_settings().api_id(&new.api_id).stage_name(id).route_key(&gone.route_key);
-            optional(call.send(DELETE_ROUTE_SETTINGS, &on, || request.clone().send()).await)?;
+            optional(call.looking().send(DELETE_ROUTE_SETTINGS, &on, || request.clone().send()).await)?;
         }
         let arn = api_child::arn(call, &format!("{}/stages/{id}", new.api_id)).await?;
         api_child::set_tags(call, &on, &arn, old.tags.as_ref(), new.tags.as_ref()).await?;

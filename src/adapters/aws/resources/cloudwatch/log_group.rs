@@ -179,7 +179,7 @@ impl AwsResource for LogGroup {
                 }
                 None => {
                     let request = logs.disassociate_kms_key().log_group_name(id);
-                    optional(call.send(DISASSOCIATE_KEY, id, || request.clone().send()).await).map(drop)?;
+                    optional(call.looking().send(DISASSOCIATE_KEY, id, || request.clone().send()).await).map(drop)?;
                 }
             }
         }

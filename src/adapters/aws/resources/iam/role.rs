@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::import_form::ImportForm;
-use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, required};
+use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use crate::adapters::aws::frame::policy_document::same_policy;
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
@@ -195,9 +195,7 @@ impl AwsResource for Role {
                 }
                 None => {
                     let request = iam.delete_role_permissions_boundary().role_name(id);
-                    crate::adapters::aws::frame::managed::optional(
-                        call.send(DELETE_BOUNDARY, id, || request.clone().send()).await,
-                    )?;
+                    optional(call.looking().send(DELETE_BOUNDARY, id, || request.clone().send()).await)?;
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::adapters::aws::frame::properties::Shape;
 use crate::adapters::aws::quota::IAM;
 use crate::ports::{ProviderError, ProviderErrorKind};
 
-/// Right after it was made the role isn't seen everywhere.
+/// A deployment that goes on from a killed one doesn't know how new the role is.
 const PUT: Action = Action::write("iam:PutRolePolicy", IAM).after_changes("NoSuchEntity");
 const GET: Action = Action::read("iam:GetRolePolicy", IAM);
 const DELETE: Action = Action::write("iam:DeleteRolePolicy", IAM);
@@ -107,7 +107,7 @@ impl AwsResource for RolePolicy {
 
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         // PutRolePolicy would overwrite a policy of that name, so one that stands there is looked for first.
-        if optional(get(call, &inputs.role, &inputs.name).await)?.is_some() {
+        if optional(get(&call.looking(), &inputs.role, &inputs.name).await)?.is_some() {
             let message = format!("the role {} has a policy {} already", inputs.role, inputs.name);
             return Err(call.error(ProviderErrorKind::AlreadyExists, message));
         }

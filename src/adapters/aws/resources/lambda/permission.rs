@@ -16,7 +16,7 @@ use super::function;
 use super::function_reference::{name_of, same_function};
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::import_form::{ImportForm, split, text};
-use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, absent, optional, required};
+use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, absent, required};
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags;
 use crate::adapters::aws::quota::{LAMBDA_CONTROL, LAMBDA_GET_POLICY};
@@ -228,7 +228,7 @@ impl AwsResource for Permission {
 
     async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, &inputs.statement_id, inputs).await?;
-        let tags = optional(function::tags_of(call, &inputs.function).await)?.unwrap_or_default();
+        let tags = function::tags_of(call, &inputs.function).await?;
         let ours = tags::belong_to_stack(&tags, call.context);
         Ok(Some((ours, Remote { id: inputs.statement_id.clone(), outputs })))
     }

@@ -6,9 +6,9 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Del
 use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource::resource_type::never_equivalent};
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::aws::calls::Action;
+use crate::adapters::aws::calls::{Action, NO_TAGS};
 use crate::adapters::aws::frame::import_form::ImportForm;
-use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
+use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, required};
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::S3;
@@ -61,8 +61,11 @@ async fn outputs(call: &Call<'_>, bucket: &str, tags: Tags) -> Result<Outputs, P
 /// All tags of the bucket, the deployment's included.
 async fn all_tags(call: &Call<'_>, bucket: &str) -> Result<Tags, ProviderError> {
     let request = call.client::<S3Client>().get_bucket_tagging().bucket(bucket);
-    let answer = optional(call.send(GET_TAGS, bucket, || request.clone().send()).await)?;
-    let set = answer.map(|answer| answer.tag_set).unwrap_or_default();
+    let set = match call.send(GET_TAGS, bucket, || request.clone().send()).await {
+        Ok(answer) => answer.tag_set,
+        Err(error) if error.code.as_deref() == Some(NO_TAGS) => Vec::new(),
+        Err(error) => return Err(error),
+    };
     Ok(set.into_iter().map(|tag| (tag.key, tag.value)).collect())
 }
 
@@ -163,7 +166,7 @@ impl AwsResource for Bucket {
     async fn create(call: &Call<'_>, inputs: &Inputs) -> Result<Remote<Outputs>, ProviderError> {
         let bucket = &inputs.bucket;
         // In us-east-1 CreateBucket succeeds for a bucket that the account has already.
-        match head(call, bucket).await {
+        match head(&call.looking(), bucket).await {
             Err(error) if error.kind == ProviderErrorKind::NotFound => {}
             Ok(()) => {
                 let message = format!("the bucket {bucket} is there already");
