@@ -1,10 +1,11 @@
 //! Health checks over HTTP: asks until the answer's status is from 200 to 299, or the time is up.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::ports::{HealthChecker, HealthProbe, HealthReport};
+use crate::ports::{HealthChecker, HealthProbe, HealthReport, MonotonicClock};
 
 /// The first wait between two tries; it grows by half each time, up to [`LONGEST_WAIT`]. A first answer comes late (a cold
 /// start), a second one mostly at once.
@@ -15,22 +16,23 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const READ_BYTES: usize = 16 * 1024;
 
 /// Asks over HTTP or HTTPS.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpHealthChecker {
     client: reqwest::Client,
+    clock: Arc<dyn MonotonicClock>,
 }
 
 impl HttpHealthChecker {
-    /// A checker that doesn't follow redirects: a health path that redirects isn't healthy.
+    /// A checker that doesn't follow redirects: a health path that redirects isn't healthy. It waits by this clock.
     ///
     /// # Errors
     /// When TLS can't be set up.
-    pub fn new() -> reqwest::Result<Self> {
+    pub fn new(clock: Arc<dyn MonotonicClock>) -> reqwest::Result<Self> {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("semantest-iac/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client })
+        Ok(Self { client, clock })
     }
 
     async fn ask(&self, probe: &HealthProbe, timeout: Duration) -> Result<(), Problem> {
@@ -81,16 +83,17 @@ impl Problem {
 #[async_trait]
 impl HealthChecker for HttpHealthChecker {
     async fn check(&self, probe: &HealthProbe) -> HealthReport {
-        let begun = Instant::now();
+        let begun = self.clock.now();
+        let elapsed = || self.clock.now().saturating_sub(begun);
         let (mut attempts, mut wait) = (0, FIRST_WAIT);
         // A last try that has no time left says less than an answer before it.
         let mut answered: Option<Problem> = None;
         loop {
             attempts += 1;
-            let left = probe.timeout.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+            let left = probe.timeout.saturating_sub(elapsed()).max(Duration::from_millis(1));
             let result = self.ask(probe, left).await;
             let healthy = result.is_ok();
-            let duration = begun.elapsed();
+            let duration = elapsed();
             if healthy || duration + wait >= probe.timeout {
                 let problem = result.err().map(|problem| match answered {
                     Some(answered) if problem.unanswered => answered,
@@ -103,7 +106,7 @@ impl HealthChecker for HttpHealthChecker {
             if let Some(problem) = result.err().filter(|problem| !problem.unanswered) {
                 answered = Some(problem);
             }
-            tokio::time::sleep(wait).await;
+            self.clock.sleep_until(self.clock.now() + wait).await;
             wait = wait.mul_f64(1.5).min(LONGEST_WAIT);
         }
     }
@@ -111,7 +114,6 @@ impl HealthChecker for HttpHealthChecker {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,7 +141,7 @@ mod tests {
 
     async fn check(url: String, seconds: u64) -> HealthReport {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let checker = HttpHealthChecker::new().unwrap();
+        let checker = HttpHealthChecker::new(Arc::new(resource_graph::SystemClock::new())).unwrap();
         checker.check(&HealthProbe { url, headers: Vec::new(), timeout: Duration::from_secs(seconds) }).await
     }
 

@@ -62,10 +62,10 @@ pub async fn connect(
     let longest_operation = cloud.longest_operation();
     let cloud = Arc::new(WatchedCloud::new(cloud, Arc::clone(session.output.redactor())));
     let store = open_store(session, configuration, selected).await?;
-    let health = HttpHealthChecker::new()
+    let monotonic = Arc::new(SystemClock::new());
+    let health = HttpHealthChecker::new(Arc::clone(&monotonic) as _)
         .map_err(|error| Failure::new(ExitCode::Failed, "tls", format!("TLS can't be set up: {error}")))?;
     let project = configuration.project_name().as_str();
-    let monotonic = Arc::new(SystemClock::new());
     let calls = Arc::new(Calls::new(cloud.as_ref(), Arc::clone(&monotonic) as _));
     // A stack stands for one account and region, or one emulator: what takes long in one says nothing of another.
     let measured = cache.join("latencies").join(project).join(format!("{}.json", selected.name));
