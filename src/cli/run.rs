@@ -161,7 +161,15 @@ fn tell_usage(error: &clap::Error, output: &Output, raw: &RawOptions, process: &
         return ExitCode::Done;
     }
     output.message(&text);
+    let meant = arguments::in_our_words(error);
+    if let Some(meant) = &meant {
+        output.message(&format!("  tip: {meant}"));
+    }
     let failure = usage_failure(error);
+    let failure = match meant {
+        Some(meant) => failure.with_hint(meant),
+        None => failure,
+    };
     let facts = CommandFacts { command: raw.command.clone().unwrap_or_default(), ..CommandFacts::default() };
     print_failure(output, &facts, &failure, &process.user_name());
     failure.exit
@@ -278,6 +286,19 @@ mod tests {
         assert_eq!(document["command"], "deploy");
         assert_eq!(document["result"], "failed");
         assert!(document["errors"][0]["message"].as_str().unwrap().contains("--frobnicate"));
+    }
+
+    #[test]
+    fn words_of_other_tools_lead_to_ours() {
+        for (typed, ours) in
+            [(&["remove", "--json"][..], "semantest-iac destroy"), (&["deploy", "--stage", "x", "--json"], "--env")]
+        {
+            let (code, stdout, stderr) = run_with(typed);
+            assert_eq!(code, ExitCode::Usage);
+            assert!(stderr.contains(ours), "{stderr}");
+            let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+            assert!(document["errors"][0]["hint"].as_str().unwrap().contains(ours), "{document}");
+        }
     }
 
     #[test]

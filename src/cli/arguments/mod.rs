@@ -5,6 +5,7 @@
 mod cancel;
 mod commands;
 pub mod config;
+mod elsewhere;
 mod import;
 #[cfg(test)]
 mod mentions;
@@ -18,6 +19,7 @@ pub use commands::{
     HistoryArguments, InitArguments, LocalArguments, LocalCommand, LocalUpArguments, OutputsArguments,
     PreviewArguments, StatusArguments, ValidateArguments,
 };
+pub use elsewhere::in_our_words;
 pub use import::{ExportArguments, ImportArguments};
 pub use options::{
     AdoptionOptions, CloudOptions, ColorChoice, ComponentSelection, DeploymentOptions, GlobalOptions, JsonForm,
