@@ -208,7 +208,10 @@ fn deployment_line(deployment: &DeploymentSummary, palette: Palette) -> String {
         "interrupted" => palette.warning("interrupted"),
         other => palette.bad(other),
     };
-    let mut line = format!("{}  {} {result}: {}", deployment.started, deployment.kind, changes(&deployment.changes));
+    // What Pulumi has done has no id.
+    let id = deployment.deployment_id.as_ref().map(|id| format!("{id}  ")).unwrap_or_default();
+    let mut line =
+        format!("{}  {id}{} {result}: {}", deployment.started, deployment.kind, changes(&deployment.changes));
     let fact = |name: &str| deployment.environment.get(name).map(String::as_str);
     let commit = fact("git.head").map(|commit| commit.get(..9).unwrap_or(commit));
     for text in [commit, fact("git.author"), Some(deployment.message.as_str())].into_iter().flatten() {

@@ -217,6 +217,12 @@ async fn queries_tell_what_is_there_and_what_happened() {
     let entries = history["deployments"].as_array().unwrap_or_else(|| panic!("{history}"));
     assert_eq!(entries.len(), 2, "{history}");
     assert_eq!(entries[0]["changes"]["update"], 2);
+    // What a person sees of the history leads on to each deployment's events.
+    let id = entries[1]["deploymentId"].as_str().unwrap();
+    let shown = project.run(&["history", "--env", "test"]).await;
+    assert!(shown.stdout.contains(id), "{}", shown.stdout);
+    let first = project.run(&["events", "--deployment", id, "--env", "test", "--json"]).await.succeeded();
+    assert!(!first["events"].as_array().unwrap().is_empty(), "{first}");
     let events = project.run(&query("events")).await.succeeded();
     let types: Vec<String> = events["events"]
         .as_array()
