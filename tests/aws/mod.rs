@@ -13,3 +13,4 @@ mod propagation;
 mod recent_output;
 pub mod schema;
 mod support;
+mod unseen;

@@ -13,6 +13,8 @@ mod diagnostics;
 mod factory;
 mod frame;
 pub mod naming;
+#[cfg(test)]
+mod policy;
 mod preflight;
 mod quota;
 mod resources;

@@ -9,7 +9,7 @@ mod code;
 mod cors;
 mod function;
 mod function_url;
-mod names;
+pub(super) mod names;
 mod rest_api;
 mod scope;
 #[cfg(test)]

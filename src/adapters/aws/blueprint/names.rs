@@ -57,7 +57,7 @@ impl Names {
 
 /// The bucket for a function's packages. All of AWS's customers share one name space for buckets, so account and region are
 /// part of its name; a name that gets too long, or has something in it that a bucket's mustn't, ends in a hash of it.
-pub(super) fn bucket(function: &str, account: &str, region: &str) -> String {
+pub(in super::super) fn bucket(function: &str, account: &str, region: &str) -> String {
     let name = format!("{function}-{account}-{region}");
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.len() <= LONGEST_BUCKET && name.chars().all(allowed) {

@@ -1,6 +1,6 @@
 //! What to do next about a failure: the remedy for what AWS users run into.
 
-use super::{Action, Class, Failure};
+use super::{Action, Class, Failure, LOG_DELIVERY};
 use crate::adapters::aws::connection::origin::Origin;
 
 /// The remedy for a failed call of `action`, made from `origin`.
@@ -21,7 +21,8 @@ pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option
             }
             Some("OptInRequired") => format!("enable the region {} for the account, or take another one", origin.region),
             _ => {
-                let (permission, resource) = denied(&failure.message).unwrap_or((action.permission.to_owned(), None));
+                let needed = || all_of(&[&[action.permission], action.besides].concat());
+                let (permission, resource) = denied(&failure.message).unwrap_or_else(|| (needed(), None));
                 let on = resource.map(|resource| format!(" on {resource}")).unwrap_or_default();
                 format!("allow {permission}{on} to {credentials}, or use credentials that may")
             }
@@ -34,6 +35,14 @@ pub(super) fn hint(action: Action, failure: &Failure, origin: &Origin) -> Option
         Class::NotFound => return not_aws(failure, origin),
         Class::AlreadyExists | Class::Internal => return None,
     })
+}
+
+/// `a, b and c`
+fn all_of(permissions: &[&str]) -> String {
+    match permissions {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        all => all.concat(),
+    }
 }
 
 fn missing_credentials(message: &str, origin: &Origin) -> String {
@@ -74,7 +83,7 @@ fn refusal(failure: &Failure) -> Option<String> {
             "the package is too large: leave out what the server doesn't need (.semantestignore)".to_owned()
         }
         Some("BadRequestException") if message.contains("Insufficient permissions to enable logging") => {
-            "allow logs:CreateLogDelivery, logs:PutResourcePolicy, logs:UpdateLogDelivery, logs:DeleteLogDelivery, logs:GetLogDelivery, logs:ListLogDeliveries, logs:DescribeResourcePolicies and logs:DescribeLogGroups: access logs need them".to_owned()
+            format!("allow {}: access logs need them", all_of(LOG_DELIVERY))
         }
         Some("BadRequestException") if message.contains("Invalid issuer") || message.contains("openid-configuration") => {
             "API Gateway asks the issuer when it is told of it: check that its URL with /.well-known/openid-configuration behind it answers from the internet, and names the same issuer, to the last slash".to_owned()

@@ -8,7 +8,7 @@ mod retry;
 mod sender;
 
 pub(super) use absence::{Absence, Recent};
-pub(super) use action::Action;
+pub(super) use action::{Action, LOG_DELIVERY};
 pub(super) use failure::{Class, Failure, NO_TAGS};
 pub(super) use retry::{Backoff, Patience};
 pub(super) use sender::{DirectGate, Sender};

@@ -7,7 +7,7 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::api_child;
-use crate::adapters::aws::calls::Action;
+use crate::adapters::aws::calls::{Action, LOG_DELIVERY};
 use crate::adapters::aws::connection::connection::Connection;
 use crate::adapters::aws::frame::cors::Cors;
 use crate::adapters::aws::frame::import_form::ImportForm;
@@ -17,12 +17,12 @@ use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::API_GATEWAY;
 use crate::ports::ProviderError;
 
-const CREATE: Action = api_child::makes("apigateway:CreateApi");
+const CREATE: Action = api_child::makes("apigateway:CreateApi").besides(&["apigateway:TagResource"]);
 const GET: Action = api_child::reads("apigateway:GetApi");
 const LIST: Action = api_child::reads("apigateway:GetApis");
 const UPDATE: Action = api_child::changes("apigateway:UpdateApi");
 const DELETE_CORS: Action = api_child::removes("apigateway:DeleteCorsConfiguration");
-const DELETE: Action = api_child::removes("apigateway:DeleteApi");
+const DELETE: Action = api_child::removes("apigateway:DeleteApi").besides(LOG_DELIVERY);
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -11,7 +11,7 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo};
 use serde::{Deserialize, Serialize};
 
 use super::{api, api_child};
-use crate::adapters::aws::calls::Action;
+use crate::adapters::aws::calls::{Action, LOG_DELIVERY};
 use crate::adapters::aws::frame::import_form::ImportForm;
 use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set_of_groups};
@@ -20,13 +20,13 @@ use crate::adapters::aws::quota::API_GATEWAY;
 use crate::adapters::aws::validation::{ACCOUNT_BURST, ACCOUNT_RATE};
 use crate::ports::ProviderError;
 
-const CREATE: Action = api_child::makes("apigateway:CreateStage");
 const GET_API: Action = api_child::reads("apigateway:GetApi");
+const CREATE: Action = api_child::makes("apigateway:CreateStage").besides(LOG_DELIVERY);
 const GET: Action = api_child::reads("apigateway:GetStage");
-const UPDATE: Action = api_child::changes("apigateway:UpdateStage");
-const DELETE_LOGS: Action = api_child::removes("apigateway:DeleteAccessLogSettings");
+const UPDATE: Action = api_child::changes("apigateway:UpdateStage").besides(LOG_DELIVERY);
+const DELETE_LOGS: Action = api_child::removes("apigateway:DeleteAccessLogSettings").besides(LOG_DELIVERY);
 const DELETE_ROUTE_SETTINGS: Action = api_child::removes("apigateway:DeleteRouteSettings");
-const DELETE: Action = api_child::removes("apigateway:DeleteStage");
+const DELETE: Action = api_child::removes("apigateway:DeleteStage").besides(LOG_DELIVERY);
 
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

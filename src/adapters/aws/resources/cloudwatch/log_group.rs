@@ -14,7 +14,7 @@ use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::{LOGS, LOGS_CREATE_LOG_GROUP};
 use crate::ports::ProviderError;
 
-const CREATE: Action = Action::write("logs:CreateLogGroup", LOGS_CREATE_LOG_GROUP);
+const CREATE: Action = Action::write("logs:CreateLogGroup", LOGS_CREATE_LOG_GROUP).besides(&["logs:TagResource"]);
 const DESCRIBE: Action = Action::read("logs:DescribeLogGroups", LOGS);
 const LIST_TAGS: Action = Action::read("logs:ListTagsForResource", LOGS);
 const PUT_RETENTION: Action = Action::write("logs:PutRetentionPolicy", LOGS);

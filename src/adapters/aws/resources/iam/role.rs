@@ -16,7 +16,7 @@ use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::IAM;
 use crate::ports::ProviderError;
 
-const CREATE: Action = Action::write("iam:CreateRole", IAM);
+const CREATE: Action = Action::write("iam:CreateRole", IAM).besides(&["iam:TagRole"]);
 const GET: Action = Action::read("iam:GetRole", IAM);
 const UPDATE: Action = Action::write("iam:UpdateRole", IAM);
 const UPDATE_TRUST: Action = Action::write("iam:UpdateAssumeRolePolicy", IAM);

@@ -87,6 +87,17 @@ async fn head(call: &Call<'_>, bucket: &str) -> Result<(), ProviderError> {
     call.send(HEAD, bucket, || call.client::<S3Client>().head_bucket().bucket(bucket).send()).await.map(drop)
 }
 
+/// S3 gives one answer for somebody else's bucket and for one that the caller may not look at
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>), so whose it is isn't known.
+fn unseen(error: ProviderError, bucket: &str) -> ProviderError {
+    if error.kind != ProviderErrorKind::Denied {
+        return error;
+    }
+    let message = format!("whose the bucket {bucket} is can't be seen: {}", error.message);
+    let hint = "allow s3:ListBucket on it; if it is another account's, give the component another name";
+    ProviderError { message, ..error }.with_hint(hint)
+}
+
 /// Whether there is neither an object nor an old version of one.
 async fn is_empty(call: &Call<'_>, bucket: &str) -> Result<bool, ProviderError> {
     let request = call.client::<S3Client>().list_object_versions().bucket(bucket).max_keys(1);
@@ -172,11 +183,7 @@ impl AwsResource for Bucket {
                 let message = format!("the bucket {bucket} is there already");
                 return Err(call.error(ProviderErrorKind::AlreadyExists, message));
             }
-            Err(error) if error.kind == ProviderErrorKind::Denied => {
-                let message = format!("the bucket {bucket} belongs to somebody else");
-                return Err(call.error(ProviderErrorKind::AlreadyExists, message));
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(unseen(error, bucket)),
         }
         let region = call.connection.region.as_str();
         let location = (region != "us-east-1").then(|| {
@@ -219,14 +226,7 @@ impl AwsResource for Bucket {
         let bucket = &inputs.bucket;
         match head(call, bucket).await {
             Ok(()) => {}
-            // Somebody else's: that it is there is all that can be known.
-            Err(error) if error.kind == ProviderErrorKind::Denied => {
-                return Ok(Some((
-                    false,
-                    Remote { id: bucket.clone(), outputs: outputs(call, bucket, Tags::new()).await? },
-                )));
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(unseen(error, bucket)),
         }
         let tags = all_tags(call, bucket).await?;
         // Tags come with a second call. An empty bucket of this account without any is one that was cut off between the two.

@@ -25,7 +25,7 @@ use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::S3;
 use crate::ports::{ImportedId, ProviderError, ProviderErrorKind};
 
-const PUT: Action = Action::write("s3:PutObject", S3);
+const PUT: Action = Action::write("s3:PutObject", S3).besides(&["s3:PutObjectTagging"]);
 const HEAD: Action = Action::read("s3:HeadObject", S3).needs("s3:GetObject");
 const GET_TAGS: Action = Action::read("s3:GetObjectTagging", S3);
 const PUT_TAGS: Action = Action::write("s3:PutObjectTagging", S3);

@@ -253,12 +253,14 @@ impl Surroundings {
     }
 }
 
-/// Outputs from what Lambda says. `code` names where the code came from, which Lambda doesn't tell.
+/// Outputs from what Lambda says. `known` names where the code came from, which Lambda doesn't tell, and what it leaves out for a caller
+/// who may not see it: the variables, where he may not use their key
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_EnvironmentResponse.html>: `Error`).
 pub(in crate::adapters::aws) async fn outputs(
     connection: &Connection,
     found: &FunctionConfiguration,
     around: Surroundings,
-    code: &Inputs,
+    known: &Inputs,
 ) -> Result<Outputs, ProviderError> {
     let text = |text: Option<&str>| Some(text.unwrap_or_default().to_owned());
     let arn = unqualified(required(found.function_arn(), "the function's ARN")?);
@@ -280,11 +282,21 @@ pub(in crate::adapters::aws) async fn outputs(
             .filter(|arn| !arn.is_empty())
             .map(|arn| DeadLetterConfig { target_arn: arn.to_owned() }),
         description: text(found.description()),
-        environment: found
-            .environment()
-            .and_then(|environment| environment.variables())
-            .filter(|variables| !variables.is_empty())
-            .map(|variables| Environment { variables: Some(variables.clone().into_iter().collect()) }),
+        environment: match found.environment() {
+            Some(hidden) if hidden.error().is_some() => {
+                let (name, error) = (found.function_name().unwrap_or_default(), hidden.error());
+                let message = error.and_then(|error| error.message()).unwrap_or_default();
+                tracing::warn!(
+                    "the variables of the function {name} can't be seen (allow kms:Decrypt on its key), so they are taken to be as \
+                     recorded: {message}"
+                );
+                known.environment.clone()
+            }
+            shown => shown
+                .and_then(|environment| environment.variables())
+                .filter(|variables| !variables.is_empty())
+                .map(|variables| Environment { variables: Some(variables.clone().into_iter().collect()) }),
+        },
         ephemeral_storage: Some(EphemeralStorage {
             size: Some(found.ephemeral_storage().map_or(512, |storage| storage.size())),
         }),
@@ -296,9 +308,9 @@ pub(in crate::adapters::aws) async fn outputs(
         package_type: Some(found.package_type().map_or("Zip", |kind| kind.as_str()).to_owned()),
         reserved_concurrent_executions: Some(around.reserved.unwrap_or(-1)),
         runtime: text(found.runtime().map(|runtime| runtime.as_str())),
-        s3_bucket: code.s3_bucket.clone(),
-        s3_key: code.s3_key.clone(),
-        s3_object_version: code.s3_object_version.clone(),
+        s3_bucket: known.s3_bucket.clone(),
+        s3_key: known.s3_key.clone(),
+        s3_object_version: known.s3_object_version.clone(),
         tags: Some(around.tags.clone()),
         timeout: Some(found.timeout().unwrap_or(3)),
         tracing_config: Some(TracingConfig {

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::config::Config;
+use aws_sdk_lambda::operation::get_function::GetFunctionOutput;
 use aws_sdk_lambda::types::{
     Architecture, DeadLetterConfig, EphemeralStorage, FunctionConfiguration, LogFormat, LoggingConfig, PackageType,
     VpcConfig,
@@ -19,15 +20,22 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::{LAMBDA_CONTROL, LAMBDA_GET_FUNCTION};
-use crate::ports::ProviderError;
+use crate::adapters::aws::resources::lambda::function_reference::name_of;
+use crate::ports::{ProviderError, ProviderErrorKind};
 
-const CREATE: Action = Action::write("lambda:CreateFunction", LAMBDA_CONTROL);
-const UPDATE_CODE: Action = Action::write("lambda:UpdateFunctionCode", LAMBDA_CONTROL);
-const UPDATE_CONFIGURATION: Action = Action::write("lambda:UpdateFunctionConfiguration", LAMBDA_CONTROL);
+const CREATE: Action = Action::write("lambda:CreateFunction", LAMBDA_CONTROL).besides(&[
+    "iam:PassRole",
+    "lambda:TagResource",
+    "s3:GetObject",
+]);
+const UPDATE_CODE: Action = Action::write("lambda:UpdateFunctionCode", LAMBDA_CONTROL).besides(&["s3:GetObject"]);
+const UPDATE_CONFIGURATION: Action =
+    Action::write("lambda:UpdateFunctionConfiguration", LAMBDA_CONTROL).besides(&["iam:PassRole"]);
 const PUBLISH: Action = Action::write("lambda:PublishVersion", LAMBDA_CONTROL);
 const LIST_VERSIONS: Action = Action::read("lambda:ListVersionsByFunction", LAMBDA_CONTROL);
 const PUT_CONCURRENCY: Action = Action::write("lambda:PutFunctionConcurrency", LAMBDA_CONTROL);
 const DELETE_CONCURRENCY: Action = Action::write("lambda:DeleteFunctionConcurrency", LAMBDA_CONTROL);
+const LIST_TAGS: Action = Action::read("lambda:ListTags", LAMBDA_CONTROL);
 const TAG: Action = Action::write("lambda:TagResource", LAMBDA_CONTROL);
 const UNTAG: Action = Action::write("lambda:UntagResource", LAMBDA_CONTROL);
 const DELETE: Action = Action::write("lambda:DeleteFunction", LAMBDA_CONTROL);
@@ -53,18 +61,45 @@ async fn last_version(call: &Call<'_>, name: &str) -> Result<Option<FunctionConf
     }
 }
 
-async fn get(call: &Call<'_>, name: &str, code: &Inputs) -> Result<Outputs, ProviderError> {
+/// Reads all of a function. What its caller may not see of it stays as it is in `known`.
+async fn get(call: &Call<'_>, name: &str, known: &Inputs) -> Result<(Outputs, Whose), ProviderError> {
     let found = settle::get(call, name).await?;
+    let (tags, whose) = match tags_in(call, name, &found).await {
+        Ok(tags) => (tags, Whose::Known),
+        Err(error) if error.kind == ProviderErrorKind::Denied => {
+            (known.tags.clone().unwrap_or_default(), Whose::Unseen(error))
+        }
+        Err(error) => return Err(error),
+    };
     let last = last_version(call, name).await?;
     let around = Surroundings {
         version: last.as_ref().and_then(|version| version.version().map(str::to_owned)),
         reserved: found.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions()),
-        tags: tags::recorded_from(found.tags()),
+        tags,
     };
     let configuration = required(found.configuration, "the function's configuration")?;
-    let mut outputs = outputs(call.connection, &configuration, around, code).await?;
+    let mut outputs = outputs(call.connection, &configuration, around, known).await?;
     outputs.unpublished = last.is_none_or(|last| !same_version(&configuration, &last));
-    Ok(outputs)
+    Ok((outputs, whose))
+}
+
+/// Whether a function's tags, which say whose it is, could be seen.
+enum Whose {
+    Known,
+    /// AWS's refusal.
+    Unseen(ProviderError),
+}
+
+/// The tags in an answer. Lambda leaves them out for a caller without `lambda:ListTags`, as it does where there are none
+/// (<https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html>: `Tags`, `TagsError`), so where they are left out they are
+/// asked for by the call that says which.
+async fn tags_in(call: &Call<'_>, name: &str, found: &GetFunctionOutput) -> Result<Tags, ProviderError> {
+    if let Some(tags) = found.tags() {
+        return Ok(tags::recorded_from(Some(tags)));
+    }
+    let arn = call.connection.arn("lambda", &format!("function:{name}")).await?;
+    let answer = call.send(LIST_TAGS, name, || call.client::<Lambda>().list_tags().resource(&arn).send()).await?;
+    Ok(tags::recorded_from(answer.tags()))
 }
 
 /// Whether a published version is what the function is now.
@@ -119,7 +154,8 @@ pub(in crate::adapters::aws::resources) async fn tags_of(
     call: &Call<'_>,
     function: &str,
 ) -> Result<Tags, ProviderError> {
-    Ok(tags::recorded_from(settle::get(call, function).await?.tags()))
+    let found = settle::get(call, function).await?;
+    tags_in(call, name_of(function), &found).await
 }
 
 async fn set_concurrency(call: &Call<'_>, name: &str, reserved: Option<i32>) -> Result<(), ProviderError> {
@@ -337,7 +373,11 @@ impl AwsResource for Function {
     }
 
     async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        get(call, id, inputs).await
+        let (outputs, whose) = get(call, id, inputs).await?;
+        if let Whose::Unseen(error) = whose {
+            tracing::warn!("the tags of the function {id} can't be seen, so they are taken to be as recorded: {error}");
+        }
+        Ok(outputs)
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
@@ -395,7 +435,11 @@ impl AwsResource for Function {
     }
 
     async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
-        let Some(outputs) = optional(get(call, &inputs.name, inputs).await)? else { return Ok(None) };
+        let Some((outputs, whose)) = optional(get(call, &inputs.name, inputs).await)? else { return Ok(None) };
+        if let Whose::Unseen(error) = whose {
+            let message = format!("whose the function {} is can't be seen: {}", inputs.name, error.message);
+            return Err(ProviderError { message, ..error });
+        }
         let ours = tags::are_ours(outputs.inputs.tags.as_ref().unwrap_or(&Tags::new()), call.context);
         Ok(Some((ours, Remote { id: inputs.name.clone(), outputs })))
     }
