@@ -109,6 +109,26 @@ fn shown(blueprint: &Blueprint) -> String {
     text
 }
 
+/// `cors: server`: the gateway has no policy, and lets preflight requests through to the server where others take a token.
+#[tokio::test]
+async fn a_server_that_answers_browsers_itself_is_asked() {
+    let account = Account::at("http://127.0.0.1:1").await;
+    let component = component(full_gateway().with_cors_of_the_server());
+    let blueprint = account.aws.blueprint(&request(component, some_archive(), 1000)).unwrap();
+    let inputs = |token: &str, name: &str| {
+        let mut found = blueprint.resources.iter().filter(|spec| spec.type_token.as_str() == token);
+        found.find(|spec| spec.urn.name() == name).unwrap_or_else(|| panic!("no {name}")).inputs.clone()
+    };
+    assert_eq!(inputs("aws:apigatewayv2/api:Api", "rest-api-api").get("corsConfiguration"), None);
+    for path in ["/", "/{proxy+}", "/admin/{rest+}"] {
+        let route = inputs("aws:apigatewayv2/route:Route", &format!("rest-api-route-OPTIONS-{path}"));
+        assert_eq!(route.get("authorizerId"), None, "{path}");
+    }
+    let function = inputs("aws:lambda/function:Function", "rest-api-function");
+    let variables = function.map("environment").unwrap().map("variables").unwrap().clone();
+    assert_eq!(variables.get("SEMANTEST_PREFLIGHT_ROUTES"), None, "the shim would answer in the server's place");
+}
+
 #[tokio::test]
 async fn a_function_becomes_these_resources() {
     let account = Account::at("http://127.0.0.1:1").await;

@@ -21,8 +21,15 @@ pub(super) const VARIABLE: &str = "SEMANTEST_PREFLIGHT_ROUTES";
 pub(super) fn added_routes(api: &RestApi) -> Vec<RouteKey> {
     match api.function().start {
         Start::Server(_) => api.gateway().map(missing_routes).unwrap_or_default(),
-        Start::Handler(_) => Vec::new(),
+        Start::Handler(_) if !cors_is_the_servers(api) => Vec::new(),
+        Start::Handler(_) => api.gateway().map(missing_routes).unwrap_or_default(),
     }
+}
+
+/// Whether somebody has said that what runs behind the gateway answers preflight requests itself: then they lead there, and the
+/// shim hands them on.
+fn cors_is_the_servers(api: &RestApi) -> bool {
+    api.gateway().is_some_and(ApiGateway::cors_is_the_servers)
 }
 
 /// The value of [`VARIABLE`] for a component; none where the gateway has no policy, or no shim would read it.
@@ -40,7 +47,7 @@ pub(super) fn variable(api: &RestApi) -> Option<String> {
 
 /// The `OPTIONS` routes that preflight requests to a gateway need and that it doesn't list.
 pub(super) fn missing_routes(gateway: &ApiGateway) -> Vec<RouteKey> {
-    if gateway.cors().is_none() {
+    if gateway.cors().is_none() && !gateway.cors_is_the_servers() {
         return Vec::new();
     }
     let options = |path: RoutePath| RouteKey::Path(RouteMethod::One(HttpMethod::Options), path);

@@ -14,6 +14,7 @@ pub struct ApiGateway {
     routes: Vec<Route>,
     authentication: Authentication,
     cors: Option<CorsPolicy>,
+    cors_is_the_servers: bool,
     throttle: Option<Throttle>,
 }
 
@@ -46,7 +47,14 @@ impl ApiGateway {
                 ));
             }
         }
-        Ok(Self { routes, authentication, cors, throttle })
+        Ok(Self { routes, authentication, cors, cors_is_the_servers: false, throttle })
+    }
+
+    /// The same gateway without a CORS policy of its own: the server behind it answers browsers' questions, also where other requests
+    /// take a token.
+    #[must_use]
+    pub fn with_cors_of_the_server(self) -> Self {
+        Self { cors: None, cors_is_the_servers: true, ..self }
     }
 
     /// The routes, at least one: those listed in the order in which they were written, then the
@@ -113,6 +121,11 @@ impl ApiGateway {
         self.cors.as_ref()
     }
 
+    /// Whether the server behind it says from which pages a browser may call.
+    pub fn cors_is_the_servers(&self) -> bool {
+        self.cors_is_the_servers
+    }
+
     /// How many requests pass.
     pub fn throttle(&self) -> Option<Throttle> {
         self.throttle
@@ -126,6 +139,7 @@ impl Default for ApiGateway {
             routes: vec![Route { key: RouteKey::Default, authentication: None }],
             authentication: Authentication::None,
             cors: None,
+            cors_is_the_servers: false,
             throttle: None,
         }
     }

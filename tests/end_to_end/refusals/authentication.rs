@@ -103,6 +103,29 @@ async fn only_bearers_of_a_good_token_get_in() {
     assert_eq!(project.inventory().await, Vec::<String>::new());
 }
 
+/// A server that sends CORS headers itself hears browsers' questions, which carry no token.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_may_answer_browsers_itself() {
+    let provider = Provider::start();
+    let project = Project::new(&["web"]).await;
+    let auth = format!("auth: {{ jwt: {{ issuer: \"{}\", audience: [semantest] }} }}", provider.issuer);
+    project.configure(&[(
+        "web",
+        &format!("gateway: {{ cors: server, {auth}, routes: [ {{ path: /health, auth: none }} ] }}"),
+    )]);
+    let address = url(&project.all("deploy").await, "web");
+    assert_eq!(http().get(format!("{address}/private")).send().await.unwrap().status().as_u16(), 401);
+    let preflight = http()
+        .request(reqwest::Method::OPTIONS, format!("{address}/private"))
+        .header("origin", "chrome-extension://abcdef")
+        .header("access-control-request-method", "GET");
+    let answer = preflight.send().await.unwrap();
+    // The server sets cookies with every answer of its own.
+    assert_eq!((answer.status().as_u16(), answer.headers().contains_key("set-cookie")), (200, true));
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_route_may_ask_for_a_token_of_its_own() {
     let provider = Provider::start();

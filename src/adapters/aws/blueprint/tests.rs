@@ -195,6 +195,23 @@ fn cors_answers_are_remembered_for_a_day_at_most() {
 }
 
 #[test]
+fn origins_are_of_http_or_https_or_the_servers_own_business() {
+    let cors = |origins: &str| said(&format!("gateway: {{ cors: {{ origins: [{origins}] }} }}"));
+    assert_eq!(cors("\"https://semantest.com\", \"http://localhost:3000\""), [""; 0]);
+    assert_eq!(cors("\"*\""), [""; 0]);
+    let refused = ["aws/cors-origin at gateway.cors.origins"];
+    assert_eq!(cors("\"https://semantest.com\", \"chrome-extension://abcdef\""), refused);
+    assert_eq!(cors("\"capacitor://localhost\""), refused);
+    assert_eq!(said("gateway: { cors: server }"), [""; 0]);
+    // A handler that has said that it answers browsers gets its preflights, too.
+    let auth = "auth: { jwt: { issuer: \"https://id.example\", audience: [a] } }";
+    assert_eq!(said(&format!("handler: a.b\ngateway: {{ cors: server, {auth} }}")), [""; 0]);
+    // A function's own address has no such rule (https://docs.aws.amazon.com/lambda/latest/api/API_Cors.html).
+    assert_eq!(said("url: function\ngateway: { cors: { origins: [\"chrome-extension://abcdef\"] } }"), [""; 0]);
+    assert_eq!(said("url: function\ngateway: { cors: server }"), [""; 0]);
+}
+
+#[test]
 fn preflights_need_a_shim_or_routes_of_their_own() {
     let gateway = |routes: &str| {
         format!(

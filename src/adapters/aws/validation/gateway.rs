@@ -6,6 +6,7 @@ use crate::domain::code::function::Start;
 use crate::domain::component::RestApi;
 use crate::domain::gateway::ApiGateway;
 use crate::domain::gateway::authentication::{Authentication, JwtAuthentication};
+use crate::domain::gateway::cors::{Allowed, Origin};
 use crate::domain::gateway::route::{PathSegment, RouteKey, RoutePath};
 use crate::domain::violation::{FieldPath, Violation};
 
@@ -201,6 +202,19 @@ fn check_cors(gateway: &ApiGateway) -> Vec<Violation> {
     let rules = cors.rules();
     let field = |key: &str| gateway_field("cors").key(key);
     let mut violations = Vec::new();
+    if let Allowed::These(origins) = &rules.origins {
+        // Others are answered with "Invalid format for origin", as public reports of browser extensions and Capacitor have it.
+        let is_foreign = |origin: &&Origin| !matches!(origin.as_str().split("://").next(), Some("http" | "https"));
+        violations.extend(origins.iter().filter(is_foreign).map(|origin| {
+            error(
+                "aws/cors-origin",
+                field("origins"),
+                format!("API Gateway takes origins of http and https alone, and {origin} is neither"),
+                "write `cors: server` and let the server send the headers itself, or allow \"*\" without credentials",
+                CORS,
+            )
+        }));
+    }
     if let Some(max_age) = rules.max_age {
         if max_age.duration().subsec_nanos() != 0 {
             violations.push(error(
@@ -227,6 +241,7 @@ fn check_cors(gateway: &ApiGateway) -> Vec<Violation> {
 /// which the runtime shim answers; nothing stands before a handler that could.
 fn check_preflights(api: &RestApi, gateway: &ApiGateway) -> Option<Violation> {
     let missing = match api.function().start {
+        Start::Handler(_) if gateway.cors_is_the_servers() => return None,
         Start::Handler(_) => preflight::missing_routes(gateway),
         Start::Server(_) => return None,
     };

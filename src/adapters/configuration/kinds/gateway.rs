@@ -25,7 +25,11 @@ pub(super) static GATEWAY: ObjectShape = ObjectShape {
     name: "gateway",
     description: "The front door of a component.",
     fields: &[
-        Field::optional("cors", Shape::Object(&CORS), "Which other origins' pages may call from a browser."),
+        Field::optional(
+            "cors",
+            Shape::WordOr("server", &Shape::Object(&CORS)),
+            "Which other origins' pages may call from a browser; `server` leaves it to the server's own answers.",
+        ),
         Field::defaulted("auth", AUTH, "none", "Who may send requests, where a route doesn't say otherwise."),
         Field::optional(
             "routes",
@@ -188,17 +192,29 @@ pub(super) fn cors_alone(view: &View<'_>) -> Decoded<Option<CorsPolicy>> {
                 .with_hint("leave it out, or use `url: gateway`"));
         }
     }
-    view.has("cors").then(|| cors(&view.object("cors", &CORS))).transpose()
+    policy(view)
 }
 
 /// The gateway that an object describes.
 pub(super) fn gateway(view: &View<'_>) -> Decoded<ApiGateway> {
     let authentication = authentication(view)?.unwrap_or(Authentication::None);
-    let cors = view.has("cors").then(|| cors(&view.object("cors", &CORS))).transpose()?;
+    let cors = policy(view)?;
     let throttle = view.has("throttle").then(|| throttle(&view.object("throttle", &THROTTLE))).transpose()?;
     let routes = routes(view)?;
-    ApiGateway::new(routes, view.truth("catch-all"), authentication, cors, throttle)
-        .map_err(|error| view.refuse("routes", &error))
+    let gateway = ApiGateway::new(routes, view.truth("catch-all"), authentication, cors, throttle)
+        .map_err(|error| view.refuse("routes", &error))?;
+    Ok(if cors_is_the_servers(view) { gateway.with_cors_of_the_server() } else { gateway })
+}
+
+/// Whether `cors` is the word `server`.
+fn cors_is_the_servers(view: &View<'_>) -> bool {
+    view.has("cors") && view.field("cors").is_some_and(|node| matches!(node.content, Content::Scalar(_)))
+}
+
+/// The CORS policy that stands there, if it is one.
+fn policy(view: &View<'_>) -> Decoded<Option<CorsPolicy>> {
+    let stands = view.has("cors") && !cors_is_the_servers(view);
+    stands.then(|| cors(&view.object("cors", &CORS))).transpose()
 }
 
 fn routes(view: &View<'_>) -> Decoded<Vec<Route>> {
