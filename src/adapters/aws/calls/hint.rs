@@ -73,9 +73,25 @@ fn denied(message: &str) -> Option<(String, Option<String>)> {
     permission.contains(':').then_some((permission, resource))
 }
 
+/// What to do where API Gateway can't enter another log group into CloudWatch Logs' resource policy. Each group takes a line of its own
+/// there, but for those under `/aws/vendedlogs/`, which is where ours are
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/AWS-logs-infrastructure-CWL.html>; <https://github.com/sst/sst/issues/125> has the
+/// whole story, and what AWS answers).
+const POLICY_IS_FULL: &str = "the region's resource policy of CloudWatch Logs is full (10 policies of 5,120 characters): look at it (aws logs \
+                              describe-resource-policies), take out log groups that are gone, and enter log-group:/aws/vendedlogs/* once for all";
+
+/// Whether an answer says that a resource policy of CloudWatch Logs can't take any more.
+fn is_full_policy(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let limits = ["policy document length", "resource policy size", "resource limit exceeded", "policy limit"];
+    message.contains("policy document length breaking cloudwatch logs")
+        || message.contains("enable logging") && limits.iter().any(|limit| message.contains(limit))
+}
+
 fn refusal(failure: &Failure) -> Option<String> {
     let message = &failure.message;
     Some(match failure.code.as_deref() {
+        Some("BadRequestException" | "LimitExceededException") if is_full_policy(message) => POLICY_IS_FULL.to_owned(),
         Some("LimitExceededException" | "LimitExceeded" | "CodeStorageExceededException" | "TooManyBuckets") => {
             "a quota of the account is used up: delete what isn't needed, or ask AWS for more in Service Quotas".to_owned()
         }
@@ -83,7 +99,7 @@ fn refusal(failure: &Failure) -> Option<String> {
             "the package is too large: leave out what the server doesn't need (.semantestignore)".to_owned()
         }
         Some("BadRequestException") if message.contains("Insufficient permissions to enable logging") => {
-            format!("allow {}: access logs need them", all_of(LOG_DELIVERY))
+            format!("allow {}: access logs need them. Where all of them are allowed, {POLICY_IS_FULL}", all_of(LOG_DELIVERY))
         }
         Some("BadRequestException") if message.contains("Invalid issuer") || message.contains("openid-configuration") => {
             "API Gateway asks the issuer when it is told of it: check that its URL with /.well-known/openid-configuration behind it answers from the internet, and names the same issuer, to the last slash".to_owned()
@@ -135,6 +151,27 @@ mod tests {
         let message = "Caught exception when connecting to https://id.example.com/.well-known/openid-configuration for issuer https://id.example.com. Please try again later. Error: Invalid issuer: https://id.example.com";
         let failure = failure(Class::Refused, Some("BadRequestException"), message);
         assert!(hint(ACTION, &failure, &origin(None)).unwrap().contains("answers from the internet"));
+    }
+
+    #[test]
+    fn a_full_resource_policy_of_the_logs_is_not_told_as_a_lack_of_permission() {
+        let told = |code, message| hint(ACTION, &failure(Class::Refused, Some(code), message), &origin(None)).unwrap();
+        let full =
+            "Cannot enable logging. Policy document length breaking Cloudwatch Logs Constraints, either < 1 or > 5120";
+        for (code, message) in [
+            ("BadRequestException", full),
+            ("BadRequestException", "Cannot enable logging. Resource limit exceeded."),
+            ("LimitExceededException", full),
+        ] {
+            let hint = told(code, message);
+            assert!(hint.contains("describe-resource-policies") && hint.contains("/aws/vendedlogs/*"), "{hint}");
+            assert!(!hint.contains("allow "), "{hint}");
+        }
+        // One answer for both.
+        let hint = told("BadRequestException", "Insufficient permissions to enable logging");
+        assert!(hint.contains("allow logs:CreateLogDelivery") && hint.contains("describe-resource-policies"), "{hint}");
+        let other = told("LimitExceededException", "The maximum number of log groups was reached");
+        assert!(other.contains("Service Quotas"), "{other}");
     }
 
     #[test]
