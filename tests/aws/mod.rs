@@ -14,3 +14,4 @@ mod recent_output;
 pub mod schema;
 mod support;
 mod unseen;
+mod versions;

@@ -14,6 +14,7 @@ use resource_graph::{CallCost, OperationCost, PropertyMap, ResourceTypeInfo, Val
 use super::properties::{Configuration, Inputs, Outputs, Surroundings, outputs};
 use super::settle;
 use super::upload::{self, Code};
+use super::versions;
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::import_form::ImportForm;
 use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, optional, required};
@@ -32,7 +33,6 @@ const UPDATE_CODE: Action = Action::write("lambda:UpdateFunctionCode", LAMBDA_CO
 const UPDATE_CONFIGURATION: Action =
     Action::write("lambda:UpdateFunctionConfiguration", LAMBDA_CONTROL).besides(&["iam:PassRole"]);
 const PUBLISH: Action = Action::write("lambda:PublishVersion", LAMBDA_CONTROL);
-const LIST_VERSIONS: Action = Action::read("lambda:ListVersionsByFunction", LAMBDA_CONTROL);
 const PUT_CONCURRENCY: Action = Action::write("lambda:PutFunctionConcurrency", LAMBDA_CONTROL);
 const DELETE_CONCURRENCY: Action = Action::write("lambda:DeleteFunctionConcurrency", LAMBDA_CONTROL);
 const LIST_TAGS: Action = Action::read("lambda:ListTags", LAMBDA_CONTROL);
@@ -42,23 +42,6 @@ const DELETE: Action = Action::write("lambda:DeleteFunction", LAMBDA_CONTROL);
 
 fn publishes(inputs: &PropertyMap) -> bool {
     inputs.boolean("publish") == Some(true)
-}
-
-/// The version that was published last; `None` when there is none.
-async fn last_version(call: &Call<'_>, name: &str) -> Result<Option<FunctionConfiguration>, ProviderError> {
-    let number = |version: &FunctionConfiguration| version.version().and_then(|number| number.parse::<u64>().ok());
-    let (mut marker, mut last) = (None, None);
-    loop {
-        // A page has fifty, whatever is asked for (https://docs.aws.amazon.com/lambda/latest/api/API_ListVersionsByFunction.html).
-        let request = call.client::<Lambda>().list_versions_by_function().function_name(name).set_marker(marker);
-        let answer = call.send(LIST_VERSIONS, name, || request.clone().send()).await?;
-        let versions = answer.versions.unwrap_or_default().into_iter().filter(|version| number(version).is_some());
-        last = last.into_iter().chain(versions).max_by_key(number);
-        match answer.next_marker.filter(|marker| !marker.is_empty()) {
-            Some(next) => marker = Some(next),
-            None => return Ok(last),
-        }
-    }
 }
 
 /// Reads all of a function. What its caller may not see of it stays as it is in `known`.
@@ -71,7 +54,7 @@ async fn get(call: &Call<'_>, name: &str, known: &Inputs) -> Result<(Outputs, Wh
         }
         Err(error) => return Err(error),
     };
-    let last = last_version(call, name).await?;
+    let last = versions::last(call, name).await?;
     let around = Surroundings {
         version: last.as_ref().and_then(|version| version.version().map(str::to_owned)),
         reserved: found.concurrency().and_then(|concurrency| concurrency.reserved_concurrent_executions()),
@@ -400,7 +383,7 @@ impl AwsResource for Function {
             current = update_configuration(call, id, old, new).await?;
         }
         if version.is_none() {
-            let last = if new_code || new_configuration { None } else { last_version(call, id).await? };
+            let last = if new_code || new_configuration { None } else { versions::last(call, id).await? };
             version = match last {
                 Some(last) if !publish || same_version(&current, &last) => last.version,
                 _ if publish => {
@@ -408,7 +391,7 @@ impl AwsResource for Function {
                     let request = call.client::<Lambda>().publish_version().function_name(id);
                     settle::change(call, PUBLISH, id, || request.clone().send()).await?.version
                 }
-                _ => last_version(call, id).await?.and_then(|last| last.version),
+                _ => versions::last(call, id).await?.and_then(|last| last.version),
             };
         }
         if old.reserved_concurrent_executions.unwrap_or(-1) != new.reserved_concurrent_executions.unwrap_or(-1) {
@@ -417,6 +400,10 @@ impl AwsResource for Function {
         set_tags(call, id, old, new).await?;
         if let Some(version) = version.as_deref().filter(|_| publish) {
             settle::version_settled(call, id, version).await?;
+            let ours = new.tags.as_ref().is_some_and(|tags| tags::belong_to_stack(tags, call.context));
+            if ours && (new_code || new_configuration) {
+                versions::prune(call, id, version).await?;
+            }
         }
         let around = Surroundings {
             version,
