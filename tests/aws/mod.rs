@@ -14,4 +14,5 @@ mod recent_output;
 pub mod schema;
 mod support;
 mod unseen;
+mod uploads;
 mod versions;

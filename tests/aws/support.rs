@@ -106,6 +106,21 @@ impl Packages {
         zip.start_file("index.js", options).unwrap();
         let code = format!("exports.handler = async () => ({{statusCode: 200, body: {text:?}}});");
         zip.write_all(code.as_bytes()).unwrap();
+        self.keep(zip)
+    }
+
+    /// The same with a file of so many bytes beside it, which aren't made smaller.
+    fn large_package(&self, size: usize) -> Archive {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file("index.js", options).unwrap();
+        zip.write_all(b"exports.handler = async () => ({ statusCode: 200 });").unwrap();
+        zip.start_file("data.bin", options).unwrap();
+        zip.write_all(&vec![7; size]).unwrap();
+        self.keep(zip)
+    }
+
+    fn keep(&self, zip: zip::ZipWriter<std::io::Cursor<Vec<u8>>>) -> Archive {
         let bytes = zip.finish().unwrap().into_inner();
         let hash = hex::encode(Sha256::digest(&bytes));
         let path = self.folder.as_ref().unwrap().path().join(format!("{hash}.zip"));
@@ -192,6 +207,11 @@ impl Account {
     /// A package that answers `text`, as the value of a `code` input.
     pub fn package(&self, text: &str) -> Value {
         Value::Archive(Box::new(self.packages.package(text)))
+    }
+
+    /// A package of that size.
+    pub fn large_package(&self, size: usize) -> Value {
+        Value::Archive(Box::new(self.packages.large_package(size)))
     }
 
     /// Where such a package lies.

@@ -19,6 +19,7 @@ use super::clients::{Clients, ServiceClient};
 use super::http::LazyHttpClient;
 use super::origin::Origin;
 use super::profile;
+use super::room::Room;
 use crate::adapters::aws::calls::{Action, DirectGate, Patience, Recent, Sender};
 use crate::adapters::aws::quota;
 use crate::ports::{ArtifactStore, ProviderError, ProviderErrorKind};
@@ -76,6 +77,8 @@ pub(in crate::adapters::aws) struct Connection {
     account: OnceCell<Account>,
     /// What was made or changed a moment ago.
     pub(in crate::adapters::aws) recent: Recent,
+    /// The memory that packages on their way may take.
+    pub(in crate::adapters::aws) uploads: Room,
 }
 
 impl Connection {
@@ -93,6 +96,7 @@ impl Connection {
             artifacts,
             account: OnceCell::new(),
             recent: Recent::default(),
+            uploads: Room::default(),
         })
     }
 

@@ -6,3 +6,4 @@ pub(super) mod connection;
 pub(super) mod http;
 pub(super) mod origin;
 pub(super) mod profile;
+pub(super) mod room;

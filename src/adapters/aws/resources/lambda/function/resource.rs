@@ -227,15 +227,16 @@ async fn update_code(
         .client::<Lambda>()
         .update_function_code()
         .function_name(name)
-        .set_zip_file(code.zip)
-        .set_s3_bucket(code.s3_bucket)
-        .set_s3_key(code.s3_key)
-        .set_s3_object_version(code.s3_object_version)
+        .set_s3_bucket(code.s3_bucket.clone())
+        .set_s3_key(code.s3_key.clone())
+        .set_s3_object_version(code.s3_object_version.clone())
         .set_architectures(Some(architectures(new).unwrap_or_else(|| vec![Architecture::X8664])))
         .publish(publish);
     let answer = settle::change(call, UPDATE_CODE, name, || {
-        let timeouts = Config::builder().timeout_config(timeouts.clone());
-        request.clone().customize().config_override(timeouts).send()
+        let (request, timeouts) = (request.clone(), Config::builder().timeout_config(timeouts.clone()));
+        code.send(&call.connection.uploads, move |zip| {
+            request.set_zip_file(zip).customize().config_override(timeouts).send()
+        })
     })
     .await?;
     Ok(configuration_of!(answer))
@@ -315,7 +316,6 @@ impl AwsResource for Function {
             .create_function()
             .function_name(name)
             .role(&inputs.role)
-            .code(code.for_creation())
             .publish(publishes(call.given))
             .package_type(PackageType::Zip)
             .set_handler(inputs.handler.clone())
@@ -336,7 +336,11 @@ impl AwsResource for Function {
         let answer = call
             .send(CREATE, name, || {
                 let timeouts = Config::builder().timeout_config(timeouts.clone());
-                request.clone().customize().config_override(timeouts).send()
+                let (request, code_of) = (request.clone(), code.for_creation());
+                code.send(&call.connection.uploads, move |zip| {
+                    let request = request.code(code_of.set_zip_file(zip).build());
+                    request.customize().config_override(timeouts).send()
+                })
             })
             .await?;
         if inputs.reserved_concurrent_executions.is_some_and(|reserved| reserved >= 0) {
