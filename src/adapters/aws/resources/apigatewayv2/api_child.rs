@@ -13,6 +13,7 @@ use resource_graph::{CallCost, OperationCost, ResourceTypeInfo, resource::resour
 
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::managed::{AdoptionForm, Call};
+use crate::adapters::aws::frame::pages::Pages;
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::API_GATEWAY;
@@ -193,17 +194,16 @@ where
     E: ProvideErrorMetadata + Error + Send + 'static,
     F: Future<Output = Result<(Option<Vec<I>>, Option<String>), SdkError<E, HttpResponse>>> + Send,
 {
-    let mut token = None;
+    let mut pages = Pages::default();
     loop {
-        let (items, next) = call.send(list, on, || page(token.clone())).await?;
+        let (items, next) = call.send(list, on, || page(pages.token())).await?;
         for item in items.unwrap_or_default() {
             if let Some(found) = look_at(item)? {
                 return Ok(Some(found));
             }
         }
-        match next.filter(|next| !next.is_empty()) {
-            Some(next) => token = Some(next),
-            None => return Ok(None),
+        if !pages.go_on(next, list.name)? {
+            return Ok(None);
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::adapters::aws::calls::Action;
 use crate::adapters::aws::frame::import_form::ImportForm;
 use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remote, absent, optional};
+use crate::adapters::aws::frame::pages::Pages;
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::{LOGS, LOGS_CREATE_LOG_GROUP};
@@ -67,17 +68,17 @@ async fn as_wanted(call: &Call<'_>, inputs: &Inputs) -> Result<Outputs, Provider
 
 async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
     let logs = call.client::<Logs>();
-    let mut token = None;
+    let mut pages = Pages::default();
     let group: Group = loop {
-        let request = logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
+        let request = logs.describe_log_groups().log_group_name_prefix(name).set_next_token(pages.token());
         let answer = call.send(DESCRIBE, name, || request.clone().send()).await?;
         // Other names may begin with this one, but it is the first of them in order.
         let found =
             answer.log_groups.unwrap_or_default().into_iter().find(|group| group.log_group_name() == Some(name));
-        match (found, answer.next_token) {
-            (Some(group), _) => break group,
-            (None, None) => return Err(absent(&format!("the log group {name}"))),
-            (None, more) => token = more,
+        match found {
+            Some(group) => break group,
+            None if pages.go_on(answer.next_token, DESCRIBE.name)? => {}
+            None => return Err(absent(&format!("the log group {name}"))),
         }
     };
     let arn = match group.log_group_arn().or(group.arn()) {
