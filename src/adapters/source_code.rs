@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use resource_graph::{Archive, ArchiveSource, PropertyMap};
 
-use super::packaging::{self, BuildCommand, BuildObserver, BuildOutcome, PackageRequest, PackagingError};
+use super::packaging::{self, BuildCommand, BuildObserver, BuildOutcome, PackageRequest, PackagingError, Work};
 use crate::domain::code::function::{self, ServerlessFunction};
 use crate::domain::deployment::ErrorDetail;
 use crate::domain::names::ComponentName;
@@ -65,16 +65,26 @@ pub fn unbuilt(code: &ServerlessFunction) -> PackagedCode {
     }
 }
 
-/// Hands a build's lines on, and stops it when nobody wants it any more.
+/// What goes on while a component is packaged.
+enum Progress {
+    Begins(Work),
+    Printed(String),
+}
+
+/// Hands on what goes on, and stops the build when nobody wants it any more.
 struct Observer {
-    lines: tokio::sync::mpsc::UnboundedSender<String>,
+    progress: tokio::sync::mpsc::UnboundedSender<Progress>,
     stopped: Arc<AtomicBool>,
 }
 
 impl BuildObserver for Observer {
-    fn line(&mut self, line: &str) {
+    fn begins(&mut self, work: Work) {
         // The receiver goes away only when the deployment does.
-        let _ = self.lines.send(line.to_owned());
+        let _ = self.progress.send(Progress::Begins(work));
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = self.progress.send(Progress::Printed(line.to_owned()));
     }
 
     fn is_stopped(&self) -> bool {
@@ -119,22 +129,25 @@ impl Packager for SourceCode {
     ) -> Result<PackagedCode, ErrorDetail> {
         let name = component.to_string();
         let begun = Instant::now();
-        let (lines, mut printed) = tokio::sync::mpsc::unbounded_channel();
+        let (progress, mut told) = tokio::sync::mpsc::unbounded_channel();
         let (packager, request) = (self.packager.clone(), self.request(code));
         let (running, ended) = mpsc::channel::<Infallible>();
         let stopper = Stopper { stopped: Arc::default(), ended: request.build.is_some().then_some(ended) };
-        let mut observer = Observer { lines, stopped: Arc::clone(&stopper.stopped) };
+        let mut observer = Observer { progress, stopped: Arc::clone(&stopper.stopped) };
         let work = tokio::task::spawn_blocking(move || {
             let _running = running;
             packager.package_with_output(&request, &mut observer)
         });
-        let mut first = true;
-        while let Some(line) = printed.recv().await {
-            // A build that is skipped prints nothing, and isn't worth a word.
-            if std::mem::take(&mut first) {
-                notices.notice(Notice::Packaging { component: name.clone() });
-            }
-            notices.notice(Notice::BuildOutput { component: name.clone(), line });
+        while let Some(progress) = told.recv().await {
+            let component = name.clone();
+            notices.notice(match progress {
+                Progress::Begins(Work::Build) => {
+                    let command = code.build.as_ref().map(ToString::to_string).unwrap_or_default();
+                    Notice::Building { component, command }
+                }
+                Progress::Begins(Work::Archive) => Notice::Packaging { component },
+                Progress::Printed(line) => Notice::BuildOutput { component, line },
+            });
         }
         let package = work
             .await

@@ -17,7 +17,14 @@ pub trait EventHandler: Send + Sync {
 /// An event that is to be told, but isn't part of a deployment's stream: something goes on that takes time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// A component's build or packaging began.
+    /// A component's build began.
+    Building {
+        /// The component.
+        component: String,
+        /// The command.
+        command: String,
+    },
+    /// A component's package is made.
     Packaging {
         /// The component.
         component: String,

@@ -117,3 +117,18 @@ fn updates_that_failed_anywhere_can_be_taken_back() {
 fn a_destruction_that_failed_anywhere_is_finished_by_the_next() {
     fail_everywhere(&[REST.program()], &Command::Destroy, &Command::Destroy);
 }
+
+/// A build takes minutes; a dead proxy or an unreadable state is told at once.
+#[test]
+fn nobody_waits_for_a_build_once_something_else_has_failed() {
+    let program = REST.program();
+    let command = Command::Deploy(program.clone());
+    let lab = Lab::default();
+    lab.deploy(&program);
+    let at = lab.points().iter().position(|point| point.label == "identity").expect("it asks who we are");
+    let mut lab = Lab::default();
+    lab.builds_never_end = true;
+    let fault = Fault { at, moment: Moment::Before, act: Act::Fail(ProviderErrorKind::Unavailable) };
+    let error = lab.run(&command, &How::default(), &[fault]).expect("it lives").expect_err("a failure");
+    assert!(format!("{error:?}").contains("identity failed by the script"), "{error:?}");
+}

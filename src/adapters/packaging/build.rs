@@ -1,4 +1,4 @@
-//! Runs a component's build command in its source folder, hands its output on line by line, and keeps the last lines for
+//! Runs a component's build command in a copy of its source folder, hands its output on line by line, and keeps the last lines for
 //! the error message. Also says when a build may be skipped.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::PackagingError;
 use super::index::Digests;
-use super::tree::{EntryKind, SourceTree};
+use super::tree::{EntryKind, SourceTree, TreeEntry};
 
 /// How many of the last lines a failed build shows.
 const LAST_LINES: usize = 40;
@@ -33,7 +33,7 @@ const TOOLS: [&str; 2] = ["node", "npm"];
 /// A component's build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildCommand {
-    /// The command, run by the platform's shell in the source folder.
+    /// The command, run by the platform's shell in the copy of the source folder.
     pub command: String,
     /// The whole environment of the command; nothing else is inherited.
     pub environment: BTreeMap<OsString, OsString>,
@@ -41,8 +41,20 @@ pub struct BuildCommand {
     pub always: bool,
 }
 
+/// What may take its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// The build command; not where it is skipped.
+    Build,
+    /// Making an archive; not where the cache has it.
+    Archive,
+}
+
 /// Who hears what a build prints, and may stop it.
 pub trait BuildObserver {
+    /// Something begins that may take its time.
+    fn begins(&mut self, work: Work);
+
     /// Takes a line that the build has printed.
     fn line(&mut self, line: &str);
 
@@ -53,6 +65,8 @@ pub trait BuildObserver {
 }
 
 impl<F: FnMut(&str)> BuildObserver for F {
+    fn begins(&mut self, _: Work) {}
+
     fn line(&mut self, line: &str) {
         self(line);
     }
@@ -70,6 +84,20 @@ pub enum BuildOutcome {
 }
 
 impl BuildCommand {
+    /// Whether it begins with an installation by the lock file: what is installed in the source already is nothing to it. `npm
+    /// ci` removes it first (<https://docs.npmjs.com/cli/v11/commands/npm-ci>), the others bring it to what the lock file says.
+    pub(super) fn installs_first(&self) -> bool {
+        let words: Vec<&str> = self.command.split_whitespace().take(2).collect();
+        match words[..] {
+            ["npm", "ci" | "clean-install" | "install" | "i"]
+            | ["pnpm" | "bun", "install" | "i"]
+            | ["yarn", "install"] => true,
+            ["yarn", word] => word.starts_with("--"),
+            ["yarn"] => true,
+            _ => false,
+        }
+    }
+
     /// Digest of what a build depends on apart from the source folder: the command, its environment, and the tools it finds
     /// first. A tool counts by place, size and modification time: asking each for its version would cost more than all the rest.
     pub(super) fn digest(&self) -> String {
@@ -104,11 +132,17 @@ impl BuildCommand {
         })
     }
 
-    /// Runs the command in `folder`, handing each line of its output to the observer.
+    /// Runs the command in `folder`, the copy of `source`, handing each line of its output to the observer.
     ///
     /// # Errors
     /// The shell can't be started, the command fails, or the observer wants it stopped.
-    pub(super) fn run(&self, folder: &Path, observer: &mut dyn BuildObserver) -> Result<Duration, PackagingError> {
+    pub(super) fn run(
+        &self,
+        folder: &Path,
+        source: &Path,
+        observer: &mut dyn BuildObserver,
+    ) -> Result<Duration, PackagingError> {
+        observer.begins(Work::Build);
         let started = Instant::now();
         let not_started = |source| PackagingError::BuildNotStarted {
             command: self.command.clone(),
@@ -172,7 +206,8 @@ impl BuildCommand {
         }
         Err(PackagingError::BuildFailed {
             command: self.command.clone(),
-            folder: folder.to_owned(),
+            folder: source.to_owned(),
+            copy: folder.to_owned(),
             status: describe(status),
             output: last.into(),
         })
@@ -200,23 +235,72 @@ fn stop(child: &mut Child) {
 
 /// Variables that differ between two calls from the same shell and say nothing about a build.
 fn changes_by_itself(name: &OsStr) -> bool {
-    const NAMES: [&str; 14] = [
+    const NAMES: &[&str] = &[
         "_",
-        "OLDPWD",
-        "PWD",
-        "SHLVL",
-        "TERM",
+        "BASHOPTS",
+        "COLORFGBG",
+        "COLORTERM",
         "COLUMNS",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "DESKTOP_SESSION",
+        "DISPLAY",
+        "GPG_TTY",
+        "HISTCONTROL",
+        "HISTFILE",
+        "HISTSIZE",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "LESSCLOSE",
+        "LESSOPEN",
         "LINES",
+        "LOGNAME",
+        "LS_COLORS",
+        "MAIL",
+        "MANAGERPID",
+        "OLDPWD",
+        "PS1",
+        "PWD",
+        "SECURITYSESSIONID",
+        "SESSION_MANAGER",
+        "SHELL",
+        "SHELL_SESSION_ID",
+        "SHLVL",
+        "STY",
+        "SYSTEMD_EXEC_PID",
+        "TERM",
+        "TMUX",
+        "TMUX_PANE",
+        "WAYLAND_DISPLAY",
+        "WINDOW",
         "WINDOWID",
-        "SSH_AUTH_SOCK",
-        "SSH_CLIENT",
-        "SSH_CONNECTION",
-        "SSH_TTY",
-        "TERM_SESSION_ID",
-        "XDG_SESSION_ID",
     ];
-    const PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "PULUMI_"];
+    // Of terminals and what runs in them, sessions of desktops and of SSH, agents; of clouds' credentials; of this program.
+    const PREFIXES: &[&str] = &[
+        "ALACRITTY_",
+        "AWS_",
+        "AZURE_",
+        "GHOSTTY_",
+        "GNOME_TERMINAL_",
+        "GTK_",
+        "ITERM_",
+        "KITTY_",
+        "KONSOLE_",
+        "LC_TERMINAL",
+        "P9K_",
+        "PULUMI_",
+        "SEMANTEST_",
+        "SSH_",
+        "STARSHIP_",
+        "TERM_",
+        "TERMINATOR_",
+        "TILIX_",
+        "VSCODE_",
+        "VTE_",
+        "WEZTERM_",
+        "WT_",
+        "XDG_",
+        "ZELLIJ",
+    ];
     let name = name.to_string_lossy();
     NAMES.contains(&&*name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -254,17 +338,22 @@ fn describe(status: ExitStatus) -> String {
 pub(super) fn tree_digest(tree: &SourceTree, digests: &Digests) -> String {
     let mut hasher = Sha256::new();
     for entry in &tree.entries {
-        let (kind, content) = match &entry.kind {
-            EntryKind::File(stat) => {
-                let digest = digests.get(&entry.path).map_or("", |seen| seen.digest.as_str());
-                (if stat.executable { 'x' } else { 'f' }, digest)
-            }
-            EntryKind::Link(target) => ('l', target.as_str()),
-            EntryKind::EmptyFolder => ('d', ""),
-        };
-        hasher.update(format!("{kind}{}:{}{}:{content}", entry.path.len(), entry.path, content.len()));
+        let content = entry_digest(entry, digests);
+        hasher.update(format!("{}:{}{}:{content}", entry.path.len(), entry.path, content.len()));
     }
     hex::encode(hasher.finalize())
+}
+
+/// What an entry is and holds.
+pub(super) fn entry_digest(entry: &TreeEntry, digests: &Digests) -> String {
+    match &entry.kind {
+        EntryKind::File(stat) => {
+            let digest = digests.get(&entry.path).map_or("", |seen| seen.digest.as_str());
+            format!("{}{digest}", if stat.executable { 'x' } else { 'f' })
+        }
+        EntryKind::Link(target) => format!("l{target}"),
+        EntryKind::EmptyFolder => "d".to_owned(),
+    }
 }
 
 #[cfg(all(test, unix))]
@@ -279,7 +368,7 @@ mod tests {
     fn run(command: &str) -> (Result<Duration, PackagingError>, Vec<String>, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let mut lines = Vec::new();
-        let result = build(command).run(folder.path(), &mut |line: &str| lines.push(line.to_owned()));
+        let result = build(command).run(folder.path(), folder.path(), &mut |line: &str| lines.push(line.to_owned()));
         (result, lines, folder)
     }
 
@@ -331,6 +420,8 @@ mod tests {
     struct Impatient(Vec<String>);
 
     impl BuildObserver for Impatient {
+        fn begins(&mut self, _: Work) {}
+
         fn line(&mut self, line: &str) {
             self.0.push(line.to_owned());
         }
@@ -346,7 +437,7 @@ mod tests {
         for trap in ["", "trap '' TERM; "] {
             let folder = tempfile::tempdir().unwrap();
             let command = format!("{trap}(while :; do date > alive; sleep 0.05; done) & echo begun; wait; sleep 60");
-            let error = build(&command).run(folder.path(), &mut Impatient::default()).unwrap_err();
+            let error = build(&command).run(folder.path(), folder.path(), &mut Impatient::default()).unwrap_err();
             assert!(matches!(error, PackagingError::BuildStopped { .. }), "{error}");
             // What is gone writes nothing more; what is left would within a moment.
             let _ = std::fs::remove_file(folder.path().join("alive"));

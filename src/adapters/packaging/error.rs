@@ -75,6 +75,14 @@ pub enum PackagingError {
         /// Paths within the source folder.
         paths: Vec<String>,
     },
+    /// A file can't be copied to where the build runs.
+    #[error("cannot copy {} to where the build runs", path.display())]
+    NotCopied {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A pattern of an ignore file can't be read.
     #[error("{path}, line {line}: {reason}")]
     IgnoreFile {
@@ -134,12 +142,14 @@ pub enum PackagingError {
         source: io::Error,
     },
     /// The build command ended with a failure.
-    #[error("the build command `{command}` failed in {} with {status}{}", folder.display(), last_lines(.output))]
+    #[error("the build command `{command}` failed in a copy of {} with {status}{}", folder.display(), last_lines(.output))]
     BuildFailed {
         /// The command.
         command: String,
-        /// Where it ran.
+        /// The folder of which it ran in a copy.
         folder: PathBuf,
+        /// The copy.
+        copy: PathBuf,
         /// Exit code or signal, in words.
         status: String,
         /// Its last lines, standard output and standard error together.
@@ -184,6 +194,7 @@ impl PackagingError {
             Self::UnsupportedName { .. } => "rename it, or leave it out by a line in .semantestignore".into(),
             Self::SpecialFile { .. } => "remove it, or leave it out by a line in .semantestignore".into(),
             Self::LinkOutside { .. } => "a function sees only its own package: copy the target into the source folder. For packages of a workspace use `npm ci --install-links`, or `pnpm deploy`, in `build`".into(),
+            Self::NotCopied { .. } => "check that the file can be read and that the disk of the cache folder has room".into(),
             Self::PrivateKey { paths } => format!(
                 "leave it out by a line `{0}` in .semantestignore, and give the server its key by a secret variable (`environment`, `from-env`); or ask for it there by `!{0}`",
                 paths.first().map_or("", String::as_str)
@@ -195,7 +206,9 @@ impl PackagingError {
             Self::InvalidStart { .. } => "give the file without its ending and the exported function, such as `handler: dist/lambda.handler`".into(),
             Self::EntryMissing { advice, .. } => advice.clone(),
             Self::BuildNotStarted { .. } => "the build needs a shell (/bin/sh) and a readable source folder".into(),
-            Self::BuildFailed { command, folder, .. } => format!("run `{command}` in {} and correct what it says", folder.display()),
+            Self::BuildFailed { command, copy, .. } => {
+                format!("correct what it says; `{command}` can be tried in the copy, {}", copy.display())
+            }
             Self::BuildStopped { .. } => "run the command again; the build starts anew".into(),
             Self::ChangedWhilePackaging { .. } => "stop what writes into the source folder (a watcher, an editor, another build) and deploy again".into(),
             Self::Cache { .. } => "check that the folder can be written and that its disk has room; it can be deleted at any time".into(),

@@ -86,8 +86,8 @@ const SECRETS: &[&str] = &[
     "*.tfstate.backup",
 ];
 
-/// Left out by default; this program's own files, which a build may read.
-const OWN: &[&str] = &[IGNORE_FILE, "/semantest-iac.yaml"];
+/// Left out by default; this program's own files. What they say reaches a build by its command and environment alone.
+const OWN: &[&str] = &["/semantest-iac.yaml", "/Pulumi.yaml", "/Pulumi.*.yaml"];
 
 /// What the rules say of one path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,10 @@ impl IgnoreRules {
             return Judgement { verdict: Verdict::Skip, rule: Some(Rule::Cache(glob.original())) };
         }
         if self.own.matched(path, is_folder).is_ignore() {
+            return plain(Verdict::Skip);
+        }
+        // Packaging reads it in the copy of the source, too.
+        if path.file_name().is_some_and(|name| name == IGNORE_FILE) {
             return plain(Verdict::BuildInput);
         }
         if !in_modules && self.secrets.matched(path, is_folder).is_ignore() {
@@ -223,10 +227,12 @@ mod tests {
     #[test]
     fn defaults_leave_out_caches_and_secrets_but_no_code() {
         let rules = IgnoreRules::defaults();
-        for path in [".git/", "packages/a/.git", ".semantest/", "node_modules/.cache/", ".DS_Store", "a/debug.log"] {
+        for path in
+            [".git/", "packages/a/.git", ".semantest/", "node_modules/.cache/", "a/debug.log", "semantest-iac.yaml"]
+        {
             assert_eq!(judge(&rules, path), Verdict::Skip, "{path}");
         }
-        for path in [".env", "config/.env.production", ".npmrc", ".semantestignore", "semantest-iac.yaml"] {
+        for path in [".env", "config/.env.production", ".npmrc", ".semantestignore"] {
             assert_eq!(judge(&rules, path), Verdict::BuildInput, "{path}");
         }
         for path in [".aws/", "home/.ssh/", "deploy/id_ed25519", ".envrc", ".yarnrc.yml", "certs/server.p12"] {

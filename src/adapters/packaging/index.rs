@@ -4,7 +4,7 @@
 //! So a digest is remembered only when the file's change time was well in the past at the moment it was read; any other
 //! file is read again next time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -44,8 +44,6 @@ pub(super) struct Seen {
 pub(super) struct SourceIndex {
     /// By path within the source folder.
     pub(super) files: HashMap<String, (FileStat, Seen)>,
-    /// For each build (a digest of its command, environment and tools) that succeeded, the digest of the tree right after.
-    pub(super) builds: BTreeMap<String, String>,
     /// The manifest digest of the package that was last made from it.
     pub(super) package: Option<String>,
     /// Whether it differs from what is saved.
@@ -204,7 +202,7 @@ fn nanoseconds_now() -> i64 {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::adapters::packaging::tree;
+    use crate::adapters::packaging::tree::{self, Reading};
     use std::fs;
 
     fn digest_of(text: &str) -> String {
@@ -226,7 +224,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "one").unwrap();
         let mut index = SourceIndex::default();
-        let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
+        let digests = index.digests(&tree::read(folder.path(), Reading::Package).unwrap()).unwrap();
         assert_eq!(digests["a"].digest, digest_of("one"));
         assert!(index.files.is_empty(), "a file changed within the last seconds could change again unseen");
     }
@@ -237,10 +235,10 @@ mod tests {
         fs::write(folder.path().join("same"), "same").unwrap();
         fs::write(folder.path().join("other"), "old").unwrap();
         let mut index = SourceIndex::default();
-        settle(&mut index, &tree::read(folder.path(), false).unwrap());
+        settle(&mut index, &tree::read(folder.path(), Reading::Package).unwrap());
         index.files.get_mut("same").unwrap().1.digest = "remembered".into();
         fs::write(folder.path().join("other"), "new").unwrap();
-        let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
+        let digests = index.digests(&tree::read(folder.path(), Reading::Package).unwrap()).unwrap();
         assert_eq!(digests["same"].digest, "remembered");
         assert_eq!(digests["other"].digest, digest_of("new"));
     }
@@ -252,7 +250,7 @@ mod tests {
         fs::write(&path, "one").unwrap();
         let before = fs::metadata(&path).unwrap().modified().unwrap();
         let mut index = SourceIndex::default();
-        settle(&mut index, &tree::read(folder.path(), false).unwrap());
+        settle(&mut index, &tree::read(folder.path(), Reading::Package).unwrap());
         // In place, so that size, number and modification time are all as before: only the change time tells.
         loop {
             fs::write(&path, "two").unwrap();
@@ -262,7 +260,7 @@ mod tests {
                 break;
             }
         }
-        let digests = index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
+        let digests = index.digests(&tree::read(folder.path(), Reading::Package).unwrap()).unwrap();
         assert_eq!(digests["a"].digest, digest_of("two"));
     }
 
@@ -272,9 +270,9 @@ mod tests {
         fs::write(folder.path().join("a"), "a").unwrap();
         fs::write(folder.path().join("b"), "b").unwrap();
         let mut index = SourceIndex::default();
-        settle(&mut index, &tree::read(folder.path(), false).unwrap());
+        settle(&mut index, &tree::read(folder.path(), Reading::Package).unwrap());
         fs::remove_file(folder.path().join("b")).unwrap();
-        index.digests(&tree::read(folder.path(), false).unwrap()).unwrap();
+        index.digests(&tree::read(folder.path(), Reading::Package).unwrap()).unwrap();
         assert_eq!(index.files.keys().collect::<Vec<_>>(), ["a"]);
     }
 
@@ -283,7 +281,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         fs::write(&path, "one").unwrap();
-        let source = tree::read(folder.path(), false).unwrap();
+        let source = tree::read(folder.path(), Reading::Package).unwrap();
         fs::write(&path, "longer").unwrap();
         let error = SourceIndex::default().digests(&source).unwrap_err();
         assert!(matches!(error, PackagingError::ChangedWhilePackaging { .. }), "{error}");

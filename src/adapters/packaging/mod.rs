@@ -16,8 +16,9 @@ mod packager;
 mod start;
 mod store;
 mod tree;
+mod work_copy;
 
-pub use build::{BuildCommand, BuildObserver, BuildOutcome};
+pub use build::{BuildCommand, BuildObserver, BuildOutcome, Work};
 pub use error::{FolderSize, PackagingError};
 pub use left_out::LeftOut;
 pub use packager::{Package, PackageRequest, Packager, UNPACKED_SIZE_LIMIT};

@@ -10,14 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::archive;
-use super::build::{self, BuildCommand, BuildObserver, BuildOutcome};
+use super::build::{self, BuildCommand, BuildObserver, BuildOutcome, Work};
 use super::error::PackagingError;
 use super::index::{Digests, SourceIndex};
 use super::left_out::{self, LeftOut};
 use super::manifest::{Manifest, largest_folders};
 use super::start::Start;
-use super::store::Store;
-use super::tree::{self, SourceTree};
+use super::store::{SourceCache, Store};
+use super::tree::{self, Reading, SourceTree};
+use super::work_copy::{self, Built, WorkCopy};
 use crate::ports::Entry;
 
 /// Bytes that a function's code and layers may take unpacked ("Deployment package size" of the AWS Lambda quotas page,
@@ -27,15 +28,12 @@ pub const UNPACKED_SIZE_LIMIT: u64 = 262_144_000;
 /// How often a source that changes under our hands is read again before that is an error.
 const ATTEMPTS: usize = 3;
 
-/// How many different builds of one source folder are remembered.
-const REMEMBERED_BUILDS: usize = 8;
-
 /// What to package.
 #[derive(Debug, Clone)]
 pub struct PackageRequest {
     /// The component's source folder.
     pub source: PathBuf,
-    /// What to run in it first.
+    /// What to run in a copy of it first.
     pub build: Option<BuildCommand>,
     /// What runs in the function.
     pub start: Start,
@@ -105,9 +103,10 @@ impl Packager {
 
     /// Packages a component and hands each line of its build's output to `observer` as it comes.
     ///
-    /// The build is skipped when its command, environment and tools are the same as when it last succeeded and everything
-    /// in the source folder (but caches and logs) is as it was right after: inputs, outputs, and files that are left out of
-    /// the package. What a build reads elsewhere isn't seen; `BuildCommand::always` is for that.
+    /// The build runs in a copy of the source folder, and what is packaged comes from there. It is skipped when its command,
+    /// environment and tools are the same as when it last succeeded, everything in the source folder (but caches and logs) is
+    /// as it was then, and the copy is as it was right after. What a build reads elsewhere isn't seen; `BuildCommand::always`
+    /// is for that.
     ///
     /// # Errors
     /// See [`PackagingError`].
@@ -118,42 +117,54 @@ impl Packager {
     ) -> Result<Package, PackagingError> {
         let root = tree::resolve_root(&request.source)?;
         let (cache, mut index) = self.store.open_source(&root)?;
-        let result = self.package_locked(request, &root, &mut index, observer);
-        // Also after a failure: files read are files known, and a failed build must be known as such.
+        let mut attempt = 1;
+        let result = loop {
+            let result = match &request.build {
+                Some(build) => self.build_and_package(request, build, &root, &cache, &mut index, observer),
+                None => tree::read(&root, Reading::Package).and_then(|tree| {
+                    self.package_source(request, tree, None, &mut index, BuildOutcome::None, observer)
+                }),
+            };
+            match result {
+                Err(PackagingError::ChangedWhilePackaging { .. }) if attempt < ATTEMPTS => attempt += 1,
+                result => break result,
+            }
+        };
+        // Also after a failure: files read are files known.
         let saved = cache.save(&mut index);
         result.and_then(|package| saved.map(|()| package))
     }
 
-    fn package_locked(
+    fn build_and_package(
         &self,
         request: &PackageRequest,
+        build: &BuildCommand,
         root: &Path,
+        cache: &SourceCache,
         index: &mut SourceIndex,
         observer: &mut dyn BuildObserver,
     ) -> Result<Package, PackagingError> {
-        let (outcome, mut read) = match &request.build {
-            Some(build) => run_build(build, root, index, observer).map(|(outcome, read)| (outcome, Some(read)))?,
-            None => (BuildOutcome::None, None),
-        };
-        let mut attempt = 1;
-        loop {
-            let source = match read.take() {
-                Some(source) => Ok(source),
-                None => tree::read(root, request.build.is_some()).map(|tree| (tree, None)),
-            };
-            match source.and_then(|source| self.package_source(request, source, index, outcome)) {
-                Err(PackagingError::ChangedWhilePackaging { .. }) if attempt < ATTEMPTS => attempt += 1,
-                result => return result,
-            }
-        }
+        let whole = work_copy::copied_folder(root);
+        let mut copy = WorkCopy::open(cache.folder(), whole, &build.command)?;
+        let place = copy.root.join(root.strip_prefix(whole).unwrap_or(Path::new("")));
+        let result = run_build(build, (root, whole), (&mut copy, &place), index, observer).and_then(
+            |(outcome, tree, digests)| {
+                self.package_source(request, tree, Some(digests), &mut copy.state.index, outcome, observer)
+            },
+        );
+        // A failed build must be known as such.
+        let saved = copy.save();
+        result.and_then(|package| saved.map(|()| package))
     }
 
     fn package_source(
         &self,
         request: &PackageRequest,
-        (tree, digests): (SourceTree, Option<Digests>),
+        tree: SourceTree,
+        digests: Option<Digests>,
         index: &mut SourceIndex,
         build: BuildOutcome,
+        observer: &mut dyn BuildObserver,
     ) -> Result<Package, PackagingError> {
         // All that can be refused by names and sizes alone is refused before anything is read.
         check_content(&tree)?;
@@ -169,6 +180,7 @@ impl Packager {
         let (found, from_cache) = match self.store.find(&digest) {
             Some(found) => (found, true),
             None => {
+                observer.begins(Work::Archive);
                 let earlier = index.package.as_deref().and_then(|digest| self.store.earlier(digest));
                 let made =
                     self.store.add(&digest, &manifest, |file| archive::write(&manifest, &tree.root, earlier, file))?;
@@ -195,34 +207,39 @@ impl Packager {
     }
 }
 
-/// Runs the build unless nothing has changed since it last succeeded; returns the source as it is afterwards.
+/// Runs the build in the copy unless nothing has changed since it last succeeded; returns the copy of the source as it is
+/// afterwards. `whole` is the folder that is copied, with the source in it, `place` the source's copy.
 fn run_build(
     build: &BuildCommand,
-    root: &Path,
+    (root, whole): (&Path, &Path),
+    (copy, place): (&mut WorkCopy, &Path),
     index: &mut SourceIndex,
     observer: &mut dyn BuildObserver,
-) -> Result<(BuildOutcome, (SourceTree, Option<Digests>)), PackagingError> {
-    let command = build.digest();
-    if let Some(expected) = index.builds.get(&command).filter(|_| !build.always).cloned() {
-        // Whatever is wrong with the source now, the build may set it right.
-        if let Ok(tree) = tree::read(root, true)
-            && let Ok(digests) = index.digests(&tree)
-            && build::tree_digest(&tree, &digests) == expected
-        {
-            return Ok((BuildOutcome::Unchanged, (tree, Some(digests))));
-        }
+) -> Result<(BuildOutcome, SourceTree, Digests), PackagingError> {
+    let source = tree::read(whole, Reading::Inputs { modules: !build.installs_first() })?;
+    let digests = index.digests(&source)?;
+    let (command, source_digest) = (build.digest(), build::tree_digest(&source, &digests));
+    if let Some(built) = copy.state.built.clone().filter(|_| !build.always)
+        && (&built.command, &built.source) == (&command, &source_digest)
+        // Whatever is wrong with the copy now, the build may set it right.
+        && let Ok(tree) = tree::read(place, Reading::Everything)
+        && let Ok(digests) = copy.state.index.digests(&tree)
+        && build::tree_digest(&tree, &digests) == built.copy
+    {
+        return Ok((BuildOutcome::Unchanged, tree, digests));
     }
-    // Forgotten first: a build that fails half-way leaves a tree that no build has made.
-    index.changed |= index.builds.remove(&command).is_some();
-    let duration = build.run(root, observer)?;
-    let tree = tree::read(root, true)?;
-    let digests = index.digests(&tree)?;
-    if index.builds.len() >= REMEMBERED_BUILDS {
-        index.builds.clear();
-    }
-    index.builds.insert(command, build::tree_digest(&tree, &digests));
-    index.changed = true;
-    Ok((BuildOutcome::Ran(duration), (tree, Some(digests))))
+    // Forgotten first: a build that fails half-way leaves a copy that no build has made.
+    copy.state.built = None;
+    copy.changed = true;
+    copy.save()?;
+    copy.follow(&source, &digests)?;
+    let duration = build.run(place, root, observer)?;
+    let tree = tree::read(place, Reading::Everything)?;
+    let digests = copy.state.index.digests(&tree)?;
+    let copied = build::tree_digest(&tree, &digests);
+    copy.changed = true;
+    copy.state.built = Some(Built { command, source: source_digest, copy: copied });
+    Ok((BuildOutcome::Ran(duration), tree, digests))
 }
 
 fn check_content(tree: &SourceTree) -> Result<(), PackagingError> {

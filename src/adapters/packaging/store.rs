@@ -198,6 +198,11 @@ impl Store {
 }
 
 impl SourceCache {
+    /// The folder of the source's part of the cache.
+    pub(super) fn folder(&self) -> &Path {
+        self.index_path.parent().unwrap_or(&self.index_path)
+    }
+
     /// Writes the index, unless it is as it was read.
     ///
     /// # Errors

@@ -93,14 +93,27 @@ impl SourceTree {
     }
 }
 
-/// Reads the source folder. With `build_inputs`, also what isn't packaged but could be read by a build.
+/// What of a folder is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// What is packaged.
+    Package,
+    /// Also what isn't packaged.
+    Everything,
+    /// Everything that a build could read, also what can't be packaged: the build may set it right.
+    Inputs {
+        /// Whether folders of installed packages are among it.
+        modules: bool,
+    },
+}
+
+/// Reads the source folder.
 ///
 /// # Errors
-/// A missing or unreadable folder, a name, file type or link that can't be packaged, a broken ignore file.
-pub(super) fn read(source: &Path, build_inputs: bool) -> Result<SourceTree, PackagingError> {
+/// A missing or unreadable folder, a broken ignore file; a name, file type or link that can't be packaged.
+pub(super) fn read(source: &Path, reading: Reading) -> Result<SourceTree, PackagingError> {
     let root = resolve_root(source)?;
-    let mut reader =
-        Reader { root, build_inputs, entries: Vec::new(), incomplete: false, left_out: LeftOut::default() };
+    let mut reader = Reader { root, reading, entries: Vec::new(), incomplete: false, left_out: LeftOut::default() };
     let here = Folder { location: reader.root.clone(), path: String::new(), packaged: true, asked_for: false };
     reader.read_folder(&here, &IgnoreRules::defaults())?;
     let mut entries = reader.entries;
@@ -138,7 +151,7 @@ struct Folder {
 
 struct Reader {
     root: PathBuf,
-    build_inputs: bool,
+    reading: Reading,
     entries: Vec<TreeEntry>,
     incomplete: bool,
     left_out: LeftOut,
@@ -189,10 +202,14 @@ impl Reader {
         let packaged = matches!(verdict, Verdict::Package | Verdict::AskedFor);
         let asked_for = packaged && (folder.asked_for || verdict == Verdict::AskedFor);
         self.incomplete |= !packaged;
-        if verdict == Verdict::Skip || (verdict == Verdict::BuildInput && !self.build_inputs) {
+        if verdict == Verdict::Skip || (verdict == Verdict::BuildInput && self.reading == Reading::Package) {
             return Ok(());
         }
-        if packaged {
+        if self.reading == (Reading::Inputs { modules: false }) && file_type.is_dir() && name == "node_modules" {
+            return Ok(());
+        }
+        let checked = packaged && !matches!(self.reading, Reading::Inputs { .. });
+        if checked {
             check_name(name.to_str(), &shown)?;
         }
         let kind = if file_type.is_dir() {
@@ -203,13 +220,13 @@ impl Reader {
             EntryKind::EmptyFolder
         } else if file_type.is_symlink() {
             let target = fs::read_link(child.path()).map_err(unreadable)?;
-            if packaged {
+            if checked {
                 self.check_link(&child.path(), &shown, &target)?;
             }
             EntryKind::Link(target.to_string_lossy().into_owned())
         } else if file_type.is_file() {
             EntryKind::File(FileStat::of(&child.metadata().map_err(unreadable)?))
-        } else if packaged {
+        } else if checked {
             return Err(PackagingError::SpecialFile { path: shown, kind: special_kind(file_type) });
         } else {
             return Ok(());
@@ -299,18 +316,21 @@ mod tests {
     #[test]
     fn entries_are_sorted_by_bytes_whatever_the_order_on_disk() {
         let folder = folder(&["b.js", "a/z.js", "a.js", "a-b.js", "ä.js", "B.js"]);
-        assert_eq!(paths(&read(folder.path(), false).unwrap()), ["B.js", "a-b.js", "a.js", "a/z.js", "b.js", "ä.js"]);
+        assert_eq!(
+            paths(&read(folder.path(), Reading::Package).unwrap()),
+            ["B.js", "a-b.js", "a.js", "a/z.js", "b.js", "ä.js"]
+        );
     }
 
     #[test]
     fn what_the_rules_leave_out_is_seen_only_as_build_input() {
         let folder = folder(&["server.js", "src/a.ts", ".env", "x.log", ".git/config", ".semantestignore"]);
         fs::write(folder.path().join(".semantestignore"), "src/\n").unwrap();
-        let tree = read(folder.path(), false).unwrap();
+        let tree = read(folder.path(), Reading::Package).unwrap();
         assert_eq!(paths(&tree), ["server.js"]);
         assert_eq!(tree.entries.len(), 1);
         assert!(tree.incomplete);
-        let tree = read(folder.path(), true).unwrap();
+        let tree = read(folder.path(), Reading::Everything).unwrap();
         let all: Vec<_> = tree.entries.iter().map(|entry| entry.path.as_str()).collect();
         assert_eq!(all, [".env", ".semantestignore", "server.js", "src/a.ts"]);
     }
@@ -320,7 +340,7 @@ mod tests {
         let folder = folder(&["server.js"]);
         fs::create_dir_all(folder.path().join("plugins/none")).unwrap();
         fs::create_dir_all(folder.path().join("node_modules/.cache/x")).unwrap();
-        let tree = read(folder.path(), false).unwrap();
+        let tree = read(folder.path(), Reading::Package).unwrap();
         assert_eq!(paths(&tree), ["plugins/none", "server.js"]);
         assert_eq!(tree.entries[0].kind, EntryKind::EmptyFolder);
     }
@@ -338,7 +358,7 @@ mod tests {
         ] {
             let folder = folder(&["lib/a.js", "bin/x"]);
             symlink(target, folder.path().join("bin/link")).unwrap();
-            match read(folder.path(), false) {
+            match read(folder.path(), Reading::Package) {
                 Ok(tree) => {
                     assert!(accepted, "{target}");
                     let link = tree.entries.iter().find(|entry| entry.path == "bin/link").unwrap();
@@ -357,14 +377,14 @@ mod tests {
         fs::write(folder.path().join(".semantestignore"), "/way\n").unwrap();
         symlink(outside.path(), folder.path().join("way")).unwrap();
         symlink("way/secret", folder.path().join("link")).unwrap();
-        assert!(matches!(read(folder.path(), false), Err(PackagingError::LinkOutside { .. })));
+        assert!(matches!(read(folder.path(), Reading::Package), Err(PackagingError::LinkOutside { .. })));
     }
 
     #[test]
     fn a_link_loop_ends() {
         let folder = folder(&["server.js"]);
         symlink(".", folder.path().join("self")).unwrap();
-        assert_eq!(paths(&read(folder.path(), false).unwrap()), ["self", "server.js"]);
+        assert_eq!(paths(&read(folder.path(), Reading::Package).unwrap()), ["self", "server.js"]);
     }
 
     #[test]
@@ -372,10 +392,10 @@ mod tests {
         for name in [&b"caf\xe9.js"[..], b"a\\b.js", b"a\nb.js"] {
             let folder = folder(&["server.js"]);
             fs::write(folder.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
-            let error = read(folder.path(), false).unwrap_err();
+            let error = read(folder.path(), Reading::Package).unwrap_err();
             assert!(matches!(error, PackagingError::UnsupportedName { .. }), "{error}");
             fs::write(folder.path().join(".semantestignore"), "*.js\n!server.js\n").unwrap();
-            assert_eq!(paths(&read(folder.path(), true).unwrap()), ["server.js"]);
+            assert_eq!(paths(&read(folder.path(), Reading::Everything).unwrap()), ["server.js"]);
         }
     }
 
@@ -383,16 +403,16 @@ mod tests {
     fn a_socket_is_refused_by_name() {
         let folder = folder(&["server.js"]);
         let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("control.sock")).unwrap();
-        let error = read(folder.path(), false).unwrap_err();
+        let error = read(folder.path(), Reading::Package).unwrap_err();
         assert_eq!(error.to_string(), "control.sock is a socket, which cannot be packaged");
     }
 
     #[test]
     fn a_source_that_is_no_folder_is_said_clearly() {
         let folder = folder(&["server.js"]);
-        let missing = read(&folder.path().join("nope"), false).unwrap_err();
+        let missing = read(&folder.path().join("nope"), Reading::Package).unwrap_err();
         assert!(matches!(missing, PackagingError::SourceMissing { .. }), "{missing}");
-        let file = read(&folder.path().join("server.js"), false).unwrap_err();
+        let file = read(&folder.path().join("server.js"), Reading::Package).unwrap_err();
         assert!(matches!(file, PackagingError::SourceNotFolder { .. }), "{file}");
     }
 }

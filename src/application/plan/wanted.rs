@@ -46,7 +46,16 @@ pub async fn want(
         Some(code) => ports.packager.package(component.name(), code, ports.notices.as_ref()).await.map(Some),
         None => Ok(None),
     }));
-    let (packages, identity, snapshot) = tokio::join!(packages, ports.cloud.identity(), ports.store.read());
+    // Where one of them fails, nobody waits for the others: a build may take minutes, and ends when it is given up.
+    let (packages, identity, snapshot) = tokio::try_join!(
+        async { Ok::<_, ApplicationError>(packages.await) },
+        async {
+            // The one call that isn't made through a gate.
+            ports.calls.count(CallKind::Read);
+            Ok(ports.cloud.identity().await?)
+        },
+        async { Ok(ports.store.read().await?) },
+    )?;
     let mut details = Vec::new();
     let mut components = Vec::new();
     for (component, package) in chosen.into_iter().zip(packages) {
@@ -58,9 +67,6 @@ pub async fn want(
     if !details.is_empty() {
         return Err(ApplicationError { kind: ErrorKind::Failed, details });
     }
-    // The one call that isn't made through a gate.
-    ports.calls.count(CallKind::Read);
-    let (identity, snapshot) = (identity?, snapshot?);
     refuse_other_account(ports, options, &identity, &snapshot)?;
     refuse_unknown_components(options, request.components.iter().map(|it| it.name().as_str()), &snapshot)?;
     let mut request = BlueprintRequest {

@@ -141,6 +141,9 @@ impl NoticeHandler for LiveProgress {
         let now = self.shared.started.elapsed();
         let mut state = self.shared.lock();
         match &notice {
+            Notice::Building { component, command } => {
+                state.tree.begin(component, &format!("building: {command}"), now);
+            }
             Notice::Packaging { component } => state.tree.begin(component, "packaging", now),
             Notice::Packaged { component, .. } => state.tree.end(component),
             Notice::WaitingForLock { holder } => {
@@ -151,7 +154,8 @@ impl NoticeHandler for LiveProgress {
         }
         state.dirty = true;
         drop(state);
-        let told_by_tree = matches!(notice, Notice::Packaging { .. } | Notice::WaitingForLock { .. });
+        let told_by_tree =
+            matches!(notice, Notice::Building { .. } | Notice::Packaging { .. } | Notice::WaitingForLock { .. });
         let palette = self.shared.output.message_palette();
         if !told_by_tree && let Some(line) = notice_line(&notice, palette, self.verbose) {
             if matches!(notice, Notice::Warning { .. } | Notice::LockTakenOver { .. }) {

@@ -191,6 +191,7 @@ pub fn planned(changes: &ChangeCounts) -> String {
 /// The line that tells a notice; what builds print only when `verbose`.
 pub fn notice_line(notice: &Notice, palette: Palette, verbose: bool) -> Option<String> {
     Some(match notice {
+        Notice::Building { component, command } => format!("Building {component}: {command}"),
         Notice::Packaging { component } => format!("Packaging {component}"),
         Notice::BuildOutput { component, line } => {
             if !verbose {
@@ -402,6 +403,8 @@ pub mod tests {
         let (output, _, stderr) = captured(plain(None));
         let tell = |verbose| {
             let progress = PlainProgress::new(Arc::clone(&output), verbose);
+            let command = "npm ci".to_owned();
+            progress.notice(Notice::Building { component: "rest-api".to_owned(), command });
             progress.notice(Notice::Packaging { component: "rest-api".to_owned() });
             progress
                 .notice(Notice::BuildOutput { component: "rest-api".to_owned(), line: "added 3 packages".to_owned() });

@@ -60,7 +60,10 @@ impl WallClock for TestClock {
     }
 }
 
-struct TestPackager;
+/// Packages at once, or never comes to an end.
+struct TestPackager {
+    never_ends: bool,
+}
 
 #[async_trait]
 impl Packager for TestPackager {
@@ -70,6 +73,9 @@ impl Packager for TestPackager {
         _: &ServerlessFunction,
         _: &dyn NoticeHandler,
     ) -> Result<PackagedCode, ErrorDetail> {
+        if self.never_ends {
+            std::future::pending::<()>().await;
+        }
         let archive = Archive { hash: Some("0".repeat(64)), source: ArchiveSource::Path(format!("{component}.zip")) };
         Ok(PackagedCode {
             archive,
@@ -189,6 +195,8 @@ pub struct Lab {
     pub health: Arc<TestHealth>,
     pub collected: Arc<Collected>,
     pub person: Person,
+    /// Whether packaging never comes to an end.
+    pub builds_never_end: bool,
     clock: Arc<TestClock>,
     /// The state, where it isn't in memory.
     disk: Option<Disk>,
@@ -203,6 +211,7 @@ impl Default for Lab {
         let seen = Arc::clone(&store);
         Self {
             script,
+            builds_never_end: false,
             store,
             cloud,
             health: Arc::new(TestHealth { clock: clock.clone(), ..TestHealth::default() }),
@@ -273,7 +282,7 @@ impl Lab {
             monotonic,
             cloud,
             store: self.state(),
-            packager: Arc::new(TestPackager),
+            packager: Arc::new(TestPackager { never_ends: self.builds_never_end }),
             health: Arc::clone(&self.health) as _,
             clock: Arc::clone(&self.clock) as _,
             latencies: Arc::new(NoLatencies),
