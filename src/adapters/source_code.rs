@@ -50,7 +50,9 @@ impl SourceCode {
 
 fn start_of(code: &ServerlessFunction) -> packaging::Start {
     match &code.start {
-        function::Start::Server(command) => packaging::Start::Server { start: command.as_str().to_owned() },
+        function::Start::Server(command) => {
+            packaging::Start::Server { start: command.as_str().to_owned(), port: code.port }
+        }
         function::Start::Handler(handler) => packaging::Start::Handler { handler: handler.as_str().to_owned() },
     }
 }

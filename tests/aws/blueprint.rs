@@ -33,6 +33,7 @@ fn component(gateway: ApiGateway) -> Component {
         source: SourceFolder::new(Path::new("/project"), "rest-api").unwrap(),
         build: None,
         start: Start::Server(parsed("node server.js")),
+        port: None,
         runtime: parsed("nodejs22"),
         memory: parsed("512MB"),
         timeout: Timeout::from_seconds(30).unwrap(),

@@ -46,6 +46,7 @@ fn a_build_runs_once_and_its_output_is_packaged() {
         names(&first),
         [
             "dist/server.js",
+            "semantest-shim-ports.cjs",
             "semantest-shim-server.mjs",
             "semantest-shim-settings.json",
             "semantest-shim.mjs",

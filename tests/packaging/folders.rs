@@ -23,7 +23,7 @@ impl Component {
         let request = PackageRequest {
             source: source.path().to_owned(),
             build: None,
-            start: Start::Server { start: "node server.js".into() },
+            start: Start::Server { start: "node server.js".into(), port: None },
         };
         let component = Self { source, cache: tempfile::tempdir().unwrap(), request };
         for (path, content) in files {

@@ -30,7 +30,7 @@ fn unpacked() -> (PathBuf, String) {
     let request = PackageRequest {
         source: installed(&cache),
         build: None,
-        start: Start::Server { start: "exec node $SERVER".into() },
+        start: Start::Server { start: "exec node $SERVER".into(), port: None },
     };
     let package = Packager::new(cache.join("cache")).package(&request).unwrap();
     let folder = cache.join(format!("unpacked-{}", &package.sha256[..16]));

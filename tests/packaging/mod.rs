@@ -10,6 +10,7 @@ mod events;
 mod folders;
 mod frameworks;
 mod lifecycle;
+mod ports;
 mod sandbox;
 mod secrets;
 mod translation;

@@ -1,6 +1,8 @@
 //! How a package is started: an unchanged listening server behind the runtime shim, or a handler of the user's own.
 //! Checks that the file which the configuration names is in the package, and adds the shim.
 
+use std::num::NonZeroU16;
+
 use serde::Serialize;
 
 use super::error::PackagingError;
@@ -14,9 +16,10 @@ pub const SHIM_FILE: &str = "semantest-shim.mjs";
 pub const SHIM_SERVER_FILE: &str = "semantest-shim-server.mjs";
 
 /// The runtime shim, as added to the package of a server.
-const SHIM: [(&str, &str); 2] = [
+const SHIM: [(&str, &str); 3] = [
     (SHIM_FILE, include_str!("shim/semantest-shim.mjs")),
     (SHIM_SERVER_FILE, include_str!("shim/semantest-shim-server.mjs")),
+    ("semantest-shim-ports.cjs", include_str!("shim/semantest-shim-ports.cjs")),
 ];
 
 /// Lambda's Node.js runtime, or an emulator's, would load these instead of the shim.
@@ -43,6 +46,8 @@ pub enum Start {
     Server {
         /// The command; run without a shell when it is a plain `node …`.
         start: String,
+        /// The port that it listens on whatever `PORT` says.
+        port: Option<NonZeroU16>,
     },
     /// A handler in Lambda's notation, such as `dist/lambda.handler`.
     Handler {
@@ -58,6 +63,9 @@ struct ShimSettings<'a> {
     /// Words of a command that needs no shell; absent when it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     arguments: Option<Vec<String>>,
+    /// The port that the server listens on; where it is absent, that is one of the shim's choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<NonZeroU16>,
 }
 
 impl Start {
@@ -72,13 +80,14 @@ impl Start {
     /// Checks the setting against what will be packaged and adds what it needs.
     pub(super) fn complete(&self, manifest: &mut Manifest) -> Result<(), PackagingError> {
         match self {
-            Self::Server { start } => {
+            Self::Server { start, port } => {
                 let arguments = plain_words(start)?;
                 if let Some(arguments) = &arguments {
                     check_command(start, arguments, manifest)?;
                 }
                 let arguments = arguments.filter(|arguments| arguments[0] == "node");
-                let settings = serde_json::to_vec(&ShimSettings { start: start.trim(), arguments }).unwrap_or_default();
+                let settings = serde_json::to_vec(&ShimSettings { start: start.trim(), arguments, port: *port })
+                    .unwrap_or_default();
                 for name in SHADOWS {
                     manifest.check_free(name)?;
                 }
@@ -299,7 +308,7 @@ mod tests {
 
     fn server(start: &str, files: &[&str]) -> Result<(Manifest, serde_json::Value), PackagingError> {
         let mut manifest = manifest(files);
-        let start = Start::Server { start: start.to_owned() };
+        let start = Start::Server { start: start.to_owned(), port: None };
         start.complete(&mut manifest)?;
         let Entry::Launcher { module, .. } = start.entry() else { panic!() };
         assert!(manifest.entries.contains_key(&format!("{module}.mjs")));

@@ -2,6 +2,7 @@
 //! built and started, and what it may use.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -150,10 +151,12 @@ impl SourceFolder {
 pub struct ServerlessFunction {
     /// Where its code lies.
     pub source: SourceFolder,
-    /// What builds it, run in the source folder; nothing needs building without it.
+    /// What builds it, run in a copy of the source folder; nothing needs building without it.
     pub build: Option<CommandLine>,
     /// How it is started.
     pub start: Start,
+    /// The port that a server listens on whatever `PORT` says; of a handler it says nothing.
+    pub port: Option<NonZeroU16>,
     /// The language runtime.
     pub runtime: Runtime,
     /// How much memory it gets.

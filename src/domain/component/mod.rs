@@ -36,6 +36,7 @@ pub(crate) mod testing {
             source: SourceFolder::new(Path::new("/project"), "rest-api").unwrap(),
             build: None,
             start: Start::Server("node server.js".parse().unwrap()),
+            port: None,
             runtime: Runtime::node_js(22),
             memory: "512MB".parse().unwrap(),
             timeout: Timeout::from_seconds(30).unwrap(),

@@ -233,6 +233,7 @@ pub fn component(name: &str, checked: bool) -> Component {
         source: SourceFolder::new(std::path::Path::new("/nowhere"), name).expect("a folder"),
         build: None,
         start: Start::Handler("index.handler".parse().expect("a handler")),
+        port: None,
         runtime: Runtime::node_js(22),
         memory: Memory::from_megabytes(128).expect("an amount"),
         timeout: Timeout::from_seconds(3).expect("a time"),

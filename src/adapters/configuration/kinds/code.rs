@@ -23,7 +23,7 @@ pub(super) const SOURCE: Field = Field::required(
 pub(super) const BUILD: Field = Field::optional(
     "build",
     Shape::Text(&COMMAND),
-    "The command that builds it, run in the source folder before packaging.",
+    "The command that builds it, run in a copy of the source folder before packaging.",
 );
 
 pub(super) const RUNTIME: Field =
@@ -113,6 +113,7 @@ pub(super) fn function(view: &View<'_>, start: Start, folder: &Path) -> Decoded<
         source: SourceFolder::new(folder, source).map_err(|error| view.refuse("source", &error))?,
         build: view.optional("build")?,
         start,
+        port: None,
         runtime: view.required("runtime")?,
         memory: view.required("memory")?,
         timeout: view.required("timeout")?,

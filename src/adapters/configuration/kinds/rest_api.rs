@@ -1,14 +1,16 @@
 //! `kind: rest-api`: an HTTP server or handler behind a gateway.
 
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
 use super::gateway::{self, GATEWAY};
 use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
+use crate::adapters::configuration::document::problem::Problem;
 use crate::adapters::configuration::form::view::{Decoded, View};
 use crate::adapters::configuration::shape::{Field, ObjectShape, Shape, TextShape, reads};
-use crate::domain::code::function::{CommandLine, Start};
+use crate::domain::code::function::{CommandLine, ServerlessFunction, Start};
 use crate::domain::code::health::{HealthCheck, RequestPath};
 use crate::domain::component::{ComponentKind, ComponentSpec, FrontDoor, RestApi};
 use crate::domain::invalid::InvalidValue;
@@ -30,6 +32,11 @@ static FORM: ObjectShape = ObjectShape {
             "start",
             Shape::Text(&START),
             "The command that starts an unchanged server, which listens on $PORT. Either this or handler.",
+        ),
+        Field::optional(
+            "port",
+            Shape::WholeNumber { from: 1, to: 65_535 },
+            "The port that the server listens on whatever $PORT says. Where it is left out and the server listens on one other port and on no second, that one is asked.",
         ),
         Field::optional(
             "handler",
@@ -91,7 +98,14 @@ fn read(view: &View<'_>, folder: &Path) -> Decoded<ComponentSpec> {
         true => Start::Handler(view.required("handler")?),
         false => Start::Server(view.required("start")?),
     };
-    let function = code::function(view, start, folder)?;
+    if let (Start::Handler(_), Some(node)) = (&start, view.field("port")) {
+        return Err(Problem::new("config/contradiction", "`port` is where a server listens, and a handler isn't one")
+            .in_field(view.path.clone().key("port"))
+            .at(node.span, "no server")
+            .with_hint("leave it out, or start a server by `start`"));
+    }
+    let port = view.number("port").and_then(|port| NonZeroU16::new(u16::try_from(port).ok()?));
+    let function = ServerlessFunction { port, ..code::function(view, start, folder)? };
     let gateway = view.object("gateway", &GATEWAY);
     let door = match view.written("url") {
         Some(FUNCTION) => FrontDoor::FunctionUrl { cors: gateway::cors_alone(&gateway)? },

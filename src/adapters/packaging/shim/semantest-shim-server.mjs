@@ -28,6 +28,12 @@ const LAST_OUTPUT = 150;
 const HANG_PROBE = 2000;
 /** How long a server may take to end when the sandbox does. */
 const END_GRACE = 2000;
+/** How often it is looked where a server listens that doesn't at its port. */
+const LOOK_INTERVAL = 200;
+/** How long a server must have listened on one other port, and no second, until that one is taken for its port. */
+const OTHER_PORT_SETTLED = 1000;
+/** How long it is looked whether it comes to listen on the right one after all. */
+const OTHER_PORT_WATCHED = 30_000;
 /** How often a server is started again because the free port was taken in between. */
 const PORT_ATTEMPTS = 3;
 
@@ -94,8 +100,10 @@ class Server {
   }
 
   async start() {
-    this.port = await freePort();
-    const environment = serverEnvironment(this.port);
+    // In a function of its own a fixed port is free. Where sandboxes share a machine, another may have it.
+    this.moved = sharesMachine || (SETTINGS.port !== undefined && !(await isFree(SETTINGS.port)));
+    this.port = this.moved || SETTINGS.port === undefined ? await freePort() : SETTINGS.port;
+    const environment = serverEnvironment(this.port, this.moved);
     const [program, ...words] = SETTINGS.arguments ?? ['/bin/sh', '-c', SETTINGS.start];
     const child = spawn(SETTINGS.arguments ? process.execPath : program, words, {
       cwd: ROOT,
@@ -123,28 +131,61 @@ class Server {
 
   /** Tries to connect until it works or the server has ended. Bounded by those who wait, not by itself. */
   async untilListening() {
+    let looked = Date.now();
+    let other = null;
     for (let attempt = 0; !this.ended; attempt += 1) {
-      for (const host of ['127.0.0.1', '::1']) {
-        if (await this.accepts(host)) return;
-      }
-      if (attempt % 40 === 39) {
-        // Perhaps it listens on another address of this machine.
-        const found = listeningSockets(this.child.pid).find((socket) => socket.port === this.port);
-        if (found && (await this.accepts(found.host))) return;
+      if (await this.acceptsLocally(this.port)) return;
+      if (Date.now() - looked >= LOOK_INTERVAL) {
+        looked = Date.now();
+        // Perhaps it listens on another address of this machine, or on another port.
+        const sockets = listeningSockets(this.child.pid);
+        const found = sockets.find((socket) => socket.port === this.port);
+        if (found && (await this.accepts(found.host, found.port))) return;
+        other = onlyPort(sockets, other);
+        if (other && Date.now() - other.since >= OTHER_PORT_SETTLED && SETTINGS.port === undefined) {
+          const wanted = this.port;
+          if (await this.accepts(other.host, other.port)) {
+            if (!this.moved) log(`the server listens on port ${other.port} and not on the one in PORT; requests go there. \`port: ${other.port}\` in the component says so at once and saves a second of each start`);
+            this.followTo(wanted);
+            return;
+          }
+        }
       }
       // A connection that is refused costs next to nothing; a slow start needn't be asked as often.
       await Promise.race([delay(attempt < 100 ? 5 : 25, undefined, { ref: false }), this.exit]);
     }
   }
 
-  accepts(host) {
+  async acceptsLocally(port) {
+    for (const host of ['127.0.0.1', '::1']) {
+      if (await this.accepts(host, port)) return true;
+    }
+    return false;
+  }
+
+  /** A server that was taken at another port may come to listen at its own: then that was only for its metrics, or the like. */
+  async followTo(port) {
+    const until = Date.now() + OTHER_PORT_WATCHED;
+    while (!this.ended && Date.now() < until) {
+      await Promise.race([delay(LOOK_INTERVAL, undefined, { ref: false }), this.exit]);
+      if (!this.ended && (await this.acceptsLocally(port))) {
+        log(`the server listens on the port in PORT now; requests go there`);
+        return;
+      }
+    }
+  }
+
+  accepts(host, port) {
     return new Promise((resolve) => {
-      const socket = net.connect({ host, port: this.port });
-      const settle = (accepted) => {
+      const socket = net.connect({ host, port });
+      const settle = (connected) => {
         socket.destroy();
+        // A fixed port may be another's, who came first.
+        const accepted = connected && (port !== SETTINGS.port || this.owns(port));
         if (accepted) {
           this.startMilliseconds = Date.now() - this.startedAt;
           this.address = host;
+          this.port = port;
         }
         resolve(accepted);
       };
@@ -182,9 +223,18 @@ class Server {
     this.finish({ message: reason });
   }
 
-  /** Whether the port was taken between finding it and listening on it. */
+  /** Whether this server listens on a port, as far as this system tells. */
+  owns(port) {
+    const sockets = listeningSockets(this.child?.pid);
+    return sockets === UNKNOWN || sockets.some((socket) => socket.port === port);
+  }
+
+  /** Whether a port was taken: between finding it and listening on it, or a fixed one by another sandbox of this machine. */
   lostItsPort() {
-    return this.ended && !this.address && this.lastLines.some((line) => line.includes('EADDRINUSE') && line.includes(String(this.port)));
+    const taken = this.ended && !this.address && this.lastLines.some((line) => line.includes('EADDRINUSE'));
+    if (taken && !this.lastLines.some((line) => line.includes('EADDRINUSE') && line.includes(String(this.port)))) sharesMachine = true;
+    if (taken && this.port === SETTINGS.port) sharesMachine = true;
+    return taken;
   }
 
   /** Its last output, as the end of a log message. */
@@ -195,8 +245,11 @@ class Server {
 
   /** What a server does that runs but doesn't listen where it should. */
   whereItListens() {
-    const elsewhere = listeningSockets(this.child?.pid).map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
-    return elsewhere.length === 0 ? '' : `; it listens on ${elsewhere.join(', ')} instead: it must take its port from the environment variable PORT`;
+    const sockets = listeningSockets(this.child?.pid);
+    const elsewhere = sockets.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
+    if (elsewhere.length === 0) return '';
+    const ports = [...new Set(sockets.map(({ port }) => port))].sort((left, right) => left - right).map((port) => `\`port: ${port}\``);
+    return `; it listens on ${elsewhere.join(', ')} instead: it must take its port from the environment variable PORT, or the component must say which one is asked: ${ports.join(' or ')}`;
   }
 
   /** The connection pool, renewed when the sandbox may have been frozen since the last request. */
@@ -216,10 +269,16 @@ class Server {
  */
 const RUNTIMES_OWN = /^(_HANDLER|AWS_LAMBDA_RUNTIME_API|AWS_LAMBDA_EXEC_WRAPPER|LAMBDA_RUNTIME_DIR|_LAMBDA_.*|_X_AMZN_TRACE_ID|SEMANTEST_PREFLIGHT_ROUTES)$/;
 
-function serverEnvironment(port) {
+function serverEnvironment(port, moved) {
   const folders = [path.join(ROOT, 'node_modules', '.bin'), path.dirname(process.execPath), process.env.PATH];
   const inherited = Object.entries(process.env).filter(([name]) => !RUNTIMES_OWN.test(name));
   const environment = { ...Object.fromEntries(inherited), PORT: String(port), PATH: folders.filter(Boolean).join(path.delimiter) };
+  if (moved) {
+    // https://nodejs.org/api/cli.html#node_optionsoptions: a quoted path may have spaces.
+    const preload = `--require ${JSON.stringify(path.join(ROOT, 'semantest-shim-ports.cjs'))}`;
+    environment.NODE_OPTIONS = [environment.NODE_OPTIONS, preload].filter(Boolean).join(' ');
+    environment.SEMANTEST_SHIM_PORTS = JSON.stringify({ fixed: SETTINGS.port, port });
+  }
   if (!SETTINGS.arguments) {
     // npm wants to write; in a function only /tmp can be written to.
     environment.npm_config_cache ??= '/tmp/.npm';
@@ -228,14 +287,27 @@ function serverEnvironment(port) {
   return environment;
 }
 
-async function freePort() {
+async function isFree(port) {
+  return (await freePort(port).catch(() => null)) === port;
+}
+
+/** The only port on which sockets listen, with the time since it is; `null` where there is none, or more than one. */
+function onlyPort(sockets, before) {
+  const [first] = sockets;
+  if (!first || sockets.some((socket) => socket.port !== first.port)) return null;
+  return before?.port === first.port ? before : { ...first, since: Date.now() };
+}
+
+/** Finds a port that nobody listens on, or makes sure of one. */
+async function freePort(port = 0) {
   for (const host of ['::', '0.0.0.0']) {
     const probe = net.createServer();
     try {
-      probe.listen(0, host);
+      probe.listen(port, host);
       await once(probe, 'listening');
       return probe.address().port;
-    } catch {
+    } catch (error) {
+      if (error.code === 'EADDRINUSE') break;
       // No IPv6 here.
     } finally {
       if (probe.listening) {
@@ -267,7 +339,10 @@ kill -s KILL -- "-$1" 2>/dev/null`;
   return watch;
 }
 
-/** The TCP sockets on which a process group listens, from /proc; empty where there is no such thing. */
+/** What is known of sockets where there is no /proc. */
+const UNKNOWN = [];
+
+/** The TCP sockets on which a process group listens, from /proc. */
 function listeningSockets(group) {
   try {
     const inodes = new Set();
@@ -292,7 +367,7 @@ function listeningSockets(group) {
         return { host: decodeAddress(host), port: parseInt(port, 16) };
       });
   } catch {
-    return [];
+    return UNKNOWN;
   }
 }
 
@@ -306,6 +381,8 @@ function decodeAddress(hex) {
 
 let current = null;
 let ending = false;
+/** Whether a server of this sandbox has found its fixed port taken. */
+let sharesMachine = false;
 
 /** The server that runs, or a new one. */
 export function server() {

@@ -68,8 +68,10 @@ fn write_component(text: &mut String, component: &ComponentAnswers) {
     let ComponentAnswers { name, source, build, start, runtime, health } = component;
     let _ = write!(text, "  {}:\n    kind: rest-api\n    source: {}\n", scalar(name), scalar(source));
     let _ = match build {
-        Some(build) => writeln!(text, "    # Run in `source` before packaging.\n    build: {}", scalar(build)),
-        None => writeln!(text, "    # build: npm ci --omit=dev             # run in `source` before packaging"),
+        Some(build) => {
+            writeln!(text, "    # Run in a copy of `source` before packaging.\n    build: {}", scalar(build))
+        }
+        None => writeln!(text, "    # build: npm ci --omit=dev             # run in a copy of `source` first"),
     };
     let _ = write!(
         text,
