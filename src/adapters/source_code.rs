@@ -27,12 +27,23 @@ pub struct SourceCode {
     packager: packaging::Packager,
     build_environment: BTreeMap<OsString, OsString>,
     packages: Mutex<HashMap<String, packaging::Package>>,
+    runs_here: AtomicBool,
 }
 
 impl SourceCode {
     /// Packages into `cache_folder`; builds run with exactly `build_environment`.
     pub fn new(cache_folder: PathBuf, build_environment: BTreeMap<OsString, OsString>) -> Self {
-        Self { packager: packaging::Packager::new(cache_folder), build_environment, packages: Mutex::default() }
+        Self {
+            packager: packaging::Packager::new(cache_folder),
+            build_environment,
+            packages: Mutex::default(),
+            runs_here: AtomicBool::new(false),
+        }
+    }
+
+    /// Says that packages run on this machine, whatever processor the components want: in a local cloud.
+    pub fn runs_here(&self) {
+        self.runs_here.store(true, Ordering::Relaxed);
     }
 
     fn request(&self, function: &ServerlessFunction) -> PackageRequest {
@@ -44,6 +55,7 @@ impl SourceCode {
                 always: false,
             }),
             start: start_of(function),
+            architecture: (!self.runs_here.load(Ordering::Relaxed)).then_some(function.architecture),
         }
     }
 }

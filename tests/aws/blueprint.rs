@@ -8,6 +8,7 @@ use resource_graph::{Archive, ArchiveSource, PropertyMap, Resolved, ResourceSpec
 use semantest_iac::domain::code::environment::{Environment, VariableValue};
 use semantest_iac::domain::code::function::{ServerlessFunction, SourceFolder, Start};
 use semantest_iac::domain::code::logs::LogRetention;
+use semantest_iac::domain::code::runtime::Architecture;
 use semantest_iac::domain::component::{Component, ComponentSpec, FrontDoor, Function, RestApi};
 use semantest_iac::domain::gateway::ApiGateway;
 use semantest_iac::domain::gateway::authentication::{Audience, Authentication, Issuer, JwtAuthentication};
@@ -35,6 +36,7 @@ fn component(gateway: ApiGateway) -> Component {
         start: Start::Server(parsed("node server.js")),
         port: None,
         runtime: parsed("nodejs22"),
+        architecture: Architecture::default(),
         memory: parsed("512MB"),
         timeout: Timeout::from_seconds(30).unwrap(),
         environment,
@@ -151,6 +153,26 @@ async fn a_function_of_its_own_address_becomes_these_resources() {
     let api = RestApi::new(api.function().clone(), door, None, LogRetention::Days(14)).unwrap();
     let blueprint = account.aws.blueprint(&request(api.named(parsed("rest-api")), some_archive(), 1000)).unwrap();
     insta::assert_snapshot!(shown(&blueprint));
+}
+
+#[tokio::test]
+async fn the_processor_is_said_where_it_isnt_the_usual_one() {
+    let account = Account::at("http://127.0.0.1:1").await;
+    let rest_api = component(full_gateway());
+    for (architecture, said) in [(Architecture::Arm64, true), (Architecture::X86_64, false)] {
+        let code = ServerlessFunction {
+            start: Start::Handler(parsed("index.handler")),
+            architecture,
+            ..rest_api.code().unwrap().clone()
+        };
+        let function = Function::new(code, None, false, LogRetention::Days(14)).unwrap();
+        let component = Component::new(parsed("worker"), ComponentSpec::Function(function));
+        let blueprint = account.aws.blueprint(&request(component, some_archive(), 1000)).unwrap();
+        let function = blueprint.resources.iter().find(|it| it.type_token.as_str() == "aws:lambda/function:Function");
+        let inputs = &function.unwrap().inputs;
+        assert_eq!(inputs.get("architectures").is_some(), said, "{inputs:?}");
+        assert_eq!(format!("{inputs:?}").contains("arm64"), said, "{inputs:?}");
+    }
 }
 
 #[tokio::test]

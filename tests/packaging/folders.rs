@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use semantest_iac::adapters::packaging::{Package, PackageRequest, Packager, PackagingError, Start};
+use semantest_iac::domain::code::runtime::Architecture;
 use tempfile::TempDir;
 
 /// A source folder and a cache folder of its own.
@@ -24,6 +25,7 @@ impl Component {
             source: source.path().to_owned(),
             build: None,
             start: Start::Server { start: "node server.js".into(), port: None },
+            architecture: Some(Architecture::X86_64),
         };
         let component = Self { source, cache: tempfile::tempdir().unwrap(), request };
         for (path, content) in files {

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use semantest_iac::adapters::aws::naming;
 use semantest_iac::adapters::packaging::{PackageRequest, Packager, Start};
+use semantest_iac::domain::code::runtime::Architecture;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -31,6 +32,7 @@ fn unpacked() -> (PathBuf, String) {
         source: installed(&cache),
         build: None,
         start: Start::Server { start: "exec node $SERVER".into(), port: None },
+        architecture: Some(Architecture::X86_64),
     };
     let package = Packager::new(cache.join("cache")).package(&request).unwrap();
     let folder = cache.join(format!("unpacked-{}", &package.sha256[..16]));

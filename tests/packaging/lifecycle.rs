@@ -180,7 +180,7 @@ fn a_port_that_was_taken_meanwhile_is_not_the_servers_fault() {
 
 #[test]
 fn a_command_that_ends_or_does_not_exist_is_reported() {
-    for (command, code) in [("true", "exit code 0"), ("no-such-server --port 1", "exit code 127")] {
+    for (command, code) in [("true", "exit code 0"), ("no-such-server --port $PORT", "exit code 127")] {
         let mut sandbox = start(&[("server.js", "")], command);
         let answer = sandbox.request(&Event::get("/"));
         assert_eq!(answer.status(), 502);

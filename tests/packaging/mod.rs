@@ -10,6 +10,7 @@ mod events;
 mod folders;
 mod frameworks;
 mod lifecycle;
+mod platforms;
 mod ports;
 mod sandbox;
 mod secrets;

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::code::runtime::Architecture;
+
 /// The size of one folder, as named when a package is too large.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderSize {
@@ -131,6 +133,36 @@ pub enum PackagingError {
         /// What to do about it.
         advice: String,
     },
+    /// The program that `start` names is neither in the package nor in the runtime.
+    #[error("`start: {value}` runs {program}, which neither the package nor the function's runtime has")]
+    ProgramMissing {
+        /// The configured text.
+        value: String,
+        /// The program.
+        program: String,
+        /// What to write instead.
+        advice: String,
+    },
+    /// The server's file asks for a dependency, and none are in the package.
+    #[error("{entry} needs {dependency}, and there is no node_modules in the package")]
+    DependencyMissing {
+        /// The server's file.
+        entry: String,
+        /// The first dependency that it asks for.
+        dependency: String,
+    },
+    /// A native module that can't be loaded where the function runs.
+    #[error("{path} is built for {built_for}, and the function runs Linux on {architecture}{}", and_more(*.more))]
+    NativeModule {
+        /// The module within the source folder.
+        path: String,
+        /// System and processor.
+        built_for: String,
+        /// The function's processor.
+        architecture: Architecture,
+        /// How many more there are.
+        more: usize,
+    },
     /// The shell for the build command could not be started.
     #[error("cannot start the build command `{command}` in {}", folder.display())]
     BuildNotStarted {
@@ -205,6 +237,17 @@ impl PackagingError {
             Self::InvalidStart { setting: "start", .. } => "give the command that starts the server, such as `start: node server.js`".into(),
             Self::InvalidStart { .. } => "give the file without its ending and the exported function, such as `handler: dist/lambda.handler`".into(),
             Self::EntryMissing { advice, .. } => advice.clone(),
+            Self::ProgramMissing { advice, .. } => advice.clone(),
+            Self::DependencyMissing { .. } => "install them before packaging: `build: npm ci --omit=dev`".into(),
+            Self::NativeModule { architecture, .. } => {
+                let (cpu, other) = match architecture {
+                    Architecture::Arm64 => ("arm64", Architecture::X86_64),
+                    Architecture::X86_64 => ("x64", Architecture::Arm64),
+                };
+                format!(
+                    "let `build` install for the function: `npm ci --omit=dev --os=linux --cpu={cpu}`; modules that are compiled while they are installed need such a machine or a container. If they are for Linux on {other}, write `architecture: {other}`; what isn't needed there can be left out by .semantestignore"
+                )
+            }
             Self::BuildNotStarted { .. } => "the build needs a shell (/bin/sh) and a readable source folder".into(),
             Self::BuildFailed { command, copy, .. } => {
                 format!("correct what it says; `{command}` can be tried in the copy, {}", copy.display())
@@ -215,6 +258,10 @@ impl PackagingError {
             Self::Archive(_) => "check that the disk has room".into(),
         }
     }
+}
+
+fn and_more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" (and {count} more)") }
 }
 
 /// Some of many names, with the verb that goes with their number.

@@ -1,6 +1,8 @@
-//! What a file's content tells while it is read for its digest: secrets that no name gives away. Called by the index, which
+//! What a file's content tells while it is read for its digest: secrets that no name gives away, and what native modules are
+//! built for. Called by the index, which
 //! remembers it beside the digest, so that an unchanged file is looked into once.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
@@ -27,12 +29,96 @@ pub(super) enum Finding {
     PrivateKey,
     /// The key of a service account of Google Cloud.
     ServiceAccount,
+    /// A native module.
+    Program(System, Machine),
+}
+
+/// The system that a program is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum System {
+    /// Linux, and what else has ELF.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+/// The processor that a program is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Machine {
+    X64,
+    Arm64,
+    /// Several, in one file.
+    Several,
+    /// Another.
+    Other,
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Linux => "Linux",
+            Self::MacOs => "macOS",
+            Self::Windows => "Windows",
+        })
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::X64 => "x86_64",
+            Self::Arm64 => "arm64",
+            Self::Several => "several processors",
+            Self::Other => "another processor",
+        })
+    }
+}
+
+/// What a program's first bytes say. ELF: <https://man7.org/linux/man-pages/man5/elf.5.html>, `e_machine` of
+/// <https://www.sco.com/developers/gabi/latest/ch4.eheader.html>. Mach-O: `mach-o/loader.h` and `mach-o/fat.h` of
+/// <https://github.com/apple-oss-distributions/xnu>. PE: <https://learn.microsoft.com/windows/win32/debug/pe-format>.
+fn program(head: &[u8]) -> Option<(System, Machine)> {
+    let word = |at: usize| Some(u16::from_le_bytes(head.get(at..at + 2)?.try_into().ok()?));
+    let long = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+    match head.get(..4)? {
+        b"\x7fELF" => {
+            let machine = match word(18)? {
+                62 => Machine::X64,
+                183 => Machine::Arm64,
+                _ => Machine::Other,
+            };
+            Some((System::Linux, machine))
+        }
+        [0xcf, 0xfa, 0xed, 0xfe] => {
+            let machine = match long(4)? {
+                0x0100_0007 => Machine::X64,
+                0x0100_000c => Machine::Arm64,
+                _ => Machine::Other,
+            };
+            Some((System::MacOs, machine))
+        }
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf] => Some((System::MacOs, Machine::Several)),
+        [b'M', b'Z', ..] => {
+            let header = usize::try_from(long(0x3c)?).ok()?;
+            let machine = match word(header.checked_add(4)?) {
+                Some(0x8664) => Machine::X64,
+                Some(0xaa64) => Machine::Arm64,
+                _ => Machine::Other,
+            };
+            Some((System::Windows, machine))
+        }
+        _ => None,
+    }
 }
 
 /// Looks at a file block by block.
 #[derive(Default)]
 pub(super) struct Inspector {
     wanted: bool,
+    is_module: bool,
+    program: Option<(System, Machine)>,
     rest: Vec<u8>,
     has_key: bool,
     has_account: bool,
@@ -41,11 +127,16 @@ pub(super) struct Inspector {
 impl Inspector {
     /// For the file of this path. What comes from a registry is public, and libraries bring keys for their tests.
     pub(super) fn of(path: &str) -> Self {
-        Self { wanted: !in_node_modules(path), ..Self::default() }
+        // Node.js loads native modules by this ending (https://nodejs.org/api/addons.html).
+        let is_module = path.ends_with(".node");
+        Self { wanted: !is_module && !in_node_modules(path), is_module, ..Self::default() }
     }
 
     /// Takes the next block.
     pub(super) fn look(&mut self, block: &[u8]) {
+        if std::mem::take(&mut self.is_module) {
+            self.program = program(block);
+        }
         let Some(finder) = FINDER.as_ref().filter(|_| self.wanted) else { return };
         let seen = if self.rest.is_empty() {
             block
@@ -66,6 +157,9 @@ impl Inspector {
 
     /// What was found.
     pub(super) fn finding(&self) -> Option<Finding> {
+        if let Some((system, machine)) = self.program {
+            return Some(Finding::Program(system, machine));
+        }
         match (self.has_key, self.has_account) {
             (true, true) => Some(Finding::ServiceAccount),
             (true, false) => Some(Finding::PrivateKey),

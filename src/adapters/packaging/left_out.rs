@@ -46,6 +46,7 @@ pub(super) fn take_secrets_out(
             // As ssh-keygen names them: `id_ed25519`, `id_ecdsa_sk`.
             || name.starts_with("id_") && !name.contains('.');
         match finding {
+            Finding::Program(..) => {}
             Finding::PrivateKey if !is_key_file => refused.push(entry.path.clone()),
             Finding::PrivateKey | Finding::ServiceAccount => {
                 manifest.entries.remove(&entry.path);

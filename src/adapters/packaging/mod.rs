@@ -6,12 +6,14 @@
 
 mod archive;
 mod build;
+mod command;
 mod error;
 mod ignore_rules;
 mod index;
 mod inspection;
 mod left_out;
 mod manifest;
+mod natives;
 mod packager;
 mod start;
 mod store;

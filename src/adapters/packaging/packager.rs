@@ -15,10 +15,12 @@ use super::error::PackagingError;
 use super::index::{Digests, SourceIndex};
 use super::left_out::{self, LeftOut};
 use super::manifest::{Manifest, largest_folders};
+use super::natives;
 use super::start::Start;
 use super::store::{SourceCache, Store};
 use super::tree::{self, Reading, SourceTree};
 use super::work_copy::{self, Built, WorkCopy};
+use crate::domain::code::runtime::Architecture;
 use crate::ports::Entry;
 
 /// Bytes that a function's code and layers may take unpacked ("Deployment package size" of the AWS Lambda quotas page,
@@ -37,6 +39,8 @@ pub struct PackageRequest {
     pub build: Option<BuildCommand>,
     /// What runs in the function.
     pub start: Start,
+    /// The processor of the function, which runs Linux; `None` where it runs on this machine, as in a local cloud.
+    pub architecture: Option<Architecture>,
 }
 
 /// A finished package.
@@ -169,9 +173,12 @@ impl Packager {
         // All that can be refused by names and sizes alone is refused before anything is read.
         check_content(&tree)?;
         let mut manifest = Manifest::of(&tree);
-        request.start.complete(&mut manifest)?;
+        request.start.complete(&mut manifest, &tree.root)?;
         check_size(&manifest)?;
         let digests = digests.map_or_else(|| index.digests(&tree), Ok)?;
+        if let Some(architecture) = request.architecture {
+            natives::check(&tree, &digests, architecture)?;
+        }
         let mut left_out = tree.left_out.clone();
         left_out::take_secrets_out(&mut manifest, &tree, &digests, &mut left_out)?;
         manifest.set_digests(digests);

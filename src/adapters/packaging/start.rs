@@ -2,9 +2,11 @@
 //! Checks that the file which the configuration names is in the package, and adds the shim.
 
 use std::num::NonZeroU16;
+use std::path::Path;
 
 use serde::Serialize;
 
+use super::command::Command;
 use super::error::PackagingError;
 use super::manifest::{Content, Manifest};
 use crate::ports::Entry;
@@ -77,13 +79,15 @@ impl Start {
         }
     }
 
-    /// Checks the setting against what will be packaged and adds what it needs.
-    pub(super) fn complete(&self, manifest: &mut Manifest) -> Result<(), PackagingError> {
+    /// Checks the setting against what will be packaged, whose files are below `root`, and adds what it needs.
+    pub(super) fn complete(&self, manifest: &mut Manifest, root: &Path) -> Result<(), PackagingError> {
         match self {
             Self::Server { start, port } => {
                 let arguments = plain_words(start)?;
-                if let Some(arguments) = &arguments {
-                    check_command(start, arguments, manifest)?;
+                let command = Command { start, manifest, root };
+                match &arguments {
+                    Some(words) => command.check_words(words)?,
+                    None => command.check_line(start)?,
                 }
                 let arguments = arguments.filter(|arguments| arguments[0] == "node");
                 let settings = serde_json::to_vec(&ShimSettings { start: start.trim(), arguments, port: *port })
@@ -116,77 +120,8 @@ fn plain_words(start: &str) -> Result<Option<Vec<String>>, PackagingError> {
     Ok(if needs_shell { None } else { Some(words) })
 }
 
-/// Options of `node` that take the next word as their value, when it isn't joined by `=`.
-const NODE_OPTIONS_WITH_VALUE: [&str; 14] = [
-    "-r",
-    "--require",
-    "--import",
-    "--loader",
-    "--experimental-loader",
-    "-C",
-    "--conditions",
-    "--env-file",
-    "--env-file-if-exists",
-    "--title",
-    "--icu-data-dir",
-    "--input-type",
-    "--disable-warning",
-    "--openssl-config",
-];
-
-fn check_command(start: &str, words: &[String], manifest: &Manifest) -> Result<(), PackagingError> {
-    let program = words[0].as_str();
-    if program == "node" {
-        let mut rest = words[1..].iter().map(String::as_str);
-        while let Some(word) = rest.next() {
-            if ["-e", "--eval", "-p", "--print"].contains(&word) {
-                return Ok(());
-            }
-            if NODE_OPTIONS_WITH_VALUE.contains(&word) {
-                rest.next();
-            } else if word == "--run" {
-                return check_script(start, rest.next().unwrap_or_default(), manifest);
-            } else if !word.starts_with('-') {
-                return check_entry(start, word, manifest);
-            }
-        }
-        return Err(PackagingError::InvalidStart {
-            setting: "start",
-            value: start.to_owned(),
-            reason: "it names no file to run",
-        });
-    }
-    if ["npm", "pnpm", "yarn"].contains(&program) {
-        return match words[1..].iter().map(String::as_str).find(|word| !word.starts_with('-')) {
-            Some("start") => check_script(start, "start", manifest),
-            Some("run" | "run-script") => {
-                let name = words[1..].iter().filter(|word| !word.starts_with('-')).nth(1);
-                name.map_or(Ok(()), |name| check_script(start, name, manifest))
-            }
-            _ => Ok(()),
-        };
-    }
-    if program.starts_with("./") || program.contains('/') && !program.starts_with('/') {
-        return check_entry(start, program, manifest);
-    }
-    Ok(())
-}
-
-/// `npm start` and its like need a `package.json`. The script itself is npm's to find: it has defaults of its own.
-fn check_script(start: &str, script: &str, manifest: &Manifest) -> Result<(), PackagingError> {
-    if manifest.entries.contains_key("package.json") {
-        return Ok(());
-    }
-    Err(PackagingError::EntryMissing {
-        setting: "start",
-        value: start.to_owned(),
-        expected: format!("the script `{script}` of package.json"),
-        advice: "add a package.json to the source folder, or start the server directly, as by `node server.js`".into(),
-    })
-}
-
 /// The file that `node` is to run: named as it is, without `.js`, or by a folder with a package.json or an index.js.
-fn check_entry(start: &str, file: &str, manifest: &Manifest) -> Result<(), PackagingError> {
+pub(super) fn check_entry(start: &str, file: &str, manifest: &Manifest) -> Result<(), PackagingError> {
     let Some(path) = normalise(file) else {
         return Err(PackagingError::InvalidStart {
             setting: "start",
@@ -309,7 +244,7 @@ mod tests {
     fn server(start: &str, files: &[&str]) -> Result<(Manifest, serde_json::Value), PackagingError> {
         let mut manifest = manifest(files);
         let start = Start::Server { start: start.to_owned(), port: None };
-        start.complete(&mut manifest)?;
+        start.complete(&mut manifest, Path::new("/nowhere"))?;
         let Entry::Launcher { module, .. } = start.entry() else { panic!() };
         assert!(manifest.entries.contains_key(&format!("{module}.mjs")));
         let Some(Content::Generated(settings)) = manifest.entries.get(SHIM_SETTINGS_FILE) else { panic!() };
@@ -318,7 +253,7 @@ mod tests {
     }
 
     fn handler(handler: &str, files: &[&str]) -> Result<(), PackagingError> {
-        Start::Handler { handler: handler.to_owned() }.complete(&mut manifest(files))
+        Start::Handler { handler: handler.to_owned() }.complete(&mut manifest(files), Path::new("/nowhere"))
     }
 
     #[test]
@@ -340,7 +275,7 @@ mod tests {
         for start in
             ["npm start", "NODE_ENV=production node server.js", "node a.js && node b.js", "node $ENTRY", "node *.js"]
         {
-            let (_, settings) = server(start, &["package.json", "server.js"]).unwrap();
+            let (_, settings) = server(start, &["package.json", "server.js", "a.js", "b.js"]).unwrap();
             assert_eq!(settings, serde_json::json!({ "start": start }), "{start}");
         }
     }
@@ -404,7 +339,7 @@ mod tests {
     #[test]
     fn a_handler_gets_no_shim() {
         let mut manifest = manifest(&["index.js"]);
-        Start::Handler { handler: "index.handler".into() }.complete(&mut manifest).unwrap();
+        Start::Handler { handler: "index.handler".into() }.complete(&mut manifest, Path::new("/nowhere")).unwrap();
         assert_eq!(manifest.entries.len(), 1);
     }
 }

@@ -98,7 +98,10 @@ async fn open_cloud(
     let choice = ConnectionChoice { profile, region, endpoint };
     let is_local = factory.needs_local_cloud(&settings, &choice).map_err(|error| Failure::usage(error.to_string()))?;
     let local_endpoint = match is_local {
-        true => Some(super::local_cloud::ensure(session).await?),
+        true => {
+            code.runs_here();
+            Some(super::local_cloud::ensure(session).await?)
+        }
         false => None,
     };
     let request = ConnectRequest {

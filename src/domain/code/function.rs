@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::environment::Environment;
-use super::runtime::Runtime;
+use super::runtime::{Architecture, Runtime};
 use crate::domain::invalid::InvalidValue;
 use crate::domain::quantity::{Memory, Timeout};
 
@@ -159,6 +159,8 @@ pub struct ServerlessFunction {
     pub port: Option<NonZeroU16>,
     /// The language runtime.
     pub runtime: Runtime,
+    /// The processor that it runs on.
+    pub architecture: Architecture,
     /// How much memory it gets.
     pub memory: Memory,
     /// How long one call may take.

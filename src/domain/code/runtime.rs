@@ -81,6 +81,53 @@ impl fmt::Display for Runtime {
     }
 }
 
+/// The processor that code runs on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// 64-bit Arm.
+    Arm64,
+    /// 64-bit x86.
+    #[default]
+    X86_64,
+}
+
+impl Architecture {
+    /// All names.
+    pub const NAMES: [&'static str; 2] = ["arm64", "x86_64"];
+
+    /// As it is written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "arm64" => Ok(Self::Arm64),
+            "x86_64" => Ok(Self::X86_64),
+            _ => Err(InvalidValue::new("architecture", text, "there is no such processor").with_hint(
+                match text.to_ascii_lowercase().as_str() {
+                    "aarch64" | "arm" | "arm_64" | "graviton" => "did you mean arm64?",
+                    "x64" | "amd64" | "x86-64" | "intel" => "did you mean x86_64?",
+                    _ => "write arm64 or x86_64",
+                },
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

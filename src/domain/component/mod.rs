@@ -25,7 +25,7 @@ pub(crate) mod testing {
     use super::super::code::environment::Environment;
     use super::super::code::function::{ServerlessFunction, SourceFolder, Start};
     use super::super::code::logs::LogRetention;
-    use super::super::code::runtime::Runtime;
+    use super::super::code::runtime::{Architecture, Runtime};
     use super::super::gateway::ApiGateway;
     use super::{Component, RestApi};
     use crate::domain::quantity::Timeout;
@@ -38,6 +38,7 @@ pub(crate) mod testing {
             start: Start::Server("node server.js".parse().unwrap()),
             port: None,
             runtime: Runtime::node_js(22),
+            architecture: Architecture::default(),
             memory: "512MB".parse().unwrap(),
             timeout: Timeout::from_seconds(30).unwrap(),
             environment: Environment::default(),

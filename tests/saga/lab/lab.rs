@@ -20,7 +20,7 @@ use semantest_iac::domain::code::environment::Environment;
 use semantest_iac::domain::code::function::{ServerlessFunction, SourceFolder, Start};
 use semantest_iac::domain::code::health::HealthCheck;
 use semantest_iac::domain::code::logs::LogRetention;
-use semantest_iac::domain::code::runtime::Runtime;
+use semantest_iac::domain::code::runtime::{Architecture, Runtime};
 use semantest_iac::domain::component::{Component, RestApi};
 use semantest_iac::domain::deployment::{DeploymentEvent, ErrorDetail};
 use semantest_iac::domain::event::DomainEvent;
@@ -235,6 +235,7 @@ pub fn component(name: &str, checked: bool) -> Component {
         start: Start::Handler("index.handler".parse().expect("a handler")),
         port: None,
         runtime: Runtime::node_js(22),
+        architecture: Architecture::default(),
         memory: Memory::from_megabytes(128).expect("an amount"),
         timeout: Timeout::from_seconds(3).expect("a time"),
         environment: Environment::default(),

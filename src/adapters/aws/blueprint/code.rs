@@ -11,7 +11,7 @@ use crate::adapters::aws::naming;
 use crate::adapters::aws::validation::{self, Circumstances};
 use crate::domain::code::function::ServerlessFunction;
 use crate::domain::code::logs::LogRetention;
-use crate::domain::code::runtime::{Language, Runtime};
+use crate::domain::code::runtime::{Architecture, Language, Runtime};
 use crate::domain::names::ComponentName;
 use crate::domain::violation::Violation;
 use crate::ports::{PackagedCode, ProviderError, ProviderErrorKind};
@@ -161,6 +161,10 @@ fn function(
         ("timeout", u32::try_from(seconds).unwrap_or(u32::MAX).into()),
         ("publish", true.into()),
     ]);
+    // What Lambda takes where nothing is said is left unsaid, so that functions that are there already don't change.
+    if wanted.architecture != Architecture::default() {
+        inputs.insert("architectures", vec![Value::from(wanted.architecture.as_str())]);
+    }
     if !variables.is_empty() {
         inputs.insert("environment", PropertyMap::from([("variables", variables)]));
     }

@@ -10,7 +10,7 @@ use crate::adapters::configuration::shape::{Field, MapShape, ObjectShape, Shape,
 use crate::domain::code::environment::{Environment, VariableName, VariableValue};
 use crate::domain::code::function::{CommandLine, Handler, ServerlessFunction, SourceFolder, Start};
 use crate::domain::code::logs::LogRetention;
-use crate::domain::code::runtime::Runtime;
+use crate::domain::code::runtime::{Architecture, Runtime};
 use crate::domain::invalid::InvalidValue;
 use crate::domain::quantity::{Memory, Timeout};
 
@@ -28,6 +28,13 @@ pub(super) const BUILD: Field = Field::optional(
 
 pub(super) const RUNTIME: Field =
     Field::defaulted("runtime", Shape::Text(&RUNTIME_NAME), "nodejs22", "The language runtime.");
+
+pub(super) const ARCHITECTURE: Field = Field::defaulted(
+    "architecture",
+    Shape::Text(&PROCESSOR),
+    "x86_64",
+    "The processor that the code runs on. Native modules must be built for it.",
+);
 
 pub(super) const MEMORY: Field =
     Field::defaulted("memory", Shape::Text(&MEMORY_AMOUNT), "512MB", "How much memory the code gets.");
@@ -85,6 +92,7 @@ pub(super) static HANDLER: TextShape =
     TextShape::new("a handler", Some("^[^\\s/][^\\s]*\\.[^\\s.]+$"), &["dist/lambda.handler"], reads::<Handler>);
 static RUNTIME_NAME: TextShape =
     TextShape::new("a runtime", Some("^nodejs[1-9][0-9]*$"), &["nodejs22", "nodejs24"], reads::<Runtime>);
+static PROCESSOR: TextShape = TextShape::choice("an architecture", &Architecture::NAMES, reads::<Architecture>);
 static MEMORY_AMOUNT: TextShape = TextShape::new(
     "an amount of memory",
     Some("^ *[0-9]+(\\.[0-9]{1,3})? *(MB|GB|MiB|GiB) *$"),
@@ -115,6 +123,7 @@ pub(super) fn function(view: &View<'_>, start: Start, folder: &Path) -> Decoded<
         start,
         port: None,
         runtime: view.required("runtime")?,
+        architecture: view.required("architecture")?,
         memory: view.required("memory")?,
         timeout: view.required("timeout")?,
         environment: environment(view)?,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
+use super::code::{self, ARCHITECTURE, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
 use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
 use crate::adapters::configuration::form::view::{Decoded, View};
@@ -24,6 +24,7 @@ static FORM: ObjectShape = ObjectShape {
         BUILD,
         Field::required("handler", Shape::Text(&code::HANDLER), "The exported function that is invoked."),
         RUNTIME,
+        ARCHITECTURE,
         MEMORY,
         TIMEOUT,
         ENVIRONMENT,

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::path::Path;
 
-use super::code::{self, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
+use super::code::{self, ARCHITECTURE, BUILD, ENVIRONMENT, LOGS, MEMORY, RUNTIME, SOURCE, TIME, TIMEOUT};
 use super::gateway::{self, GATEWAY};
 use super::treatment::{PROTECT, RESOURCES, RETAIN};
 use super::{Kind, kind_field};
@@ -44,6 +44,7 @@ static FORM: ObjectShape = ObjectShape {
             "The exported function, in code that is a handler of the cloud's events already. Either this or start.",
         ),
         RUNTIME,
+        ARCHITECTURE,
         MEMORY,
         TIMEOUT,
         ENVIRONMENT,
