@@ -168,6 +168,69 @@ fn a_server_that_crashes_at_its_start_says_why() {
 }
 
 #[test]
+fn the_error_outlives_the_frames_below_it() {
+    let deep = "const nested = (depth) => depth === 0 ? require('./missing.js') : [0].map(() => nested(depth - 1)); \
+        Error.stackTraceLimit = 200; process.on('uncaughtException', (error) => { console.error(error.stack); \
+        console.error('    at Module.load (node:internal/modules/cjs/loader:1:1)\\n'.repeat(60)); process.exit(1) }); nested(3)";
+    let mut sandbox = start(&[("server.js", deep)], "node server.js");
+    let output = probe(&mut sandbox, INVOCATION)["lastOutput"].to_string();
+    assert!(output.contains("Cannot find module './missing.js'") && output.contains("server.js"), "{output}");
+    assert!(!output.contains("node:internal"), "{output}");
+}
+
+#[test]
+fn a_server_on_a_unix_socket_is_told_so() {
+    let server = "require('http').createServer().listen(require('path').join(__dirname, 'shop.sock'))";
+    let mut sandbox = start_in_vain(server);
+    let answer = sandbox.request_within(&Event::get("/"), SHORT);
+    assert_eq!(answer.header("x-semantest-error"), Some("server-not-listening"));
+    assert!(
+        answer.text().contains("it listens on the unix socket ") && answer.text().contains("shop.sock"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[test]
+fn a_server_that_speaks_https_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| folder.path().join(name));
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            "/CN=shop",
+        ])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate)
+        .output()
+        .expect("this test needs openssl");
+    assert!(made.status.success(), "{made:?}");
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    let server = format!(
+        "require('https').createServer({{ key: `{}`, cert: `{}` }}, (q, r) => r.end('here')).listen(process.env.PORT)",
+        read(&key),
+        read(&certificate)
+    );
+    let mut component = Component::server(&[("server.js", &server), (".semantestignore", "!server.js\n")]);
+    component.request.start = Start::Server { start: "node server.js".into(), port: None };
+    let mut sandbox = Sandbox::start(&component.package());
+    for method in ["GET", "POST"] {
+        let answer = sandbox.request(&Event::new(method, "/"));
+        assert_eq!((answer.status(), answer.header("x-semantest-error")), (502, Some("server-speaks-https")));
+    }
+    assert_eq!(probe(&mut sandbox, INVOCATION)["error"]["code"], "server-speaks-https");
+}
+
+#[test]
 fn a_port_that_was_taken_meanwhile_is_not_the_servers_fault() {
     // Once when the sandbox starts, and once when the request comes.
     let unlucky = format!(

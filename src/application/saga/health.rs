@@ -7,6 +7,7 @@ use futures::future::join_all;
 use resource_graph::{Cancellation, Plan, PropertyMap, Urgency, Urn};
 
 use super::context::Context;
+use super::excerpt::{cause, excerpt};
 use crate::application::error::ApplicationError;
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::request::Ports;
@@ -166,17 +167,21 @@ pub async fn run(
             dispatcher.dispatch(DeploymentEvent::HealthCheckPassed { component, url, attempts, duration_ms })?;
             continue;
         }
+        // What is wrong with the server comes first; that nobody answered well is its consequence.
+        let cause = printed.as_deref().and_then(cause).map(|cause| format!("the server {cause}; "));
         let mut message = format!(
-            "{component} isn't healthy: {} gave no good answer within {} s ({attempts} {}); the last one: {}",
+            "{component} isn't healthy: {}{} gave no good answer within {} s ({attempts} {}); the last one: {}",
+            cause.unwrap_or_default(),
             check.question.in_words(&url),
             check.question.timeout().as_secs(),
             if attempts == 1 { "try" } else { "tries" },
             beginning(&report.last_answer)
         );
         if let Some(output) = printed {
-            let lines: Vec<&str> = output.lines().collect();
-            let shown = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n  ");
-            message.push_str(&format!("\nits last output:\n  {shown}"));
+            let shown = excerpt(&output, SHOWN_LINES);
+            if !shown.is_empty() {
+                message.push_str(&format!("\nits last output:\n  {}", shown.join("\n  ")));
+            }
         }
         let error = ErrorDetail {
             urn: None,

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod context;
+mod excerpt;
 mod health;
 mod run;
 #[expect(clippy::module_inception, reason = "the room is called after what lives in it")]

@@ -8,6 +8,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
+import tls from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +18,8 @@ export const SETTINGS = JSON.parse(readFileSync(path.join(ROOT, 'semantest-shim-
 /** Lines of the server's output, and characters of each, that are kept for an error report. */
 const LAST_LINES = 40;
 const LINE_SHOWN = 2000;
+/** A frame of a stack inside of Node.js itself (https://nodejs.org/api/errors.html#errorstack). */
+const FOREIGN_FRAME = /^\s+at .*\(?node:/;
 /** A line without an end is passed on when it has grown to this: the longest event that CloudWatch Logs takes. */
 const LINE_PASSED = 256 * 1024;
 /** An idle connection older than this is not used again: while a sandbox is frozen its server's timers stand still. */
@@ -26,6 +29,8 @@ export const EXIT_NEWS = 300;
 const LAST_OUTPUT = 150;
 /** How long a server may take to answer nonsense after it has let a request time out, before it counts as hung. */
 const HANG_PROBE = 2000;
+/** How long a server may take to answer a greeting of TLS. */
+const TLS_PROBE = 500;
 /** How long a server may take to end when the sandbox does. */
 const END_GRACE = 2000;
 /** How often it is looked where a server listens that doesn't at its port. */
@@ -77,7 +82,10 @@ class Output {
   pass(lines, sink) {
     if (lines.length === 0) return;
     sink.write(lines.map((line) => `${line}\n`).join(''));
-    for (const line of lines) this.lastLines.push(line.slice(0, LINE_SHOWN));
+    for (const line of lines) {
+      // Twenty frames of Node.js's own would push out the error that stands above them.
+      if (!FOREIGN_FRAME.test(line)) this.lastLines.push(line.slice(0, LINE_SHOWN));
+    }
     this.lastLines.splice(0, this.lastLines.length - LAST_LINES);
   }
 }
@@ -246,6 +254,8 @@ class Server {
   /** What a server does that runs but doesn't listen where it should. */
   whereItListens() {
     const sockets = listeningSockets(this.child?.pid);
+    const paths = sockets.length === 0 ? listeningPaths(this.child?.pid) : [];
+    if (paths.length > 0) return `; it listens on the unix socket ${paths.join(', ')} instead: it must listen on the port in the environment variable PORT`;
     const elsewhere = sockets.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`));
     if (elsewhere.length === 0) return '';
     const ports = [...new Set(sockets.map(({ port }) => port))].sort((left, right) => left - right).map((port) => `\`port: ${port}\``);
@@ -339,26 +349,27 @@ kill -s KILL -- "-$1" 2>/dev/null`;
   return watch;
 }
 
+/** The unix sockets on which a process group listens, by their paths (https://man7.org/linux/man-pages/man5/proc_net.5.html). */
+function listeningPaths(group) {
+  try {
+    const inodes = socketsOf(group);
+    // "Num: RefCount Protocol Flags Type St Inode Path"; the flag 00010000 says that it listens.
+    return readFileSync('/proc/net/unix', 'utf8').split('\n').slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter((fields) => fields[3] === '00010000' && inodes.has(fields[6]) && fields[7])
+      .map((fields) => fields[7]);
+  } catch {
+    return [];
+  }
+}
+
 /** What is known of sockets where there is no /proc. */
 const UNKNOWN = [];
 
 /** The TCP sockets on which a process group listens, from /proc. */
 function listeningSockets(group) {
   try {
-    const inodes = new Set();
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        // "pid (name) state parent group …"; the name may hold anything.
-        const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').pop().trim().split(' ');
-        if (Number(fields[2]) !== group) continue;
-        for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
-          const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
-          if (inode) inodes.add(inode);
-        }
-      } catch {
-        // It has ended meanwhile, or isn't ours to look at.
-      }
-    }
+    const inodes = socketsOf(group);
     return ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n').slice(1))
       .map((line) => line.trim().split(/\s+/))
       .filter((fields) => fields[3] === '0A' && inodes.has(fields[9]))
@@ -368,6 +379,41 @@ function listeningSockets(group) {
       });
   } catch {
     return UNKNOWN;
+  }
+}
+
+/** The inodes of all sockets of a process group. */
+function socketsOf(group) {
+  const inodes = new Set();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      // "pid (name) state parent group …"; the name may hold anything.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').pop().trim().split(' ');
+      if (Number(fields[2]) !== group) continue;
+      for (const descriptor of readdirSync(`/proc/${pid}/fd`)) {
+        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${descriptor}`))?.[1];
+        if (inode) inodes.add(inode);
+      }
+    } catch {
+      // It has ended meanwhile, or isn't ours to look at.
+    }
+  }
+  return inodes;
+}
+
+/** Whether a server speaks TLS on its port: it then answers a greeting of TLS, and HTTP with nothing or an alert. */
+export async function speaksTls(candidate) {
+  const socket = tls.connect({ host: candidate.address, port: candidate.port, rejectUnauthorized: false });
+  const greeted = new Promise((resolve) => {
+    socket.once('secureConnect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
+  });
+  try {
+    return (await before(Date.now() + TLS_PROBE, greeted)) && (await greeted);
+  } finally {
+    socket.on('error', () => {});
+    socket.destroy();
   }
 }
 

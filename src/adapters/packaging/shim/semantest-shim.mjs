@@ -5,7 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import http from 'node:http';
-import { EXIT_NEWS, Failure, SETTINGS, before, capitalised, lastOutput, listeningServer, log, reviveWhenHung, server } from './semantest-shim-server.mjs';
+import { EXIT_NEWS, Failure, SETTINGS, before, capitalised, lastOutput, listeningServer, log, reviveWhenHung, server, speaksTls } from './semantest-shim-server.mjs';
 
 /** How long the sandbox's start waits for the server, in milliseconds. Lambda ends its initialisation after 10 s. */
 const INITIALISATION_BUDGET = SETTINGS.initialisationBudget ?? 8000;
@@ -214,6 +214,10 @@ function tooLarge(size) {
   return new Failure(502, 'response-too-large', `The server's answer of at least ${size} bytes is larger than the 6 MB that AWS Lambda can return.`);
 }
 
+function speaksHttps() {
+  return new Failure(502, 'server-speaks-https', 'The server speaks HTTPS on its port. It must speak HTTP there: the gateway speaks HTTPS with the clients.');
+}
+
 /** Sends a request to the server, which is started, or started again, when needed. */
 async function exchange(request, deadline) {
   for (let attempt = 1; ; attempt += 1) {
@@ -224,7 +228,7 @@ async function exchange(request, deadline) {
     try {
       return await send(target, request, agent, deadline);
     } catch (error) {
-      if (error instanceof Failure) throw error;
+      if (error instanceof Failure) throw error.code === 'server-not-http' && (await speaksTls(target)) ? speaksHttps() : error;
       // The news that a server has ended comes a little later than the broken connection.
       await before(Math.min(deadline, Date.now() + EXIT_NEWS), target.exit);
       const again = attempt < ATTEMPTS && Date.now() < deadline;
@@ -239,6 +243,7 @@ async function exchange(request, deadline) {
         log(`${target.ended.message} while it answered ${request.method} ${request.path}.${target.report()}`);
         throw new Failure(502, 'server-crashed', `${capitalised(target.ended.message)} while it answered.`);
       }
+      if (!error.answering && (await speaksTls(target))) throw speaksHttps();
       log(`the server closed the connection while it answered ${request.method} ${request.path}: ${error.message}`);
       throw new Failure(502, 'server-closed-connection', 'The server closed the connection before it had answered.');
     } finally {
@@ -322,6 +327,7 @@ function isForPolicy(event, request) {
 async function probe(deadline) {
   try {
     const target = await listeningServer(deadline);
+    if (await speaksTls(target)) throw speaksHttps();
     return { listening: true, port: target.port, address: target.address, startMilliseconds: target.startMilliseconds };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

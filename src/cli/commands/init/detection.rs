@@ -71,11 +71,48 @@ fn start(folder: &Path, manifest: Option<&Value>, script: Option<String>) -> Opt
     if let Some(script) = script {
         // A plain command starts faster than npm, which would only run it.
         let is_plain = script.starts_with("node ") && !script.contains(['&', '|', ';', '$', '`', '>', '<']);
-        return Some(if is_plain { script } else { "npm start".to_owned() });
+        if is_plain {
+            return Some(without_env_file(&script));
+        }
+        match unworkable(&script) {
+            false => return Some("npm start".to_owned()),
+            // What it would run, where that is a file: `pm2 start server.js`.
+            true => {
+                let is_program = |word: &&str| [".js", ".mjs", ".cjs"].iter().any(|ending| word.ends_with(ending));
+                let file = script
+                    .split_whitespace()
+                    .filter(is_program)
+                    .find(|file| !file.contains("ecosystem") && folder.join(file).is_file());
+                if let Some(file) = file {
+                    return Some(format!("node {}", file.trim_start_matches("./")));
+                }
+            }
+        }
     }
     let main = manifest.and_then(|manifest| manifest.get("main")?.as_str()).filter(|main| folder.join(main).is_file());
     let entry = ENTRY_FILES.into_iter().find(|file| folder.join(file).is_file());
     main.or(entry).map(|file| format!("node {}", file.trim_start_matches("./")))
+}
+
+/// A start line without files of variables: the package leaves them out, and Node.js ends without them.
+fn without_env_file(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        match word {
+            "--env-file" => drop(words.next()),
+            word if word.starts_with("--env-file=") => {}
+            word => kept.push(word),
+        }
+    }
+    kept.join(" ")
+}
+
+/// Whether a script's program puts the server into the background, watches files, or isn't in the function's runtime.
+fn unworkable(script: &str) -> bool {
+    const PROGRAMS: [&str; 7] = ["pm2", "forever", "nohup", "nodemon", "pnpm", "yarn", "bun"];
+    let program = script.split_whitespace().find(|word| !word.contains('=')).unwrap_or_default();
+    PROGRAMS.contains(&program) || script.trim_end().ends_with('&')
 }
 
 fn build(folder: &Path, manifest: Option<&Value>, has_build_script: bool) -> Option<String> {
@@ -169,6 +206,26 @@ mod tests {
     fn commands_that_need_a_shell_are_left_to_npm() {
         let folder = folder(&[("package.json", r#"{"scripts":{"start":"tsc && node dist/index.js"}}"#)]);
         assert_eq!(detect(folder.path()).start.as_deref(), Some("npm start"));
+    }
+
+    #[test]
+    fn no_start_line_is_written_that_cannot_work() {
+        for (script, start) in [
+            ("node --env-file=.env --enable-source-maps server.js", Some("node --enable-source-maps server.js")),
+            ("node --env-file .env server.js", Some("node server.js")),
+            ("pm2 start ./bin/www.js", Some("node bin/www.js")),
+            ("NODE_ENV=production nodemon server.js", Some("node server.js")),
+            ("node server.js &", Some("node server.js")),
+            ("pm2 start ecosystem.config.js", Some("node server.js")),
+            ("yarn serve", Some("node server.js")),
+            ("node server.js | pino-pretty", Some("npm start")),
+        ] {
+            let package = serde_json::json!({ "scripts": { "start": script } }).to_string();
+            let folder = folder(&[("package.json", &package), ("server.js", ""), ("bin/www.js", "")]);
+            assert_eq!(detect(folder.path()).start.as_deref(), start, "{script}");
+        }
+        let folder = folder(&[("package.json", r#"{"scripts":{"start":"pm2 start app"}}"#)]);
+        assert_eq!(detect(folder.path()).start, None);
     }
 
     #[test]
