@@ -1,4 +1,5 @@
-//! Health checks over HTTP: asks until the answer's status is from 200 to 299, or the time is up.
+//! Health checks over HTTP: asks until the answer's status is from 200 to 299, or the time is up, or the server itself has said
+//! often enough that there is no such path.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,12 @@ use crate::ports::{HealthChecker, HealthProbe, HealthReport, MonotonicClock};
 /// start), a second one mostly at once.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How often in a row a server may say that there is no such path until it is believed: routes don't come by waiting, but a
+/// version from before may still answer.
+const NOT_FOUND_BELIEVED: u32 = 4;
+/// What an HTTP API itself answers where it has no route, as after a change that isn't everywhere yet
+/// (<https://repost.aws/knowledge-center/api-gateway-http-404-error>).
+const NO_ROUTE: &str = r#"{"message":"Not Found"}"#;
 /// How much of an answer's body is read. It is more than anybody is shown, so that no secret is cut in two before it is looked
 /// for.
 const READ_BYTES: usize = 16 * 1024;
@@ -55,8 +62,9 @@ impl HttpHealthChecker {
             }
         }
         let shown = String::from_utf8_lossy(&body).trim().to_owned();
+        let not_found = status == reqwest::StatusCode::NOT_FOUND && shown != NO_ROUTE;
         let answer = if shown.is_empty() { format!("status {status}") } else { format!("status {status}: {shown}") };
-        Err(Problem { answer, unanswered: false })
+        Err(Problem { answer, unanswered: false, not_found })
     }
 }
 
@@ -64,19 +72,21 @@ impl HttpHealthChecker {
 struct Problem {
     answer: String,
     unanswered: bool,
+    /// The server has no such path.
+    not_found: bool,
 }
 
 impl Problem {
     fn of(error: &reqwest::Error) -> Self {
         if error.is_timeout() {
-            return Self { answer: "no answer in time".to_owned(), unanswered: true };
+            return Self { answer: "no answer in time".to_owned(), unanswered: true, not_found: false };
         }
         // The innermost cause says what happened; the outer ones repeat the address.
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {
             cause = source;
         }
-        Self { answer: cause.to_string(), unanswered: false }
+        Self { answer: cause.to_string(), unanswered: false, not_found: false }
     }
 }
 
@@ -85,7 +95,7 @@ impl HealthChecker for HttpHealthChecker {
     async fn check(&self, probe: &HealthProbe) -> HealthReport {
         let begun = self.clock.now();
         let elapsed = || self.clock.now().saturating_sub(begun);
-        let (mut attempts, mut wait) = (0, FIRST_WAIT);
+        let (mut attempts, mut wait, mut not_found) = (0, FIRST_WAIT, 0);
         // A last try that has no time left says less than an answer before it.
         let mut answered: Option<Problem> = None;
         loop {
@@ -94,13 +104,14 @@ impl HealthChecker for HttpHealthChecker {
             let result = self.ask(probe, left).await;
             let healthy = result.is_ok();
             let duration = elapsed();
-            if healthy || duration + wait >= probe.timeout {
+            not_found = if result.as_ref().is_err_and(|problem| problem.not_found) { not_found + 1 } else { 0 };
+            if healthy || not_found >= NOT_FOUND_BELIEVED || duration + wait >= probe.timeout {
                 let problem = result.err().map(|problem| match answered {
                     Some(answered) if problem.unanswered => answered,
                     _ => problem,
                 });
-                let Problem { answer: last_answer, unanswered } =
-                    problem.unwrap_or_else(|| Problem { answer: "answered".to_owned(), unanswered: false });
+                let (last_answer, unanswered) = problem
+                    .map_or_else(|| ("answered".to_owned(), false), |problem| (problem.answer, problem.unanswered));
                 return HealthReport { healthy, attempts, last_answer, unanswered, duration };
             }
             if let Some(problem) = result.err().filter(|problem| !problem.unanswered) {
@@ -123,6 +134,11 @@ mod tests {
 
     /// A server that answers 503 a number of times, then 200.
     async fn server(failures: u32) -> String {
+        failing(failures, "503 Busy", "body").await
+    }
+
+    /// A server that gives this answer a number of times, then 200.
+    async fn failing(failures: u32, failure: &'static str, body: &'static str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/health", listener.local_addr().unwrap());
         let asked = Arc::new(AtomicU32::new(0));
@@ -131,8 +147,9 @@ mod tests {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = [0; 1024];
                 let _ = stream.read(&mut request).await;
-                let status = if asked.fetch_add(1, Ordering::SeqCst) < failures { "503 Busy" } else { "200 OK" };
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody");
+                let status = if asked.fetch_add(1, Ordering::SeqCst) < failures { failure } else { "200 OK" };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
@@ -160,6 +177,17 @@ mod tests {
         let report = check(url, 1).await;
         assert!(!report.healthy && report.last_answer.starts_with("status 500"), "{}", report.last_answer);
         assert!(report.last_answer.len() < READ_BYTES + 100, "{}", report.last_answer.len());
+    }
+
+    #[tokio::test]
+    async fn a_path_that_the_server_has_not_is_not_asked_for_on_and_on() {
+        let report = check(failing(u32::MAX, "404 Not Found", "Cannot GET /health").await, 20).await;
+        assert!(!report.healthy && report.attempts == NOT_FOUND_BELIEVED, "{report:?}");
+        assert!(report.duration < Duration::from_secs(5), "{report:?}");
+        assert!(report.last_answer.contains("Cannot GET /health"), "{report:?}");
+        // The gateway's own answer is one of a route that isn't there yet.
+        let report = check(failing(6, "404 Not Found", NO_ROUTE).await, 20).await;
+        assert!(report.healthy && report.attempts == 7, "{report:?}");
     }
 
     #[tokio::test]

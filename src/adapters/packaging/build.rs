@@ -206,8 +206,8 @@ impl BuildCommand {
         }
         Err(PackagingError::BuildFailed {
             command: self.command.clone(),
-            folder: source.to_owned(),
-            copy: folder.to_owned(),
+            folder: source.into(),
+            copy: folder.into(),
             status: describe(status),
             output: last.into(),
         })

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::code::runtime::Architecture;
 
@@ -179,9 +179,9 @@ pub enum PackagingError {
         /// The command.
         command: String,
         /// The folder of which it ran in a copy.
-        folder: PathBuf,
+        folder: Box<Path>,
         /// The copy.
-        copy: PathBuf,
+        copy: Box<Path>,
         /// Exit code or signal, in words.
         status: String,
         /// Its last lines, standard output and standard error together.
