@@ -147,6 +147,8 @@ impl Catalogue for Things {
         ("default".into(), PropertyMap::new())
     }
 
+    fn mark(&self, _inputs: &mut PropertyMap, _identity: &str) {}
+
     fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
         None
     }
@@ -311,6 +313,7 @@ fn bench(folder: &Path, count: usize) -> Bench {
         parallelism: None,
         adopt: Vec::new(),
         replace_adopted: false,
+        reclaim: false,
         lock_timeout: Duration::ZERO,
         user: "bench".into(),
         message: String::new(),

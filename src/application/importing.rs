@@ -224,7 +224,7 @@ async fn read_one(
     let (Some(id), Some(provider)) = (&item.id, ports.cloud.resource(&token)) else { return Ok(None) };
     let target = &request.options.target;
     let urn = Urn::new(&target.stack, &target.project, None, &token, &item.name);
-    let context = OperationContext { urn, tags: tags(&request.options, ""), gate };
+    let context = OperationContext { urn, tags: tags(&request.options, "", ""), gate };
     let state = match provider.of_import_id(id)? {
         ImportedId::Read { id, inputs } => provider.read(&context, &id, &inputs).await?,
         ImportedId::Find { inputs } => provider.find(&context, &inputs).await?.map(|found| found.state),

@@ -75,6 +75,8 @@ pub struct Options {
     pub adopt: Vec<Mapping>,
     /// What is taken over from another program may be replaced.
     pub replace_adopted: bool,
+    /// What a stack of the same project and name has made, whose state was lost, is taken for ours.
+    pub reclaim: bool,
     /// What is read first.
     pub refresh: Refresh,
     /// The most calls at a time; `None` leaves it to the quotas.

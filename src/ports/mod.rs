@@ -20,10 +20,10 @@ pub use cloud::{
 };
 pub use events::{EventHandler, Notice, NoticeHandler};
 pub use health::{HealthChecker, HealthProbe, HealthReport};
-pub use operation::{CallGate, CallKind, CallPermit, OperationContext, ResourceTags};
+pub use operation::{CallGate, CallKind, CallPermit, LONGEST_CALL, OperationContext, ResourceTags};
 pub use packager::Packager;
 pub use resource_provider::{
-    AdoptionFacts, Found, ImportedId, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
+    AdoptionFacts, Found, ImportedId, Maker, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, Whose,
 };
 pub use source_code::{ArtifactStore, Entry, PackagedCode};
 pub use stack::administration::{

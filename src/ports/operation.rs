@@ -50,13 +50,22 @@ pub trait CallGate: Send + Sync {
     fn now(&self) -> Duration;
 }
 
+/// How long after it was sent a call may still be carried out, though whoever sent it doesn't wait any more. No cloud names a figure;
+/// control planes answer within seconds, and what they haven't begun by then they mostly refuse.
+pub const LONGEST_CALL: Duration = Duration::from_secs(15);
+
 /// The tags that find a resource again, whatever happens to the state (DESIGN.md section 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceTags {
     /// `semantest:project`.
     pub project: String,
     /// `semantest:stack`.
     pub stack: String,
+    /// `semantest:identity`: what tells this stack from others of the same project and name. It is made with the stack, and kept
+    /// in its state.
+    pub identity: String,
+    /// `semantest:deployed-by`: whose that deployment was.
+    pub user: String,
     /// `semantest:deployment`: the deployment that made the resource. It isn't part of the inputs, since it changes
     /// each time.
     pub deployment: String,

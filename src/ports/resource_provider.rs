@@ -19,11 +19,60 @@ pub struct ResourceState {
     pub outputs: PropertyMap,
 }
 
+/// Who made something, as its tags (or those of what it belongs to) say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// This stack.
+    Ours,
+    /// A stack of the same project and name that has another identity: somebody else's, or this one before its state was lost.
+    Namesake(Maker),
+    /// Another stack, another program, or a person.
+    Others,
+}
+
+/// What tags say of the stack that made something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Maker {
+    /// Its identity; none where it was deployed before stacks had one.
+    pub identity: Option<String>,
+    /// The deployment. Its id begins with the time, as `YYYYMMDDhhmmss` in UTC.
+    pub deployment: Option<String>,
+    /// Who deployed.
+    pub user: Option<String>,
+}
+
+impl Maker {
+    /// As a part of a sentence: `, deployed by alice on 2026-12-01 at 07:15 UTC (its identity is …)`.
+    pub fn described(&self) -> String {
+        let by = self.user.as_ref().map(|user| format!(" by {user}")).unwrap_or_default();
+        let when =
+            self.deployment.as_deref().and_then(time_of).map(|time| format!(" on {time} UTC")).unwrap_or_default();
+        let deployed = if by.is_empty() && when.is_empty() { String::new() } else { format!(", deployed{by}{when}") };
+        match &self.identity {
+            Some(identity) => format!("{deployed} (its identity is {identity})"),
+            None => format!("{deployed} (it has no identity: it was last deployed before stacks had one)"),
+        }
+    }
+
+    /// What to do where a stack of the same name is in the way.
+    pub fn hint(&self) -> String {
+        "if others deploy this stack, share its state: set `state.url` to where theirs is; if it is yours and its state was lost, \
+         take it over with `semantest-iac deploy --reclaim`; else give the project or the stack another name"
+            .into()
+    }
+}
+
+/// When a deployment began, by its id: `2026-12-01 at 07:15`.
+fn time_of(deployment: &str) -> Option<String> {
+    let digits = deployment.get(..14).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(format!("{}-{}-{} at {}:{}", &digits[..4], &digits[4..6], &digits[6..8], &digits[8..10], &digits[10..12]))
+}
+
 /// A resource that stands where one is to be made.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// Whether its tags (or those of what it belongs to) say that this stack made it.
-    pub ours: bool,
+    /// Who made it.
+    pub whose: Whose,
     /// What it is.
     pub state: ResourceState,
 }

@@ -17,12 +17,12 @@ use semantest_iac::domain::gateway::route::Route;
 use semantest_iac::domain::gateway::throttle::Throttle;
 use semantest_iac::domain::quantity::Timeout;
 use semantest_iac::ports::{
-    Blueprint, BlueprintRequest, Blueprints as _, ComponentDeployment, Entry, PackagedCode, PhysicalNames,
-    ResourceState,
+    Blueprint, BlueprintRequest, Blueprints as _, Catalogue, ComponentDeployment, Entry, PackagedCode, PhysicalNames,
+    ResourceState, Whose,
 };
 
 use crate::aws::schema;
-use crate::aws::support::{Account, PROJECT, STACK};
+use crate::aws::support::{Account, IDENTITY, PROJECT, STACK};
 
 fn parsed<T: FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().unwrap()
@@ -212,7 +212,8 @@ async fn a_large_package_goes_through_a_bucket() {
 async fn make(account: &Account, blueprint: &Blueprint) -> HashMap<Urn, ResourceState> {
     let mut states: HashMap<Urn, ResourceState> = HashMap::new();
     for spec in blueprint.resources.iter().filter(|spec| spec.custom) {
-        let inputs = spec.inputs.resolve(&mut |reference| lookup(&states, reference)).unwrap();
+        let mut inputs = spec.inputs.resolve(&mut |reference| lookup(&states, reference)).unwrap();
+        account.aws.mark(&mut inputs, IDENTITY);
         let mut context = account.context(spec.type_token.as_str(), "");
         context.urn = spec.urn.clone();
         let provider = account.provider(spec.type_token.as_str());
@@ -220,7 +221,7 @@ async fn make(account: &Account, blueprint: &Blueprint) -> HashMap<Urn, Resource
         schema::check(spec.type_token.as_str(), &state);
         let read = provider.read(&context, &state.id, &inputs).await.unwrap().unwrap();
         assert_eq!(read.inputs, inputs, "{}", spec.urn);
-        assert!(provider.find(&context, &inputs).await.unwrap().unwrap().ours, "{}", spec.urn);
+        assert_eq!(provider.find(&context, &inputs).await.unwrap().unwrap().whose, Whose::Ours, "{}", spec.urn);
         states.insert(spec.urn.clone(), state);
     }
     states

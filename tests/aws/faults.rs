@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use localstack::proxy::{Action, Answer, Exchange, Moment, Proxy, Service};
 use resource_graph::PropertyMap;
-use semantest_iac::ports::{CallGate, ProviderError, ProviderErrorKind, ResourceState};
+use semantest_iac::ports::{CallGate, ProviderError, ProviderErrorKind, ResourceState, Whose};
 
 use crate::aws::cases::{FUNCTION, ROLE};
 use crate::aws::laws::Case;
@@ -67,7 +68,7 @@ async fn create(account: &Account, case: &Case, inputs: &PropertyMap) -> Result<
         other => return other,
     }
     let found = provider.find(&context, inputs).await?.expect("what exists is found");
-    assert!(found.ours, "what was made is ours");
+    assert_eq!(found.whose, Whose::Ours, "what was made is ours");
     if found.state.inputs == *inputs { Ok(found.state) } else { provider.update(&context, &found.state, inputs).await }
 }
 
@@ -135,6 +136,35 @@ async fn survive(account: &Account, case: &Case) {
 }
 
 crate::aws::cases::for_each_case!(survive);
+
+mod late {
+    use super::*;
+
+    /// The connection goes away, and the creation is carried out a moment after it was looked for.
+    async fn is_made_once(account: &Account, case: &Case) {
+        let proxy = Proxy::start(&account.endpoint()).unwrap();
+        let shaky = account.through(&proxy.endpoint()).await;
+        shaky.identity().await;
+        proxy.clear();
+        let inputs = case.inputs_for(PROJECT);
+        let late = AtomicUsize::new(0);
+        proxy.set_hook(move |exchange, moment| {
+            let creates = exchange.method == "POST" && moment == Moment::Before;
+            match creates && late.fetch_add(1, Ordering::SeqCst) == 0 {
+                true => Action::Late(Duration::from_millis(80)),
+                false => Action::Pass,
+            }
+        });
+        let made = create(&shaky, case, &inputs).await.unwrap();
+        let creations = proxy.exchanges().iter().filter(|exchange| exchange.method == "POST").count();
+        assert_eq!(creations, 1, "what may still come is waited for");
+        let provider = account.provider(case.token);
+        provider.delete(&account.context(case.token, "one"), &made).await.unwrap();
+        assert_eq!(account.find(case.token, "one", &inputs).await, None, "there is no second one");
+    }
+
+    crate::aws::cases::for_each_case!(is_made_once, Account::new, api authorizer integration route stage);
+}
 
 /// A fault that doesn't end is reported as what it is, once the budget is used up.
 #[tokio::test]

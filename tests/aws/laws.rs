@@ -3,10 +3,10 @@
 //! found as such.
 
 use resource_graph::{PropertyMap, Value};
-use semantest_iac::ports::{ProviderErrorKind, ResourceProvider, ResourceState};
+use semantest_iac::ports::{ProviderErrorKind, ResourceProvider, ResourceState, Whose};
 
 use crate::aws::schema;
-use crate::aws::support::{Account, PROJECT, REGION, tags, with};
+use crate::aws::support::{Account, IDENTITY, PROJECT, REGION, tags, with};
 
 /// How one type is tried.
 pub struct Case {
@@ -160,7 +160,7 @@ async fn found_and_not_made_twice(account: &Account, case: &Case, made: &Resourc
     let provider = account.provider(case.token);
     let found =
         account.find(case.token, "one", &made.inputs).await.unwrap_or_else(|| panic!("{} isn't found", case.token));
-    assert!(found.ours, "{} isn't ours", case.token);
+    assert_eq!(found.whose, Whose::Ours, "{}", case.token);
     assert_eq!(found.state.id, made.id);
     assert_eq!(found.state.inputs, made.inputs, "{} as found", case.token);
     assert_eq!(case.steady(&found.state.outputs), case.steady(&made.outputs), "{} as found", case.token);
@@ -171,7 +171,17 @@ async fn found_and_not_made_twice(account: &Account, case: &Case, made: &Resourc
         .find(case.token, "one", &identity)
         .await
         .unwrap_or_else(|| panic!("{} isn't found by {identity:?}", case.token));
-    assert_eq!((found.ours, &found.state.id), (true, &made.id));
+    assert_eq!((found.whose, &found.state.id), (Whose::Ours, &made.id));
+
+    // A stack of the same name that isn't this one, and a state that was lost, know whose it is and since when.
+    let mut namesake = account.context(case.token, "one");
+    namesake.tags.identity = "another".to_owned();
+    let found =
+        provider.find(&namesake, &identity).await.unwrap().unwrap_or_else(|| panic!("{} isn't found", case.token));
+    let Whose::Namesake(maker) = found.whose else { panic!("{} is taken for {:?}", case.token, found.whose) };
+    assert_eq!(maker.identity.as_deref(), Some(IDENTITY), "{}", case.token);
+    let told = (maker.deployment.as_deref(), maker.user.as_deref());
+    assert_eq!(told, (Some("d-1"), Some("somebody")), "{}", case.token);
 
     if !provider.has_generated_id() {
         let error = provider.create(&account.context(case.token, "one"), &made.inputs).await.unwrap_err();
@@ -188,14 +198,14 @@ async fn others_are_told_apart(account: &Account, case: &Case) {
         let theirs = account.context_of("other", case.token, "one");
         let found = provider.find(&theirs, &made.inputs).await.unwrap();
         let found = found.unwrap_or_else(|| panic!("{} of another stack isn't found", case.token));
-        assert!(!found.ours, "{} of another stack is taken for ours", case.token);
+        assert_eq!(found.whose, Whose::Others, "{} of another stack", case.token);
         provider.delete(&account.context(case.token, "one"), &made).await.unwrap();
         return;
     }
     let theirs = account.context_of("other", case.token, "one");
     let made = provider.create(&theirs, &case.inputs_for("other")).await.unwrap();
     match account.find(case.token, "one", &case.inputs_for(PROJECT)).await {
-        Some(found) => assert!(!found.ours, "{} of another stack is taken for ours", case.token),
+        Some(found) => assert_eq!(found.whose, Whose::Others, "{} of another stack", case.token),
         None => assert!(provider.has_generated_id(), "{} of another stack isn't found", case.token),
     }
     provider.delete(&theirs, &made).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use localstack::proxy::{Action, Answer, Exchange, Moment, Proxy, Service};
-use semantest_iac::ports::ProviderErrorKind;
+use semantest_iac::ports::{ProviderErrorKind, Whose};
 
 use crate::aws::laws::Case;
 use crate::aws::support::{Account, PROJECT, with};
@@ -89,7 +89,11 @@ async fn is_seen_late(account: &Proxied, case: &Case) {
         let hidden = hide(&account.proxy, number, |_| false);
         let found = provider.find(&context, &inputs).await;
         let found = found.unwrap_or_else(|error| panic!("find of {what}: {error:?}"));
-        assert_eq!(found.map(|found| (found.ours, found.state.id)), Some((true, made.id.clone())), "find of {what}");
+        assert_eq!(
+            found.map(|found| (found.whose, found.state.id)),
+            Some((Whose::Ours, made.id.clone())),
+            "find of {what}"
+        );
         hits += hidden.load(Ordering::SeqCst);
 
         let mut last = made;

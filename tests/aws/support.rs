@@ -20,6 +20,8 @@ use sha2::{Digest, Sha256};
 pub const REGION: &str = "us-east-1";
 pub const PROJECT: &str = "shop";
 pub const STACK: &str = "aws-test";
+/// The identity of that stack.
+pub const IDENTITY: &str = "5f0c3f5e-6a8e-4d0e-9a52-0c4b3a1d2e3f";
 
 /// Installs into the folder that all test runs share.
 pub fn installer() -> Installer {
@@ -229,7 +231,13 @@ impl Account {
     pub fn context_of(&self, project: &str, token: &str, name: &str) -> OperationContext {
         OperationContext {
             urn: urn(project, token, name),
-            tags: ResourceTags { project: project.to_owned(), stack: STACK.to_owned(), deployment: "d-1".to_owned() },
+            tags: ResourceTags {
+                project: project.to_owned(),
+                stack: STACK.to_owned(),
+                identity: IDENTITY.to_owned(),
+                user: "somebody".to_owned(),
+                deployment: "d-1".to_owned(),
+            },
             gate: self.gate.clone(),
         }
     }
@@ -259,6 +267,7 @@ pub fn tags(project: &str, token: &str, name: &str) -> PropertyMap {
     let pairs = [
         ("semantest:project", project),
         ("semantest:stack", STACK),
+        ("semantest:identity", IDENTITY),
         ("semantest:component", "api"),
         ("semantest:urn", &urn),
     ];

@@ -1,5 +1,8 @@
 //! The process dies at every call to the cloud and every access to the state; one more command gets to the wanted state.
 
+use std::time::Duration;
+
+use resource_graph::Clock;
 use semantest_iac::application::DeploymentResult;
 
 use super::lab::faults::{Act, Fault, Kind, Moment};
@@ -152,4 +155,50 @@ fn a_change_may_be_killed_twice() {
 #[test]
 fn a_destruction_may_be_killed_twice() {
     kill_twice(&[REST.program()], &Command::Deploy(CHANGED.program()), &Command::Destroy);
+}
+
+/// Kills `command` in each call that changes something, which the cloud carries out a while later; then runs `next` at once.
+fn carry_out_late(before: &[Program], command: &Command, next: &Command) {
+    let lab = lab_with(before);
+    lab.run(command, &How::default(), &[]).expect("it lives").expect("a report");
+    let points = lab.points();
+    let mut wrong = Vec::new();
+    for (at, point) in points.iter().enumerate().filter(|(_, point)| point.kind == Kind::Write) {
+        for late in [Duration::from_millis(500), Duration::from_secs(10)] {
+            let lab = lab_with(before);
+            let fault = Fault { at, moment: Moment::After, act: Act::DieLate(late) };
+            assert!(lab.kill(command, &[fault], Tail::Kept(usize::MAX)).is_none());
+            let what = format!("killed in {at} ({}), carried out {late:?} later", point.label);
+            wrong.extend(finish(&lab, next).into_iter().map(|wrong| format!("{what}: {wrong}")));
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
+fn what_a_dead_deployment_had_asked_for_may_be_carried_out_late() {
+    let (rest, changed) = (Command::Deploy(REST.program()), Command::Deploy(CHANGED.program()));
+    carry_out_late(&[], &rest, &rest);
+    carry_out_late(&[], &rest, &changed);
+    carry_out_late(&[], &rest, &Command::Destroy);
+    carry_out_late(&[REST.program()], &changed, &changed);
+    carry_out_late(&[REST.program()], &changed, &rest);
+    carry_out_late(&[REST.program()], &changed, &Command::Destroy);
+    carry_out_late(&[REST.program()], &Command::Destroy, &rest);
+    carry_out_late(&[REST.program()], &Command::Destroy, &Command::Destroy);
+}
+
+#[test]
+fn nobody_waits_for_what_was_cut_off_a_while_ago() {
+    let lab = Lab::default();
+    let command = Command::Deploy(REST.program());
+    let probe = Lab::default();
+    probe.run(&command, &How::default(), &[]).expect("it lives").expect("a report");
+    let at = probe.points().iter().position(|point| point.kind == Kind::Write).expect("a call");
+    lab.kill(&command, &[Fault { at, moment: Moment::Before, act: Act::Die }], Tail::Kept(usize::MAX));
+    let clock = &lab.script.clock;
+    clock.run(clock.sleep_until(Duration::from_secs(60))).expect("it goes on");
+    let before = lab.script.clock.now();
+    assert_none(&finish(&lab, &command));
+    assert_eq!(lab.script.clock.now(), before);
 }

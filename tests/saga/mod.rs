@@ -11,3 +11,4 @@ mod random;
 mod scale;
 mod surprises;
 mod time;
+mod unreadable;

@@ -9,8 +9,10 @@ use resource_graph::{
     Value,
 };
 use semantest_iac::application::Refresh;
+use semantest_iac::application::plan::look::Extent;
 use semantest_iac::application::plan::planning::{Planned, plan};
 use semantest_iac::application::plan::wanted::Wanted;
+use semantest_iac::application::steps::default_provider::DefaultProvider;
 use semantest_iac::domain::deployment::DeploymentCommand;
 use semantest_iac::ports::RecordedResource;
 
@@ -99,8 +101,11 @@ fn planned(lab: &Lab, program: &Program, refresh: Refresh) -> (Planned, usize) {
         spec.options.parent.get_or_insert_with(|| root.clone());
     }
     let specs = specs.into_iter().map(Arc::new).collect();
-    let wanted = Wanted { command: DeploymentCommand::Deploy, specs, outputs: Vec::new(), identity: None };
-    let planned = lab.wait(plan(&ports, &options, &wanted, &snapshot, &Latencies::new())).expect("a plan");
+    let provider = DefaultProvider { reference: String::new(), id: "identity".into(), record: None };
+    let command = DeploymentCommand::Deploy;
+    let wanted = Wanted { command, specs, outputs: Vec::new(), identity: None, provider };
+    let planned =
+        lab.wait(plan(&ports, &options, &wanted, &snapshot, &Latencies::new(), Extent::Sample)).expect("a plan");
     (planned, asked.load(Ordering::Relaxed))
 }
 

@@ -199,9 +199,21 @@ fn secrets_stay_secret_whatever_is_read_from_the_cloud() {
 fn what_is_in_the_way_and_not_ours_is_left_alone() {
     let lab = Lab::default();
     lab.cloud.plant(kinds::ROLE, "rest-role", [("name", "rest-role"), ("description", "somebody's")].into());
-    let report = lab.deploy(&REST.program());
-    assert_eq!(report.result, DeploymentResult::NeedsAttention);
-    let error = report.errors.iter().find(|error| error.code == "already-exists").expect("the refusal");
+    let refused = |how: &How| {
+        let command = Command::Deploy(REST.program());
+        match lab.run(&command, how, &[]).expect("it lives") {
+            Ok(report) => (Some(report.result), report.errors),
+            Err(error) => (None, error.details),
+        }
+    };
+    // Before anything is begun; and where it wasn't there yet when the plan was made, by the step.
+    let (begun, details) = refused(&How::default());
+    assert!(begun.is_none() && details.len() == 1, "{details:?}");
+    assert_eq!(lab.cloud.objects().len(), 1, "nothing was made");
+    let (result, errors) = refused(&How { refresh: Refresh::None, ..How::default() });
+    assert_eq!(result, Some(DeploymentResult::NeedsAttention));
+    let error = errors.iter().find(|error| error.code == "already-exists").expect("the refusal");
+    assert_eq!(error.message, details[0].message);
     assert!(error.message.contains("wasn't made by this stack"), "{}", error.message);
     assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("isn't ours")), "{:?}", error.hint);
     let role = lab.cloud.objects().into_iter().find(|object| object.id == "rest-role").expect("it is there");
@@ -216,10 +228,18 @@ fn a_lost_state_is_found_again_in_the_cloud() {
     let ids = |lab: &Lab| lab.cloud.objects().into_iter().map(|object| object.id).collect::<Vec<_>>();
     let before = ids(&lab);
     lab.store.forget();
-    let report = lab.deploy(&changed().program());
+    // It may as well be another's of the same name: somebody has to say that it isn't.
+    let command = Command::Deploy(changed().program());
+    let error = lab.run(&command, &How::default(), &[]).expect("it lives").expect_err("refused");
+    assert_eq!(error.details[0].code, "another-stack", "{error}");
+    assert!(error.details[0].hint.as_ref().is_some_and(|hint| hint.contains("--reclaim")), "{error:?}");
+    let reclaim = How { reclaim: true, ..How::default() };
+    let report = lab.run(&command, &reclaim, &[]).expect("it lives").expect("a report");
     assert_eq!(report.result, DeploymentResult::Succeeded, "{:?}", report.errors);
     assert_eq!(ids(&lab), before, "everything was taken over, nothing made twice");
     lab.assert_is(&changed().program(), "adopted");
+    // From now on it is ours, whatever it was called before.
+    assert_eq!(lab.deploy(&REST.program()).result, DeploymentResult::Succeeded);
 }
 
 #[test]

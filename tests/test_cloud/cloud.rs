@@ -17,7 +17,7 @@ use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity,
     ComponentDeployment, Diagnostics, Entry, Found, ImportedId, Invoked, OperationContext, OutputDeclaration,
-    ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
+    ProviderError, ProviderErrorKind, ResourceProvider, ResourceState, Whose,
 };
 
 use crate::test_cloud::factory::PROVIDER;
@@ -85,6 +85,8 @@ impl Catalogue for FolderCloud {
     fn provider_resource(&self, _identity: &CloudIdentity) -> (String, PropertyMap) {
         ("default".to_owned(), [("folder", self.0.display().to_string())].into())
     }
+
+    fn mark(&self, _inputs: &mut PropertyMap, _identity: &str) {}
 
     fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
         None
@@ -318,7 +320,8 @@ impl ResourceProvider for FileType {
     async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
         let _permit = context.gate.acquire(QUOTA, CallKind::Read).await?;
         let id = self.id(inputs);
-        let ours = fs::read_to_string(self.mark(&id)).is_ok_and(|stack| stack == context.tags.stack);
-        Ok(self.look(&id, inputs)?.map(|state| Found { ours, state }))
+        let is_ours = fs::read_to_string(self.mark(&id)).is_ok_and(|stack| stack == context.tags.stack);
+        let whose = if is_ours { Whose::Ours } else { Whose::Others };
+        Ok(self.look(&id, inputs)?.map(|state| Found { whose, state }))
     }
 }

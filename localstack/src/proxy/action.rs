@@ -27,6 +27,9 @@ pub enum Action {
     Answer(Answer),
     /// The connection is closed without an answer.
     Cut,
+    /// The connection is closed without an answer, and the request goes on after this time all the same. Once it has had its effect
+    /// this is a [`Action::Cut`].
+    Late(Duration),
 }
 
 /// An answer in the cloud's place.

@@ -296,6 +296,15 @@ async fn handle(
         Action::Pass | Action::Delay(_) => {}
         Action::Answer(answer) => return answer_with(answer, &mut under_way),
         Action::Cut => return Err(Cut),
+        Action::Late(time) => {
+            tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                if let Ok(response) = upstream.send(parts.method, &parts.uri, parts.headers, body).await {
+                    under_way.answered(response.status());
+                }
+            });
+            return Err(Cut);
+        }
     }
     let (added, kept_back) = {
         let state = shared.state();
@@ -314,7 +323,7 @@ async fn handle(
     match under_way.decide(Moment::After).await {
         Action::Pass | Action::Delay(_) => Ok(response),
         Action::Answer(answer) => answer_with(answer, &mut under_way),
-        Action::Cut => Err(Cut),
+        Action::Cut | Action::Late(_) => Err(Cut),
     }
 }
 

@@ -11,7 +11,7 @@ use super::connection::clients::SERVICES;
 use super::connection::connection::{self, AwsSettings, Connection};
 use super::diagnostics::{invocation, recent_output};
 use super::factory::PROVIDER;
-use super::frame::arn;
+use super::frame::{arn, tags};
 use super::{blueprint, quota, resources};
 use crate::domain::provider::Provider;
 use crate::ports::{
@@ -98,6 +98,10 @@ impl Catalogue for Aws {
             }
         }
         (name, inputs)
+    }
+
+    fn mark(&self, inputs: &mut PropertyMap, identity: &str) {
+        tags::mark(inputs, identity);
     }
 
     fn account_of(&self, record: &dyn Recorded) -> Option<String> {

@@ -202,7 +202,7 @@ mod tests {
             fn the_policy_covers_every_name_of_a_project(
                 project in prop_oneof!["[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", "[A-Za-z0-9][A-Za-z0-9_.-]{45,99}"],
                 environment in "[a-z][a-z0-9]{0,12}(-[a-z0-9]{1,12}){0,2}",
-                component in "[a-z][a-z0-9]{0,20}(-[a-z0-9]{1,9}){0,2}",
+                component in "[a-z][a-z0-9]{0,19}(-[a-z0-9]{1,9}){0,2}",
             ) {
                 let (parsed, environment, component) =
                     (project.parse().unwrap(), environment.parse().unwrap(), component.parse().unwrap());

@@ -56,6 +56,7 @@ pub fn apply(deployment: &mut Deployment, changes: &[CheckpointChange]) -> Resul
             CheckpointChange::Remove { urn } => {
                 editor.remove(urn);
             }
+            CheckpointChange::Settled { .. } => {}
         }
     }
     editor.finish();

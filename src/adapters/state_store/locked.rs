@@ -47,6 +47,7 @@ pub struct OpenStack {
     lock: tokio::sync::Mutex<Option<StackLock>>,
     watch: LockWatch,
     takeover: Option<String>,
+    predecessor_seen: Option<i64>,
     base: Mutex<Option<Base>>,
     journal: Mutex<Option<Arc<JournalWriter>>>,
     /// The first event that couldn't be put into words; told at the next flush.
@@ -56,9 +57,13 @@ pub struct OpenStack {
 impl OpenStack {
     /// A stack that was just locked.
     pub fn new(store: StateStore, lock: StackLock) -> Self {
+        // Each renewal is good for the length of a lease.
+        let until = lock.takeover().and_then(|takeover| takeover.from.lease_until);
+        let predecessor_seen = until.map(|until| (until - store.lock.lease).timestamp_millis());
         Self {
             store,
             takeover: lock.takeover().map(ToString::to_string),
+            predecessor_seen,
             watch: lock.watch(),
             lock: tokio::sync::Mutex::new(Some(lock)),
             base: Mutex::default(),
@@ -144,6 +149,28 @@ fn internal(message: &str) -> StoreError {
     StoreError { kind: StoreErrorKind::Unavailable, message: message.to_owned(), hint: None }
 }
 
+/// The operations that are pending after these changes. What has been recorded has an outcome, but for a creation that is marked, since
+/// its outcome couldn't be seen: what is recorded may be another of the same name.
+fn still_pending(
+    mut pending: Vec<PendingOperation>,
+    creating: Vec<Resource>,
+    changes: &[CheckpointChange],
+) -> Vec<PendingOperation> {
+    let key = |resource: &Resource| (resource.urn.clone(), resource.rare().init_errors.is_empty());
+    let begun: HashSet<(Urn, bool)> = creating.iter().map(key).collect();
+    pending.retain(|operation| !begun.contains(&key(&operation.resource)));
+    pending.extend(creating.into_iter().map(|resource| PendingOperation::new(CREATING, resource)));
+    let has_outcome = |operation: &PendingOperation| {
+        let mut concerned = changes.iter().filter(|change| *change.urn() == operation.resource.urn);
+        match operation.resource.rare().init_errors.is_empty() {
+            true => concerned.next().is_some(),
+            false => concerned.any(|change| matches!(change, CheckpointChange::Settled { .. })),
+        }
+    };
+    pending.retain(|operation| !has_outcome(operation));
+    pending
+}
+
 fn released() -> StoreError {
     StoreError { kind: StoreErrorKind::LockLost, message: "the stack's lock was given back".into(), hint: None }
 }
@@ -152,6 +179,10 @@ fn released() -> StoreError {
 impl LockedStack for OpenStack {
     fn takeover(&self) -> Option<String> {
         self.takeover.clone()
+    }
+
+    fn predecessor_seen(&self) -> Option<i64> {
+        self.predecessor_seen
     }
 
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
@@ -240,7 +271,7 @@ impl LockedStack for OpenStack {
         let lock = self.lock.lock().await;
         let lock = lock.as_ref().ok_or_else(released)?;
         self.go_on_with_journal(lock).await?;
-        let (mut deployment, secrets, revision, mut pending, read) = self.with_base(|base| {
+        let (mut deployment, secrets, revision, pending, read) = self.with_base(|base| {
             let read = base.checkpoint.clone();
             let deployment = Deployment::clone(&base.deployment);
             (deployment, Arc::clone(&base.secrets), base.revision.clone(), base.pending.clone(), read)
@@ -252,13 +283,7 @@ impl LockedStack for OpenStack {
         deployment.metadata.get_or_insert_with(state::Json::empty_object);
         deployment.clear_integrity_error();
         let creating: Vec<Resource> = creating.iter().map(changes::resource_of).collect::<Result<_, _>>()?;
-        let begun: HashSet<&Urn> = creating.iter().map(|resource| &resource.urn).collect();
-        pending.retain(|operation| !begun.contains(&operation.resource.urn));
-        pending.extend(creating.into_iter().map(|resource| PendingOperation::new(CREATING, resource)));
-        // What has been recorded has an outcome.
-        let recorded: HashSet<&Urn> = changes.iter().map(CheckpointChange::urn).collect();
-        pending.retain(|operation| !recorded.contains(&operation.resource.urn));
-        deployment.pending_operations = pending;
+        deployment.pending_operations = still_pending(pending, creating, changes);
         let mut checkpoint = Checkpoint::new(&self.store.id, deployment);
         if let Some(read) = &read {
             checkpoint.keep_unknown_of(&read.checkpoint);

@@ -246,11 +246,7 @@ impl StateStore {
             version: format!("{revision:?}+{}", journal.map_or(0, |journal| journal.events.len())),
             resources: recorded(&loaded.deployment, &loaded.secrets),
             outputs,
-            pending: loaded
-                .foreign_pending()
-                .iter()
-                .map(|operation| PendingOperation { urn: operation.resource.urn.clone(), kind: operation.kind.clone() })
-                .collect(),
+            pending: pending(loaded.foreign_pending(), &loaded.secrets),
             secrets_manager: loaded.secrets.named(),
             interrupted: journal.map(|journal| InterruptedDeployment {
                 events: journal.events.clone(),
@@ -267,6 +263,19 @@ fn recorded(deployment: &Arc<Deployment>, secrets: &Arc<StackSecrets>) -> Vec<Re
         Arc::new(StateResource::new(Arc::clone(deployment), index, Arc::clone(secrets))) as RecordedResource
     });
     resources.collect()
+}
+
+/// Operations without an outcome; what they are about is decoded when it is asked for.
+fn pending(operations: Vec<state::PendingOperation>, secrets: &Arc<StackSecrets>) -> Vec<PendingOperation> {
+    let (kinds, resources): (Vec<_>, Vec<_>) =
+        operations.into_iter().map(|operation| (operation.kind, operation.resource)).unzip();
+    let deployment = Arc::new(Deployment { resources, ..Deployment::default() });
+    let resources = recorded(&deployment, secrets).into_iter();
+    kinds
+        .into_iter()
+        .zip(resources)
+        .map(|(kind, resource)| PendingOperation { urn: resource.urn().clone(), kind, resource })
+        .collect()
 }
 
 #[async_trait]

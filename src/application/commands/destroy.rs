@@ -6,6 +6,7 @@ use crate::application::plan::wanted::{Wanted, refuse_other_account, refuse_unkn
 use crate::application::report::DeploymentReport;
 use crate::application::request::{DestroyRequest, Ports};
 use crate::application::saga::{Context, Saga, Stopwatch};
+use crate::application::steps::default_provider::DefaultProvider;
 use crate::domain::deployment::DeploymentCommand;
 use crate::ports::CallKind;
 
@@ -26,7 +27,13 @@ pub async fn destroy(
     refuse_other_account(ports, &request.options, &identity, &snapshot)?;
     refuse_unknown_components(&request.options, request.configured.iter().map(String::as_str), &snapshot)?;
     // Nothing is taken over to be deleted.
-    let wanted = Wanted { command: DeploymentCommand::Destroy, specs: Vec::new(), outputs: Vec::new(), identity: None };
+    let wanted = Wanted {
+        command: DeploymentCommand::Destroy,
+        specs: Vec::new(),
+        outputs: Vec::new(),
+        identity: None,
+        provider: DefaultProvider::of(ports, &request.options.target, &identity, snapshot.resources.iter()),
+    };
     let context = Context { ports, options: &request.options, components: &[], wanted, identity, watch };
     Saga { context, confirmation }.run(snapshot).await
 }

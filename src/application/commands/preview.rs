@@ -2,6 +2,7 @@
 
 use crate::application::error::ApplicationError;
 use crate::application::journal::intent;
+use crate::application::plan::look::Extent;
 use crate::application::plan::preview::{Preview, counts_of, lower_bound};
 use crate::application::plan::wanted::want;
 use crate::application::plan::{outputs, planning};
@@ -40,7 +41,14 @@ pub async fn preview(
         );
     }
     let latencies = ports.latencies.load();
-    let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies).await?;
+    let planned = planning::plan(ports, &request.options, &wanted, &snapshot, &latencies, Extent::All).await?;
+    if !planned.left_behind.is_empty() {
+        let left: Vec<String> = planned.left_behind.iter().map(|urn| format!("  {urn}")).collect();
+        warn(
+            format!("what is to be created stands there already, left behind by this stack:\n{}", left.join("\n")),
+            "the deployment goes on with it: it is brought to what is wanted, and nothing is made twice",
+        );
+    }
     if snapshot.secrets_manager.is_none() && intent::records_secrets(&planned.plan) {
         warn(
             "the stack gets its first secret: whoever deploys needs a passphrase, which encrypts it in the state"

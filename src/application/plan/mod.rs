@@ -1,5 +1,6 @@
 //! From what is wanted, recorded and there to a plan, and to what the stack shows when it is carried out.
 
+pub mod look;
 mod neighbours;
 pub(super) mod outputs;
 pub mod planning;

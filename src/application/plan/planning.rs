@@ -8,6 +8,7 @@ use resource_graph::{
     ResourceRecord, Selection, Urn,
 };
 
+use super::look::{self, Extent};
 use super::neighbours::Neighbours;
 use super::recorded::{live, recorded_output};
 use super::refresh::{self, Refreshed};
@@ -15,6 +16,7 @@ use super::wanted::Wanted;
 use crate::application::adoption::{self, Adoptions};
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{Options, Ports, Refresh};
+use crate::application::steps::default_provider::DefaultProvider;
 use crate::domain::component::group_urns;
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{RecordedResource, StackSnapshot};
@@ -34,6 +36,10 @@ pub struct Drift {
 pub struct Planned {
     /// The steps.
     pub plan: Plan,
+    /// The provider that the resources name, whose id is the stack's identity.
+    pub provider: DefaultProvider,
+    /// What is to be made and stands there already, left behind by this stack: it is gone on with.
+    pub left_behind: Vec<Urn>,
     /// What is taken over from another program.
     pub adoptions: Adoptions,
     /// What was found otherwise than recorded.
@@ -54,18 +60,23 @@ impl Planned {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan, and looks for what it makes, as far as `extent` says.
 ///
 /// # Errors
-/// When what is wanted doesn't hang together, something is protected, or the cloud can't be asked.
+/// When what is wanted doesn't hang together, something is protected, something that isn't ours is in the way, or the cloud can't be
+/// asked.
 pub async fn plan(
     ports: &Ports,
     options: &Options,
     wanted: &Wanted,
     snapshot: &StackSnapshot,
     latencies: &Latencies,
+    extent: Extent,
 ) -> Result<Planned, ApplicationError> {
-    let graph = ResourceGraph::new(wanted.specs.iter().cloned())
+    let recorded = DefaultProvider::recorded(ports, snapshot.resources.iter());
+    let provider = recorded.unwrap_or_else(|| wanted.provider.clone());
+    let specs = wanted.specs_of(ports, &provider.id);
+    let graph = ResourceGraph::new(specs.iter().cloned())
         .map_err(|error| usage("graph", error.to_string()).with_hint(error.hint()))?;
     let mut plan_options = PlanOptions {
         selection: selection(options, snapshot, &graph)?,
@@ -80,7 +91,7 @@ pub async fn plan(
         DeploymentCommand::Deploy => {
             let (cloud, clock) = (ports.cloud.as_ref(), ports.clock.as_ref());
             let (selection, records) = (&plan_options.selection, &snapshot.resources);
-            let found = adoption::find(cloud, clock, &options.adopt, selection, &wanted.specs, records)?;
+            let found = adoption::find(cloud, clock, &options.adopt, selection, &specs, records)?;
             if let Some(identity) = &wanted.identity {
                 adoption::refuse_other_account(cloud, identity, &found)?;
             }
@@ -141,7 +152,11 @@ pub async fn plan(
     }
     // A resource that is gone stays in the records for the planner's sake, which is told that it is gone.
     let outputs = known_outputs(wanted, options, snapshot, &plan, &records)?;
-    Ok(Planned { plan, adoptions, drifts, records, outputs })
+    let left_behind = match (wanted.command, options.refresh) {
+        (DeploymentCommand::Destroy, _) | (_, Refresh::None) => Vec::new(),
+        _ => look::look(ports, options, &provider.id, &plan, &records, extent).await?,
+    };
+    Ok(Planned { plan, provider, left_behind, adoptions, drifts, records, outputs })
 }
 
 /// Places of the live records that are ours: others aren't read, and so never seen to have drifted.

@@ -9,6 +9,7 @@ use super::treatment::treat;
 use crate::application::adoption;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::request::{DeployRequest, Options, Ports};
+use crate::application::steps::default_provider::DefaultProvider;
 use crate::domain::component::{Component, group_urns};
 use crate::domain::deployment::{DeploymentCommand, ErrorDetail};
 use crate::ports::{
@@ -27,6 +28,23 @@ pub struct Wanted {
     pub outputs: Vec<OutputDeclaration>,
     /// As whom.
     pub identity: Option<CloudIdentity>,
+    /// The provider, whose id is the stack's identity, as of the state that was read first.
+    pub provider: DefaultProvider,
+}
+
+impl Wanted {
+    /// The resources, marked with this identity: the stack may have been made, or made anew, since the state was read first.
+    pub fn specs_of(&self, ports: &Ports, identity: &str) -> Vec<Arc<ResourceSpec>> {
+        if identity == self.provider.id {
+            return self.specs.clone();
+        }
+        let marked = self.specs.iter().map(|spec| {
+            let mut spec = ResourceSpec::clone(spec);
+            ports.cloud.mark(&mut spec.inputs, identity);
+            Arc::new(spec)
+        });
+        marked.collect()
+    }
 }
 
 /// Packages, asks who we are and reads the state at the same time, and turns the components into resources.
@@ -89,10 +107,17 @@ pub async fn want(
         }
     }
     treat(&options.target, &request.components, &mut blueprint.resources)?;
-    Ok((wanted(options, blueprint, &identity), identity, snapshot))
+    let provider = DefaultProvider::of(ports, &options.target, &identity, snapshot.resources.iter());
+    Ok((wanted(ports, options, blueprint, &identity, provider), identity, snapshot))
 }
 
-fn wanted(options: &Options, blueprint: Blueprint, identity: &CloudIdentity) -> Wanted {
+fn wanted(
+    ports: &Ports,
+    options: &Options,
+    blueprint: Blueprint,
+    identity: &CloudIdentity,
+    provider: DefaultProvider,
+) -> Wanted {
     let target = &options.target;
     let root = ResourceSpec::component(Urn::root(&target.stack, &target.project));
     let root_urn = root.urn.clone();
@@ -102,10 +127,11 @@ fn wanted(options: &Options, blueprint: Blueprint, identity: &CloudIdentity) -> 
         if spec.options.parent.is_none() {
             spec.options.parent = Some(root_urn.clone());
         }
+        ports.cloud.mark(&mut spec.inputs, &provider.id);
         specs.push(Arc::new(spec));
     }
     let identity = Some(identity.clone());
-    Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs, identity }
+    Wanted { command: DeploymentCommand::Deploy, specs, outputs: blueprint.outputs, identity, provider }
 }
 
 /// With the credentials of another account everything that is recorded would seem to be gone.

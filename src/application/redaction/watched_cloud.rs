@@ -80,6 +80,10 @@ impl Catalogue for WatchedCloud {
         (name, inputs)
     }
 
+    fn mark(&self, inputs: &mut PropertyMap, identity: &str) {
+        self.cloud.mark(inputs, identity);
+    }
+
     fn account_of(&self, record: &dyn Recorded) -> Option<String> {
         self.cloud.account_of(record)
     }

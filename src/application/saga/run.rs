@@ -23,15 +23,15 @@ use crate::application::plan::outputs;
 use crate::application::plan::planning::{self, Planned};
 use crate::application::plan::preview::counts_of;
 use crate::application::plan::recorded::{self, recorded_output};
+use crate::application::plan::refresh::tags;
 use crate::application::projections::audit::AuditLog;
 use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use crate::application::steps::apply::{Applier, StepFailure};
-use crate::application::steps::default_provider::DefaultProvider;
 use crate::application::steps::executor::{StepExecutor, record_rest, unneeded};
 use crate::application::steps::records;
 use crate::domain::deployment::{DeploymentCommand, DeploymentEvent, ErrorDetail, ResourceImage};
 use crate::ports::clock::{milliseconds, recorded_time};
-use crate::ports::{HistoryEntry, RecordedResource, ResourceTags, StackSnapshot};
+use crate::ports::{HistoryEntry, RecordedResource, StackSnapshot};
 
 /// The name of the deployment's saga.
 const SAGA: &str = "Deployment";
@@ -95,7 +95,7 @@ impl Run<'_> {
             correlation_id: dispatcher.correlation_id(),
             initial_context: self.context.facts(),
         })?;
-        let provider_reference = self.record_provider()?;
+        self.record_provider()?;
         if let Some(event) = recovered {
             dispatcher.dispatch(event)?;
         }
@@ -106,6 +106,7 @@ impl Run<'_> {
             changes: counts_of(plan),
             lower_bound_ms: self.lower_bound_ms,
             health_checks: self.health_checks.clone(),
+            stack_identity: Some(self.planned.provider.id.clone()),
         })?;
         // The intents are durable, in the journal and for other readers of the state, before anything is called.
         dispatcher.flush().await?;
@@ -116,12 +117,9 @@ impl Run<'_> {
             Arc::clone(&ports.cloud),
             Arc::clone(dispatcher),
             Arc::clone(&ports.clock),
-            ResourceTags {
-                project: options.target.project.clone(),
-                stack: options.target.stack.clone(),
-                deployment: dispatcher.deployment_id(),
-            },
-            provider_reference,
+            tags(options, &self.planned.provider.id, &dispatcher.deployment_id()),
+            options.reclaim,
+            self.planned.provider.reference.clone(),
             self.planned.records.clone(),
         );
         let write = async || dispatcher.stack().checkpoint(&dispatcher.changes(), creating).await;
@@ -397,13 +395,11 @@ impl Run<'_> {
     }
 
     /// The provider resource's reference; records the resource when the state lacks it.
-    fn record_provider(&self) -> Result<String, ApplicationError> {
-        let (ports, target, identity) = (self.context.ports, &self.context.options.target, &self.context.identity);
-        let provider = DefaultProvider::of(ports, target, identity, self.planned.records.iter());
-        if let Some(record) = provider.record.filter(|_| self.context.wanted.command == DeploymentCommand::Deploy) {
-            self.record(&record)?;
+    fn record_provider(&self) -> Result<(), ApplicationError> {
+        match &self.planned.provider.record {
+            Some(record) if self.context.wanted.command == DeploymentCommand::Deploy => self.record(record),
+            _ => Ok(()),
         }
-        Ok(provider.reference)
     }
 
     /// The root resource carries what the stack shows. A destroyed stack has none any more.

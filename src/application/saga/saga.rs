@@ -13,6 +13,7 @@ use super::run::Run;
 use crate::application::error::{ApplicationError, ErrorKind};
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::journal::{intent, recovery};
+use crate::application::plan::look::Extent;
 use crate::application::plan::planning::{self, Planned};
 use crate::application::plan::preview::{Confirmation, Preview, lower_bound};
 use crate::application::projections::audit::AuditLog;
@@ -35,10 +36,10 @@ pub struct Saga<'a> {
 /// What comes of having the lock.
 enum Turn {
     /// The command has ended.
-    Over(DeploymentReport),
+    Over(Box<DeploymentReport>),
     /// The plan isn't the one that was agreed to: it is to be asked for again, with the lock given back, and holds for this
     /// version of the state.
-    Ask(Planned, String),
+    Ask(Box<Planned>, String),
 }
 
 impl Saga<'_> {
@@ -48,10 +49,8 @@ impl Saga<'_> {
         // Nothing to do and nothing left open: no lock, no write. What was read while somebody else holds the lock may be
         // half of something, though.
         let mut approved = None;
-        if snapshot.interrupted.is_none() {
-            let planned =
-                planning::plan(self.context.ports, self.context.options, &self.context.wanted, &snapshot, &latencies)
-                    .await?;
+        if snapshot.interrupted.is_none() && recovery::unsettled(&snapshot).is_empty() {
+            let planned = self.plan(&snapshot, &latencies).await?;
             self.context.tell_left(&planned.plan);
             if !planned.is_empty(&snapshot) {
                 self.ask(&planned).await?;
@@ -73,13 +72,18 @@ impl Saga<'_> {
                 });
             }
             match result? {
-                Turn::Over(report) => return Ok(report),
+                Turn::Over(report) => return Ok(*report),
                 Turn::Ask(planned, version) => {
                     self.ask(&planned).await?;
-                    approved = Some((planned, version));
+                    approved = Some((*planned, version));
                 }
             }
         }
+    }
+
+    async fn plan(&self, snapshot: &StackSnapshot, latencies: &Latencies) -> Result<Planned, ApplicationError> {
+        let Context { ports, options, wanted, .. } = &self.context;
+        planning::plan(ports, options, wanted, snapshot, latencies, Extent::Sample).await
     }
 
     async fn ask(&self, planned: &Planned) -> Result<(), ApplicationError> {
@@ -106,12 +110,16 @@ impl Saga<'_> {
         latencies: Latencies,
     ) -> Result<Turn, ApplicationError> {
         let mut snapshot = stack.read().await?;
-        tell_pending(self.context.ports, &snapshot);
+        let Context { ports, options, identity, wanted, .. } = &self.context;
+        tell_pending(ports, &snapshot);
+        if self.look_again(stack.as_ref(), &snapshot).await? {
+            snapshot = stack.read().await?;
+        }
         if let Some(interrupted) = snapshot.interrupted.take() {
             let settled =
-                recovery::settle(self.context.ports, self.context.options, stack.as_ref(), &snapshot, &interrupted)
+                recovery::settle(ports, options, identity, &wanted.specs, stack.as_ref(), &snapshot, &interrupted)
                     .await?;
-            stack.checkpoint(&settled.changes, &[]).await?;
+            stack.checkpoint(&settled.changes, &settled.unsettled).await?;
             self.put_away(&interrupted, stack.as_ref()).await?;
             *recovered = settled.event.or(recovered.take());
             snapshot = stack.read().await?;
@@ -119,30 +127,44 @@ impl Saga<'_> {
         let planned = match approved {
             Some((planned, version)) if version == snapshot.version => planned,
             _ => {
-                let planned = planning::plan(
-                    self.context.ports,
-                    self.context.options,
-                    &self.context.wanted,
-                    &snapshot,
-                    &latencies,
-                )
-                .await?;
+                let planned = self.plan(&snapshot, &latencies).await?;
                 self.context.tell_left(&planned.plan);
                 if planned.is_empty(&snapshot) && recovered.is_none() {
-                    return Ok(Turn::Over(self.context.unchanged(&planned, &snapshot)));
+                    return Ok(Turn::Over(Box::new(self.context.unchanged(&planned, &snapshot))));
                 }
                 // Somebody else's deployment came between, or one that died was settled: the plan is another one.
                 if !planned.is_empty(&snapshot) {
                     // Nobody keeps others waiting while they think.
                     if self.confirmation.takes_time() {
-                        return Ok(Turn::Ask(planned, snapshot.version));
+                        return Ok(Turn::Ask(Box::new(planned), snapshot.version));
                     }
                     self.ask(&planned).await?;
                 }
                 planned
             }
         };
-        self.deploy(planned, &snapshot, stack, recovered.take(), latencies).await.map(Turn::Over)
+        let report = self.deploy(planned, &snapshot, stack, recovered.take(), latencies).await?;
+        if !recovery::unsettled(&snapshot).is_empty() {
+            // What this deployment has made, or looked for, may settle it.
+            let snapshot = stack.read().await?;
+            if snapshot.interrupted.is_none() {
+                self.look_again(stack.as_ref(), &snapshot).await?;
+            }
+        }
+        Ok(Turn::Over(Box::new(report)))
+    }
+
+    /// Looks for creations whose outcome couldn't be seen before; whether that has changed the state.
+    async fn look_again(&self, stack: &dyn LockedStack, snapshot: &StackSnapshot) -> Result<bool, ApplicationError> {
+        if recovery::unsettled(snapshot).is_empty() {
+            return Ok(false);
+        }
+        let Context { ports, options, identity, .. } = &self.context;
+        let found = recovery::look_again(ports, options, identity, stack, snapshot).await?;
+        if !found.is_empty() {
+            stack.checkpoint(&found, &[]).await?;
+        }
+        Ok(!found.is_empty())
     }
 
     async fn deploy(
@@ -214,8 +236,9 @@ const RECENT_HISTORY: usize = 20;
 
 /// Tells what another program has left without an outcome. It stays in the state until the resource is recorded.
 fn tell_pending(ports: &Ports, snapshot: &StackSnapshot) {
-    let pending: Vec<String> =
-        snapshot.pending.iter().map(|operation| format!("  {} {}", operation.kind, operation.urn)).collect();
+    let ours = recovery::unsettled(snapshot);
+    let theirs = snapshot.pending.iter().filter(|operation| ours.iter().all(|record| record.urn != operation.urn));
+    let pending: Vec<String> = theirs.map(|operation| format!("  {} {}", operation.kind, operation.urn)).collect();
     if pending.is_empty() {
         return;
     }

@@ -12,7 +12,7 @@ use resource_graph::{
 };
 
 use super::gate::WriteCounter;
-use super::ownership::{Owner, Owners, ThingKey};
+use super::ownership::{Owner, Owners, ThingKey, exists, refusal};
 use super::records::{like_before, record_of, same_but_for_times};
 use crate::application::error::{ApplicationError, ErrorKind, detail_of};
 use crate::application::journal::dispatcher::Dispatcher;
@@ -20,8 +20,8 @@ use crate::application::plan::recorded::output_of;
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail, ResourceOperation};
 use crate::ports::clock::{milliseconds, recorded_time};
 use crate::ports::{
-    CallGate, Cloud, LockedStack, OperationContext, ProviderError, ProviderErrorKind, RecordedResource,
-    ResourceProvider, ResourceState, ResourceTags, WallClock,
+    CallGate, Cloud, Found, LockedStack, OperationContext, ProviderError, ProviderErrorKind, RecordedResource,
+    ResourceProvider, ResourceState, ResourceTags, WallClock, Whose,
 };
 
 /// How a step ended.
@@ -52,6 +52,8 @@ pub struct Applier {
     dispatcher: Arc<Dispatcher>,
     clock: Arc<dyn WallClock>,
     tags: ResourceTags,
+    /// What a stack of the same name has made is taken for ours.
+    reclaim: bool,
     provider_reference: String,
     /// What the state held before.
     records: Vec<RecordedResource>,
@@ -82,6 +84,7 @@ impl Applier {
         dispatcher: Arc<Dispatcher>,
         clock: Arc<dyn WallClock>,
         tags: ResourceTags,
+        reclaim: bool,
         provider_reference: String,
         records: Vec<RecordedResource>,
     ) -> Self {
@@ -90,6 +93,7 @@ impl Applier {
             dispatcher,
             clock,
             tags,
+            reclaim,
             provider_reference,
             records,
             owners: OnceLock::new(),
@@ -395,12 +399,15 @@ impl Applier {
         let key_of = |id: &str| ThingKey::new(self.types(), &spec.type_token, id, inputs);
         if self.may_exist(provider, spec)
             && let Some(found) = provider.find(context, inputs).await?
-            && found.ours
             && let key = key_of(&found.state.id)
             && replaced.as_ref() != Some(&key)
             && self.owner_of(&spec.urn, &key) == Owner::Nobody
+            && found.whose != Whose::Others
         {
-            return self.reclaim(provider, spec, context, found.state, inputs).await.map(|state| (state, true));
+            if let Some(refused) = refusal(&Owner::Nobody, &found, self.reclaim) {
+                return Err(refused);
+            }
+            return self.reclaim(provider, spec, context, found, inputs).await.map(|state| (state, true));
         }
         let refused = match provider.create(context, inputs).await {
             Ok(state) => {
@@ -413,21 +420,15 @@ impl Applier {
         let Some(found) = provider.find(context, inputs).await? else { return Err(refused) };
         let id = &found.state.id;
         let key = key_of(id);
-        if let Owner::Other(owner) = self.owner_of(&spec.urn, &key) {
-            return Err(exists(format!("{id} exists already: it is {owner} of this stack"))
-                .with_hint("choose another name, or first deploy without the one, then with the other"));
-        }
-        if !found.ours {
-            return Err(exists(format!("{id} exists already and wasn't made by this stack")).with_hint(
-                "it isn't ours, so it is left alone: delete or rename it, or choose another name for the component",
-            ));
+        if let Some(refused) = refusal(&self.owner_of(&spec.urn, &key), &found, self.reclaim) {
+            return Err(refused);
         }
         if replaced == Some(key) {
             return Err(exists(format!("{id} can't be made anew while the one that it replaces is there"))
                 .with_hint("choose another name for it, or let it be deleted before it is replaced"));
         }
         // An old copy that waits to be deleted is taken back: what is wanted has become what it was.
-        self.reclaim(provider, spec, context, found.state, inputs).await.map(|state| (state, true))
+        self.reclaim(provider, spec, context, found, inputs).await.map(|state| (state, true))
     }
 
     /// Whether something with a generated id, which the cloud would happily make twice, may be there already: from a try that
@@ -458,13 +459,14 @@ impl Applier {
         provider: &dyn ResourceProvider,
         spec: &ResourceSpec,
         context: &OperationContext,
-        found: ResourceState,
+        Found { whose, state: found }: Found,
         inputs: &PropertyMap,
     ) -> Result<ResourceState, ProviderError> {
         let rules = DiffRules::new(self.cloud.info(&spec.type_token), &spec.options)
             .map_err(|error| ProviderError::new(ProviderErrorKind::Internal, error.to_string()))?;
         let changes = rules.diff(&found.inputs, inputs);
-        if changes.is_empty() {
+        // What was another's by its tags is changed in any case, so that it bears ours.
+        if changes.is_empty() && whose == Whose::Ours {
             return Ok(found);
         }
         if changes.iter().any(|change| change.forces_replacement) {
@@ -518,10 +520,6 @@ fn may_have_taken_effect(kind: ProviderErrorKind, writes: u32) -> bool {
             | ProviderErrorKind::Throttled
     );
     writes > 1 || (writes == 1 && !is_refusal)
-}
-
-fn exists(message: String) -> ProviderError {
-    ProviderError::new(ProviderErrorKind::AlreadyExists, message)
 }
 
 fn protected(changes: &[PropertyChange]) -> ProviderError {

@@ -3,7 +3,7 @@
 
 pub(super) mod apply;
 pub mod calls;
-pub(super) mod default_provider;
+pub mod default_provider;
 pub(super) mod executor;
 pub(super) mod gate;
 pub(super) mod ownership;

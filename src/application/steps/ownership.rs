@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use resource_graph::{PropertyMap, ResourceRecord, ResourceTypes, TypeToken, Urn};
 
-use crate::ports::RecordedResource;
+use crate::ports::{Found, ProviderError, ProviderErrorKind, RecordedResource, Whose};
 
 /// What tells a thing in the cloud from all others: its type, its id, and what that is unique within, where it doesn't say
 /// all by itself.
@@ -67,4 +67,30 @@ impl Owners {
             None => Owner::Nobody,
         }
     }
+}
+
+/// Why something that stands where a resource is to be made is left alone; `None` when it is gone on with. `reclaim` takes what a
+/// stack of the same name has made for ours, whose state was lost.
+pub fn refusal(owner: &Owner, found: &Found, reclaim: bool) -> Option<ProviderError> {
+    let id = &found.state.id;
+    if let Owner::Other(owner) = owner {
+        let error = exists(format!("{id} exists already: it is {owner} of this stack"));
+        return Some(error.with_hint("choose another name, or first deploy without the one, then with the other"));
+    }
+    match &found.whose {
+        Whose::Ours => None,
+        Whose::Namesake(_) if reclaim => None,
+        Whose::Namesake(maker) => {
+            let message = format!("{id} belongs to another stack of the same name{}", maker.described());
+            Some(exists(message).with_hint(maker.hint()))
+        }
+        Whose::Others => Some(exists(format!("{id} exists already and wasn't made by this stack")).with_hint(
+            "it isn't ours, so it is left alone: delete or rename it, or choose another name for the component",
+        )),
+    }
+}
+
+/// An error about something that stands there already.
+pub fn exists(message: String) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::AlreadyExists, message)
 }

@@ -128,6 +128,9 @@ pub struct AdoptionOptions {
     /// Take this over, though its name doesn't tell: ours as `graph` names it, theirs by URN, name or id; can be given several times
     #[arg(long = "adopt", value_name = "OURS=THEIRS", value_parser = parse_mapping)]
     pub adopt: Vec<(String, String)>,
+    /// Take over what a stack of the same project and name has made, which this state doesn't know: for a state that was lost
+    #[arg(long)]
+    pub reclaim: bool,
     /// Let what is taken over be replaced where it doesn't fit
     #[arg(long)]
     pub replace_adopted: bool,

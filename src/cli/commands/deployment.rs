@@ -212,6 +212,7 @@ impl<'a> Run<'a> {
             targets: deployment.targets.clone(),
             adopt: Vec::new(),
             replace_adopted: false,
+            reclaim: false,
             refresh: match deployment.refresh {
                 RefreshMode::Changed => Refresh::Changed,
                 RefreshMode::All => Refresh::All,
@@ -234,6 +235,7 @@ impl<'a> Run<'a> {
         let pairs = declared.iter().filter(|(ours, _)| !is_overridden(ours)).chain(&adoption.adopt);
         options.adopt = pairs.map(|(ours, theirs)| Mapping { ours: ours.clone(), theirs: theirs.clone() }).collect();
         options.replace_adopted = adoption.replace_adopted;
+        options.reclaim = adoption.reclaim;
         Ok(())
     }
 

@@ -104,6 +104,7 @@ async fn options(
         targets: Vec::new(),
         adopt: Vec::new(),
         replace_adopted: false,
+        reclaim: false,
         refresh: Refresh::None,
         parallelism: None,
         lock_timeout: arguments.lock_timeout.unwrap_or_default(),

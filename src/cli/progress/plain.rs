@@ -76,6 +76,7 @@ pub fn event_line(event: &DeploymentEvent, palette: Palette) -> Option<String> {
                     SettledOutcome::Done => "took effect",
                     SettledOutcome::Undone => "had no effect",
                     SettledOutcome::Partial => "took effect in part and will be changed",
+                    SettledOutcome::Unknown => "can't be seen yet",
                 };
                 text.push_str(&format!("\n  {} {outcome}", short_urn(urn)));
             }
@@ -306,6 +307,7 @@ pub mod tests {
                 changes,
                 lower_bound_ms: 900,
                 health_checks: vec![],
+                stack_identity: None,
             },
             DeploymentEvent::StepStarted { saga_id: "d1".to_owned(), step: "apply".to_owned(), attempt: 1 },
             DeploymentEvent::ResourceOperationStarted {

@@ -299,6 +299,7 @@ mod tests {
             changes: ChangeCounts::default(),
             lower_bound_ms: 0,
             health_checks: vec![],
+            stack_identity: None,
         }
     }
 

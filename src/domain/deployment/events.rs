@@ -245,6 +245,8 @@ pub enum SettledOutcome {
     Undone,
     /// The resource is there, but not as wanted: the next deployment changes it.
     Partial,
+    /// The cloud couldn't be asked: later commands look again.
+    Unknown,
 }
 
 /// A fact about a deployment.
@@ -294,6 +296,10 @@ pub enum DeploymentEvent {
         /// The components that are to be asked for their health before anything is removed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         health_checks: Vec<String>,
+        /// The stack's identity, which what it makes is tagged with: what was made is known for this stack's own even where
+        /// another program has taken everything out of the state since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stack_identity: Option<String>,
     },
     /// The deployment's saga began. Its stream is the deployment's own.
     SagaStarted {

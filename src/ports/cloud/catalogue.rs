@@ -27,6 +27,9 @@ pub trait Catalogue: ResourceTypes {
     /// The provider resource's name (`default_7_48_0`) and inputs, as Pulumi writes them (SPEC.md section 1.7).
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap);
 
+    /// Enters the stack's identity into the inputs of a resource that carries tags of ours; into others nothing.
+    fn mark(&self, inputs: &mut PropertyMap, identity: &str);
+
     /// The account that a recorded resource was made in, where its outputs tell.
     fn account_of(&self, record: &dyn Recorded) -> Option<String>;
 

@@ -25,13 +25,16 @@ pub struct InterruptedDeployment {
     pub overwritten: Option<Vec<RecordedResource>>,
 }
 
-/// An operation that another program has begun and left without an outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An operation that was begun and left without an outcome: by another program, or by a deployment that died and of which it can't be
+/// seen what it has done.
+#[derive(Clone)]
 pub struct PendingOperation {
     /// The resource.
     pub urn: Urn,
     /// `creating`, `updating`, `deleting`, `reading` or `importing`.
     pub kind: String,
+    /// What is known of it.
+    pub resource: RecordedResource,
 }
 
 /// What the state says of a stack at one moment.
@@ -45,7 +48,7 @@ pub struct StackSnapshot {
     pub resources: Vec<RecordedResource>,
     /// What the stack shows: the root resource's outputs.
     pub outputs: PropertyMap,
-    /// Operations whose outcome another program doesn't know.
+    /// Operations whose outcome isn't known, but for those of a deployment that runs or isn't settled.
     pub pending: Vec<PendingOperation>,
     /// Who encrypts its secrets, in words; `None` while nobody does: the first secret is encrypted by a passphrase then.
     pub secrets_manager: Option<String>,
@@ -108,6 +111,11 @@ pub enum CheckpointChange {
         /// Its name.
         urn: Urn,
     },
+    /// A creation that was kept as a pending operation, since its outcome couldn't be seen, is pending no more.
+    Settled {
+        /// The resource.
+        urn: Urn,
+    },
 }
 
 impl CheckpointChange {
@@ -119,7 +127,8 @@ impl CheckpointChange {
             | Self::PutReplacement { urn, .. }
             | Self::RemoveReplaced { urn, .. }
             | Self::Gone { urn }
-            | Self::Remove { urn } => urn,
+            | Self::Remove { urn }
+            | Self::Settled { urn } => urn,
         }
     }
 
@@ -228,6 +237,10 @@ pub trait StackStore: Send + Sync {
 pub trait LockedStack: Send + Sync {
     /// Whose lock was taken over, and why that could be done; nothing where it was free.
     fn takeover(&self) -> Option<String>;
+
+    /// When the process whose lock was taken over last renewed it, in milliseconds since 1970, as far as that is known: it may have
+    /// sent calls until then.
+    fn predecessor_seen(&self) -> Option<i64>;
 
     /// Reads the state under the lock.
     ///

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use localstack::proxy::{Action, Moment, Proxy};
 
@@ -59,6 +60,31 @@ async fn a_killed_deployment_is_gone_on_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_carried_out_only_after_the_death_is_not_made_twice() {
+    let project = Project::new(&["web"]).await;
+    let child = project.command(DEPLOY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = child.id().to_string();
+    project.proxy.set_hook(move |exchange, moment| {
+        let creates = exchange.method == "POST" && exchange.path.ends_with("/v2/apis");
+        if !creates || moment != Moment::Before {
+            return Action::Pass;
+        }
+        let _ = std::process::Command::new("kill").args(["-9", &pid]).status();
+        Action::Late(Duration::from_secs(2))
+    });
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), None);
+    project.proxy.remove_hook();
+    let run = project.run(DEPLOY).await;
+    run.succeeded();
+    assert!(run.stderr.contains("its last calls may still be carried out"), "{}", run.stderr);
+    let apis = project.inventory().await.into_iter().filter(|name| name.starts_with("api ")).count();
+    assert_eq!(apis, 1);
+    project.all("destroy").await;
+    assert_eq!(project.inventory().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_deployment_made_can_be_destroyed() {
     for (number, when) in [(2, Moment::After), (7, Moment::After)] {
         let project = Project::new(&["web"]).await;
@@ -82,9 +108,10 @@ async fn a_killed_destruction_is_gone_on_with() {
 async fn a_signal_to_the_program_alone_ends_its_build_too() {
     for signal in ["-INT", "-TERM"] {
         let project = Project::new(&["web"]).await;
-        project.configure(&[("web", "build: \"while :; do date > alive; sleep 0.05; done\"")]);
+        let alive = project.path("alive");
+        let build = format!("build: \"while :; do date > '{}'; sleep 0.05; done\"", alive.display());
+        project.configure(&[("web", &build)]);
         let child = project.command(DEPLOY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let alive = project.path("web/alive");
         while !alive.exists() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }

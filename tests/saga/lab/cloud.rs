@@ -11,7 +11,8 @@ use resource_graph::{
 use semantest_iac::domain::provider::Provider;
 use semantest_iac::ports::{
     Account, AdoptionFacts, Blueprint, BlueprintRequest, Blueprints, CallKind, Catalogue, CloudIdentity, Diagnostics,
-    Found, ImportedId, Invoked, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider, ResourceState,
+    Found, ImportedId, Invoked, Maker, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider,
+    ResourceState, Whose,
 };
 
 use super::faults::{Act, Kind, Moment, Script};
@@ -23,8 +24,33 @@ use super::store::MemoryStore;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
     pub stack: String,
+    /// The stack's.
+    pub identity: String,
     pub urn: Urn,
     pub deployment: String,
+}
+
+impl Tags {
+    fn of(context: &OperationContext) -> Self {
+        Self {
+            stack: context.tags.stack.clone(),
+            identity: context.tags.identity.clone(),
+            urn: context.urn.clone(),
+            deployment: context.tags.deployment.clone(),
+        }
+    }
+
+    /// Who made what has these tags; `whole` asks for what belongs to it.
+    fn whose(&self, context: &OperationContext, whole: bool) -> Whose {
+        if self.stack != context.tags.stack || !(whole || self.urn == context.urn) {
+            return Whose::Others;
+        }
+        if self.identity == context.tags.identity {
+            return Whose::Ours;
+        }
+        let (identity, deployment) = (Some(self.identity.clone()), Some(self.deployment.clone()));
+        Whose::Namesake(Maker { identity, deployment, user: None })
+    }
 }
 
 /// A resource in the cloud.
@@ -83,10 +109,21 @@ pub fn scope_of<'a>(kind: &SimulatedType, inputs: &'a PropertyMap) -> Vec<Option
     kind.info.id_within.iter().map(|input| inputs.string(input)).collect()
 }
 
+type Key = (&'static str, String);
+
 #[derive(Default)]
 struct World {
-    objects: BTreeMap<(&'static str, String), Object>,
+    objects: BTreeMap<Key, Object>,
     created: u64,
+    late: Vec<Late>,
+}
+
+/// What a call comes to that is carried out late.
+struct Late {
+    due: Duration,
+    /// What is there then, and whether it is new.
+    put: Vec<(Key, Object, bool)>,
+    gone: Vec<Key>,
 }
 
 impl World {
@@ -109,6 +146,50 @@ impl World {
         self.of(token, inputs.string(input)?)
     }
 
+    /// Takes back what has happened since `before`, to be carried out when it is due.
+    fn defer(&mut self, before: BTreeMap<Key, Object>, due: Duration) {
+        let after = std::mem::replace(&mut self.objects, before);
+        let gone = self.objects.keys().filter(|key| !after.contains_key(*key)).cloned().collect();
+        let put = after.into_iter().filter_map(|(key, object)| match self.objects.get(&key) {
+            None => Some((key, object, true)),
+            Some(before) if (&before.inputs, before.published) == (&object.inputs, object.published) => None,
+            Some(before) => {
+                // Whether it's the code that changes, or a version of what is there that is published.
+                let object = Object { published: object.published && !before.published, ..object };
+                Some((key, object, false))
+            }
+        });
+        let put = put.collect();
+        self.late.push(Late { due, put, gone });
+    }
+
+    /// Carries out what is due.
+    fn arrive(&mut self, now: Duration) {
+        for late in self.late.extract_if(.., |late| late.due <= now).collect::<Vec<_>>() {
+            late.gone.iter().for_each(|key| self.remove(key));
+            for (key, object, is_new) in late.put {
+                // What is there by now is in the way of another of its name.
+                let is_like = |other: &Object| match object.kind.identity {
+                    Identity::Keyed { inputs, unique: true } => {
+                        other.kind.info.token == object.kind.info.token
+                            && inputs.iter().all(|input| other.inputs.get(input) == object.inputs.get(input))
+                    }
+                    _ => false,
+                };
+                let is_in_the_way = self.objects.contains_key(&key) || self.objects.values().any(is_like);
+                match self.objects.get_mut(&key) {
+                    None if is_new && !is_in_the_way => drop(self.objects.insert(key, object)),
+                    Some(there) if !is_new && object.published => {
+                        there.version += u32::from(!there.published);
+                        there.published = true;
+                    }
+                    Some(there) if !is_new => (there.inputs, there.published) = (object.inputs, false),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     fn remove(&mut self, key: &(&'static str, String)) {
         if let Some(object) = self.objects.remove(key) {
             for part in self.parts(&object) {
@@ -126,6 +207,8 @@ pub struct SimulatedCloud {
     /// Where intents are looked up; `None` when the state is on a disk.
     store: Option<Arc<MemoryStore>>,
     broken_laws: Mutex<Vec<String>>,
+    /// The type that nobody may read or look for.
+    closed: Mutex<Option<&'static str>>,
     /// What the components print, and when it can be read.
     printed: Mutex<Option<(Duration, String)>>,
     /// When that was asked for.
@@ -140,6 +223,7 @@ impl SimulatedCloud {
             script,
             store,
             broken_laws: Mutex::default(),
+            closed: Mutex::default(),
             printed: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -166,7 +250,9 @@ impl SimulatedCloud {
 
     /// Everything that is there, in order.
     pub fn objects(&self) -> Vec<Object> {
-        self.world().objects.values().cloned().collect()
+        let mut world = self.world();
+        world.arrive(Duration::MAX);
+        world.objects.values().cloned().collect()
     }
 
     /// Rules of conduct that were broken.
@@ -198,6 +284,11 @@ impl SimulatedCloud {
         let mut world = self.world();
         let key = world.objects.keys().find(|(kind, known)| *kind == token && known == id).cloned();
         key.iter().for_each(|key| world.remove(key));
+    }
+
+    /// Forbids to read what is of this type, and to look for it.
+    pub fn close(&self, token: Option<&'static str>) {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     /// Puts something there that isn't ours.
@@ -241,7 +332,21 @@ impl SimulatedCloud {
             return Err(error);
         }
         self.script.take_time().await;
-        let result = effect(&mut self.world());
+        let closed = *self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        if kind == CallKind::Read && closed == Some(context.urn.type_token().as_str()) {
+            return Err(ProviderError::new(ProviderErrorKind::Denied, format!("{label} isn't allowed")));
+        }
+        let result = {
+            let mut world = self.world();
+            let now = self.script.clock.now();
+            world.arrive(now);
+            let before = self.script.late(at).map(|late| (late, world.objects.clone()));
+            let result = effect(&mut world);
+            if let Some((late, before)) = before {
+                world.defer(before, now + late);
+            }
+            result
+        };
         tokio::task::yield_now().await;
         if let Some(error) = failed(self.script.meet(at, Moment::After).await) {
             return Err(error);
@@ -304,6 +409,8 @@ impl Catalogue for CloudPort {
     fn provider_resource(&self, identity: &CloudIdentity) -> (String, PropertyMap) {
         ("default_1".into(), [("region", identity.region.as_str())].into())
     }
+
+    fn mark(&self, _inputs: &mut PropertyMap, _identity: &str) {}
 
     fn account_of(&self, _record: &dyn Recorded) -> Option<String> {
         None
@@ -483,11 +590,7 @@ impl ResourceProvider for SimulatedProvider {
                     Identity::Composed(names) | Identity::Put(names) => Self::composed(inputs, names),
                     Identity::Scoped(names) => Self::composed(inputs, &names[names.len() - 1..]),
                 };
-                let tags = Tags {
-                    stack: context.tags.stack.clone(),
-                    urn: context.urn.clone(),
-                    deployment: context.tags.deployment.clone(),
-                };
+                let tags = Tags::of(context);
                 let object = Object {
                     kind: self.kind,
                     id: id.clone(),
@@ -531,13 +634,9 @@ impl ResourceProvider for SimulatedProvider {
                     .get_mut(&key)
                     .ok_or_else(|| error(ProviderErrorKind::NotFound, format!("{} is gone", key.1)))?;
                 // Tags are among the inputs: whoever changes something says whose it is.
-                let is_ours = |tags: &Tags| tags.stack == context.tags.stack && tags.urn == context.urn;
+                let is_ours = |tags: &Tags| tags.whose(context, false) == Whose::Ours;
                 if self.kind.is_tagged() && !object.tags.as_ref().is_some_and(is_ours) {
-                    object.tags = Some(Tags {
-                        stack: context.tags.stack.clone(),
-                        urn: context.urn.clone(),
-                        deployment: context.tags.deployment.clone(),
-                    });
+                    object.tags = Some(Tags::of(context));
                 }
                 let inputs = exposed(inputs);
                 object.published &= object.inputs == inputs;
@@ -570,28 +669,31 @@ impl ResourceProvider for SimulatedProvider {
     async fn find(&self, context: &OperationContext, inputs: &PropertyMap) -> Result<Option<Found>, ProviderError> {
         self.cloud
             .call(context, CallKind::Read, "find", |world| {
-                let is_ours = |tags: &Option<Tags>, whole: bool| {
-                    tags.as_ref()
-                        .is_some_and(|tags| tags.stack == context.tags.stack && (whole || tags.urn == context.urn))
+                let whose = |tags: &Option<Tags>, whole: bool| {
+                    tags.as_ref().map_or(Whose::Others, |tags| tags.whose(context, whole))
                 };
                 let found = match self.kind.identity {
                     Identity::Generated => world
                         .objects
                         .values()
-                        .filter(|object| object.kind.info.token == self.token() && is_ours(&object.tags, false))
+                        .filter(|object| {
+                            object.kind.info.token == self.token() && whose(&object.tags, false) != Whose::Others
+                        })
                         .max_by_key(|object| {
                             let tags = object.tags.as_ref();
-                            (tags.is_some_and(|tags| tags.deployment == context.tags.deployment), object.number)
+                            let is_ours = whose(&object.tags, false) == Whose::Ours;
+                            let is_new = tags.is_some_and(|tags| tags.deployment == context.tags.deployment);
+                            (is_new, is_ours, object.number)
                         }),
                     _ => self.same(world, inputs),
                 };
                 Ok(found.map(|object| {
                     let whole = world.whole_of(self.kind, &object.inputs);
-                    let ours = match whole {
-                        Some(whole) => is_ours(&whole.tags, true),
-                        None => is_ours(&object.tags, false),
+                    let whose = match whole {
+                        Some(whole) => whose(&whole.tags, true),
+                        None => whose(&object.tags, false),
                     };
-                    Found { ours, state: object.state() }
+                    Found { whose, state: object.state() }
                 }))
             })
             .await

@@ -26,6 +26,8 @@ pub enum Act {
     LoseLock,
     /// The process dies.
     Die,
+    /// The process dies, and the cloud carries the call out only after this time. For [`Moment::After`] alone.
+    DieLate(Duration),
     /// The user asks to stop.
     Stop,
     /// The user asks to stop at once.
@@ -118,11 +120,19 @@ impl Script {
             }
             act
         };
-        if act == Some(Act::Die) {
+        if let Some(Act::Die | Act::DieLate(_)) = act {
             self.death.notify_one();
             std::future::pending::<()>().await;
         }
         act
+    }
+
+    /// How much later than it should the call of this point is carried out.
+    pub fn late(&self, at: usize) -> Option<Duration> {
+        self.state().faults.iter().find_map(|fault| match fault.act {
+            Act::DieLate(time) if fault.at == at => Some(time),
+            _ => None,
+        })
     }
 
     /// Waits as long as a call takes.

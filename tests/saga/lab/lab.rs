@@ -1,7 +1,7 @@
 //! A laboratory: one stack, one simulated cloud, and the commands on them, with faults where a test wants them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use resource_graph::{
     Archive, ArchiveSource, Cancellation, Clock, Latencies, PropertyMap, ResourceRecord, SystemClock, Urn, VirtualClock,
 };
+use semantest_iac::adapters::clock::MachineClock;
 use semantest_iac::application::adoption::Mapping;
 use semantest_iac::application::plan::planning::Drift;
 use semantest_iac::application::steps::calls::Calls;
@@ -41,22 +42,31 @@ use super::program::{self, Program};
 use super::store::{MemoryStore, StorePort, Tail};
 use crate::saga::disk::{Disk, records};
 
-/// The time of day goes with the time that passes, and is a little later whenever it is asked for.
+/// The time of day goes with the time that passes, and is a little later whenever it is asked for. Where the state is on a disk,
+/// whose lock knows the real time, it is that, and each process begins a minute after the one before has died.
 #[derive(Default)]
-struct TestClock(AtomicU64, VirtualClock);
+struct TestClock {
+    asked: AtomicU64,
+    passing: VirtualClock,
+    minutes: Option<AtomicI64>,
+}
 
 impl WallClock for TestClock {
     fn now_ms(&self) -> i64 {
-        let passed = i64::try_from(self.1.now().as_millis()).unwrap_or_default();
-        1_750_000_000_000 + passed + i64::try_from(self.0.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
+        let passed = i64::try_from(self.passing.now().as_millis()).unwrap_or_default();
+        let asked = i64::try_from(self.asked.fetch_add(1, Ordering::Relaxed)).unwrap_or_default();
+        match &self.minutes {
+            Some(minutes) => minutes.load(Ordering::Relaxed) * 60_000 + MachineClock.now_ms(),
+            None => 1_750_000_000_000 + passed + asked,
+        }
     }
 
     fn fresh_id(&self) -> String {
-        format!("{:09}", self.0.fetch_add(1, Ordering::Relaxed))
+        format!("{:09}", self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
     fn fresh_uuid(&self) -> String {
-        format!("00000000-0000-4000-8000-{:012}", self.0.fetch_add(1, Ordering::Relaxed))
+        format!("00000000-0000-4000-8000-{:012}", self.asked.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -185,6 +195,7 @@ pub struct How {
     pub targets: Vec<Urn>,
     pub refresh: Refresh,
     pub adopt: Vec<Mapping>,
+    pub reclaim: bool,
 }
 
 /// One stack and its cloud.
@@ -217,7 +228,7 @@ impl Default for Lab {
             health: Arc::new(TestHealth { clock: clock.clone(), ..TestHealth::default() }),
             collected: Arc::default(),
             person: Person { clock: clock.clone(), store: Some(seen), ..Person::default() },
-            clock: Arc::new(TestClock(AtomicU64::default(), clock)),
+            clock: Arc::new(TestClock { passing: clock, ..TestClock::default() }),
             disk: None,
         }
     }
@@ -255,6 +266,7 @@ impl Lab {
         let mut lab = Self::default();
         lab.cloud = Arc::new(SimulatedCloud::new(Arc::clone(&lab.script), None));
         lab.disk = Some(disk);
+        lab.clock = Arc::new(TestClock { minutes: Some(AtomicI64::default()), ..TestClock::default() });
         lab
     }
 
@@ -304,6 +316,7 @@ impl Lab {
             targets: how.targets.clone(),
             adopt: how.adopt.clone(),
             replace_adopted: false,
+            reclaim: how.reclaim,
             refresh: how.refresh,
             parallelism: None,
             lock_timeout: Duration::ZERO,
@@ -359,6 +372,9 @@ impl Lab {
         });
         if let (None, Some(disk)) = (&ended, &self.disk) {
             disk.die();
+            if let Some(minutes) = &self.clock.minutes {
+                minutes.fetch_add(1, Ordering::Relaxed);
+            }
         }
         ended
     }

@@ -14,7 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::hint::hint;
 use super::{Absence, Action, Class, Failure, Patience};
 use crate::adapters::aws::connection::origin::Origin;
-use crate::ports::{CallGate, CallKind, CallPermit, ProviderError};
+use crate::ports::{CallGate, CallKind, CallPermit, LONGEST_CALL, ProviderError};
 
 /// What to do where AWS doesn't get to know in time what was made.
 const NOT_SPREAD: &str = "AWS doesn't show everywhere yet what was made or changed a moment ago, or somebody has deleted it: run the command again with --refresh=all";
@@ -107,6 +107,7 @@ impl<'a> Sender<'a> {
         loop {
             tries += 1;
             let permit = self.gate.acquire(action.quota, action.kind).await?;
+            let sent = self.gate.now();
             let result = Box::pin(request()).await;
             drop(permit);
             let error = match result {
@@ -141,12 +142,26 @@ impl<'a> Sender<'a> {
             };
             let wait = backoff.wait(*count, fastrand::f64()).max(failure.retry_after.unwrap_or_default());
             self.gate.sleep(wait).await?;
-            if let Some(inquire) = inquire.filter(|_| failure.in_doubt)
-                && let Some(made) = inquire().await?
-            {
-                return Ok(made);
+            if let Some(inquire) = inquire.filter(|_| failure.in_doubt) {
+                // AWS may still be about to carry out what it gave no answer to.
+                let until = if failure.code.is_none() { sent + LONGEST_CALL } else { now };
+                if let Some(made) = self.look_until(until, inquire).await? {
+                    return Ok(made);
+                }
             }
         }
+    }
+
+    /// Looks what a call has made, again and again until that time.
+    async fn look_until<T>(&self, until: Duration, inquire: Inquiry<'_, T>) -> Result<Option<T>, ProviderError> {
+        let pauses = self.patience.backoff(Class::Propagating);
+        for looks in 1.. {
+            let made = inquire().await?;
+            let pause = pauses.filter(|_| made.is_none() && self.gate.now() < until);
+            let Some(pause) = pause else { return Ok(made) };
+            self.gate.sleep(pause.wait(looks, 1.0)).await?;
+        }
+        Ok(None)
     }
 
     /// Puts into words what was tried on what, what AWS answered, and what to do.

@@ -17,7 +17,7 @@ use crate::adapters::aws::connection::clients::ServiceClient;
 use crate::adapters::aws::connection::connection::Connection;
 use crate::ports::{
     AdoptionFacts, Found, ImportedId, OperationContext, ProviderError, ProviderErrorKind, ResourceProvider,
-    ResourceState,
+    ResourceState, Whose,
 };
 
 /// A resource as the cloud has it: its id in the form of Pulumi's states, and its typed outputs.
@@ -63,11 +63,11 @@ pub(in crate::adapters::aws) trait AwsResource: Send + Sync + 'static {
     /// Deletes it.
     async fn delete(call: &Call<'_>, id: &str, inputs: &Self::Inputs) -> Result<(), ProviderError>;
 
-    /// Looks for it, and says whether it is ours.
+    /// Looks for it, and says whose it is.
     async fn find(
         call: &Call<'_>,
         inputs: &Self::Inputs,
-    ) -> Result<Option<(bool, Remote<Self::Outputs>)>, ProviderError>;
+    ) -> Result<Option<(Whose, Remote<Self::Outputs>)>, ProviderError>;
 
     /// Files and directives that the cloud shows to differ from the given ones.
     fn observed(_given: &PropertyMap, _outputs: &Self::Outputs) -> Vec<(&'static str, Value)> {
@@ -247,6 +247,7 @@ impl<R: AwsResource> Managed<R> {
     fn state(&self, remote: &Remote<R::Outputs>, given: &PropertyMap) -> Result<ResourceState, ProviderError> {
         let broken = |error: serde_json::Error| ProviderError::new(ProviderErrorKind::Internal, error.to_string());
         let mut outputs = properties::outputs(&remote.outputs, &remote.id, given, &R::SHAPE).map_err(broken)?;
+        tags::without_deployment(&mut outputs);
         if has_region(&R::SHAPE) && !outputs.contains_key("region") {
             outputs.insert("region", self.connection.region.as_str());
         }
@@ -426,16 +427,16 @@ impl<R: AwsResource> ResourceProvider for Managed<R> {
         let call = Call::new(context, &self.connection, inputs, inputs, None);
         let find = || async { optional(R::find(&call, &typed).await).map(Option::flatten) };
         let found = self.until_seen(context, &urn(context), find).await;
-        let Some((ours, remote)) = found.map_err(|error| without_secrets(error, inputs))? else { return Ok(None) };
+        let Some((whose, remote)) = found.map_err(|error| without_secrets(error, inputs))? else { return Ok(None) };
         let mut state = self.found_state(&remote, inputs)?;
         // Only identifying inputs may have been given; what is found must not look as if it had to move.
         if has_region(&R::SHAPE) && !state.inputs.contains_key("region") {
             state.inputs.insert("region", self.connection.region.as_str());
         }
         // What is settled after a deployment that died may have been made a moment ago.
-        if ours {
+        if whose == Whose::Ours {
             self.connection.recent.note(names(context, &state));
         }
-        Ok(Some(Found { ours, state }))
+        Ok(Some(Found { whose, state }))
     }
 }

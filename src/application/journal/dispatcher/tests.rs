@@ -17,6 +17,10 @@ impl LockedStack for JournalOnly {
         None
     }
 
+    fn predecessor_seen(&self) -> Option<i64> {
+        None
+    }
+
     fn failure(&self) -> Option<StoreError> {
         None
     }

@@ -5,31 +5,35 @@
 //! changed in the cloud here: the next plan does what is left. What was found half done is recorded as it is, and marked so
 //! that the next plan looks after it whatever is wanted by then.
 
+mod inquiry;
 mod records;
+mod unsettled;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use futures::future::try_join_all;
-use resource_graph::{OutputReference, PropertyMap, Resolved, ResourceRecord, Urn, Value};
+use resource_graph::{ResourceRecord, ResourceSpec, Urn};
 
+use self::inquiry::Answer;
 use self::records::Records;
+pub use self::unsettled::{look_again, unsettled};
 use super::intent;
 use crate::application::error::{ApplicationError, ErrorKind};
-use crate::application::plan::recorded::{output_of, recorded_output};
-use crate::application::plan::refresh::tags;
 use crate::application::request::{Options, Ports};
+use crate::application::steps::default_provider::DefaultProvider;
 use crate::application::steps::gate::ReadGate;
 use crate::application::steps::records::{hide_named, like_before, marked_unchecked, references_of};
 use crate::domain::component::group_urns;
 use crate::domain::deployment::{
-    Deployment, DeploymentEvent, DeploymentPhase, PlannedStep, ResourceOperation, SettledOutcome, StepPhase,
+    Deployment, DeploymentEvent, DeploymentPhase, PlannedStep, ResourceImage, ResourceOperation, SettledOutcome,
+    StepPhase,
 };
 use crate::domain::event::DomainEvent;
 use crate::ports::clock::recorded_time;
 use crate::ports::{
-    CallGate, CheckpointChange, HistoryEntry, InterruptedDeployment, LockedStack, Notice, OperationContext,
-    ProviderError, RecordedResource, ResourceProvider, ResourceState, StackSnapshot,
+    CallGate, CheckpointChange, CloudIdentity, HistoryEntry, InterruptedDeployment, LONGEST_CALL, LockedStack, Notice,
+    RecordedResource, ResourceState, StackSnapshot,
 };
 
 /// What was found out: the event to record, and what changes in the state.
@@ -38,15 +42,19 @@ pub struct Settled {
     pub event: Option<DeploymentEvent>,
     /// Changes of the checkpoint.
     pub changes: Vec<CheckpointChange>,
+    /// Creations whose outcome can't be seen now: pending operations of the checkpoint.
+    pub unsettled: Vec<ResourceImage>,
 }
 
 /// Settles what a died deployment left open.
 ///
 /// # Errors
-/// When the cloud can't be asked, or the state can't be read: nothing has changed then, and it can be tried again.
+/// When the cloud can't be asked about anything, or the state can't be read: nothing has changed then, and it can be tried again.
 pub async fn settle(
     ports: &Ports,
     options: &Options,
+    identity: &CloudIdentity,
+    wanted: &[Arc<ResourceSpec>],
     stack: &dyn LockedStack,
     snapshot: &StackSnapshot,
     interrupted: &InterruptedDeployment,
@@ -68,23 +76,38 @@ pub async fn settle(
             hint: None,
         });
     }
+    let provider = DefaultProvider::recorded(ports, snapshot.resources.iter()).or_else(|| {
+        // Another program has taken it out of the state.
+        let id = stack_identity(&interrupted.events)?;
+        Some(DefaultProvider::new(ports, &options.target, identity, id))
+    });
     let mut settlement = Settlement {
         ports,
         options,
         stack,
+        wanted: wanted.iter().map(|spec| (&spec.urn, spec.as_ref())).collect(),
+        late_until: late_until(&interrupted.events, stack),
+        waiting: Once::new(),
         deployment: deployment.id(),
+        identity: provider.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
         overwritten: interrupted.overwritten.as_ref().map(|records| by_name(records)),
         gate: Arc::new(ReadGate::new(ports, options)),
         records: Records::of(snapshot, ports.cloud.as_ref())?,
         groups: groups(&deployment),
         changes: Vec::new(),
+        unsettled: Vec::new(),
         settled: BTreeMap::new(),
         removed: HashSet::new(),
     };
+    if let Some((reference, record)) = provider.and_then(|it| Some((it.reference, it.record?))) {
+        settlement.put(record)?;
+        settlement.records.provider.get_or_insert(reference);
+    }
     settlement.settle_all(&deployment).await?;
     settlement.remove_deleted()?;
     settlement.mark_unchecked(&interrupted.events)?;
-    let Settlement { changes, settled, .. } = settlement;
+    let Settlement { changes, settled, unsettled, .. } = settlement;
+    let unsettled = unsettled.iter().map(|record| stack.encode(record)).collect::<Result<_, _>>()?;
     let finished = deployment.steps().filter(|(_, phase)| *phase == StepPhase::Succeeded).count();
     let last_event_at = interrupted.events.last().map(|event| event.metadata.timestamp.clone()).unwrap_or_default();
     let is_over = deployment.phase() == DeploymentPhase::Ended && settled.is_empty() && changes.is_empty();
@@ -94,7 +117,23 @@ pub async fn settle(
         finished,
         settled: settled.into_iter().map(|(urn, outcome)| (urn.to_string(), outcome)).collect(),
     });
-    Ok(Settled { event, changes })
+    Ok(Settled { event, changes, unsettled })
+}
+
+/// The identity that a deployment marked what it made with; `None` when it hadn't planned anything yet.
+fn stack_identity(events: &[DomainEvent]) -> Option<String> {
+    events.iter().find_map(|event| match &event.event {
+        DeploymentEvent::DeploymentPlanned { stack_identity, .. } => stack_identity.clone(),
+        _ => None,
+    })
+}
+
+/// Until when the calls of a deployment that died may still be carried out: the longest time of one after its last sign of life.
+fn late_until(events: &[DomainEvent], stack: &dyn LockedStack) -> i64 {
+    let time = |event: &DomainEvent| chrono::DateTime::parse_from_rfc3339(&event.metadata.timestamp).ok();
+    let last_event = events.last().and_then(time).map(|time| time.timestamp_millis());
+    let longest = i64::try_from(LONGEST_CALL.as_millis()).unwrap_or(i64::MAX);
+    last_event.max(stack.predecessor_seen()).unwrap_or_default().saturating_add(longest)
 }
 
 /// A died deployment's place in the history; `None` when its journal doesn't even hold its request.
@@ -146,30 +185,25 @@ struct Settlement<'a> {
     ports: &'a Ports,
     options: &'a Options,
     stack: &'a dyn LockedStack,
+    /// What is wanted next.
+    wanted: HashMap<&'a Urn, &'a ResourceSpec>,
+    /// Until when calls of the deployment that died may still be carried out, in milliseconds since 1970.
+    late_until: i64,
+    /// That they are waited for is told once.
+    waiting: Once,
     deployment: &'a str,
+    /// The stack's.
+    identity: String,
     /// What the events recorded, when that isn't in the state: all steps are open then.
     overwritten: Option<HashMap<&'a Urn, &'a RecordedResource>>,
     gate: Arc<dyn CallGate>,
     records: Records,
     groups: HashMap<Urn, PlannedStep>,
     changes: Vec<CheckpointChange>,
+    unsettled: Vec<ResourceRecord>,
     settled: BTreeMap<Urn, SettledOutcome>,
     /// What turned out to be deleted.
     removed: HashSet<Urn>,
-}
-
-/// What the cloud says of an open step.
-enum Answer {
-    /// Nothing has happened, or nothing is left to be recorded.
-    Nothing(SettledOutcome),
-    /// The creation took effect.
-    Made(ResourceState),
-    /// It is there, but not as recorded: the step, or another program, got half way.
-    Changed(Arc<ResourceRecord>, ResourceState),
-    /// It isn't there any more, though it wasn't to be deleted.
-    Gone(Arc<ResourceRecord>),
-    /// The deletion took effect.
-    Deleted,
 }
 
 impl Settlement<'_> {
@@ -190,6 +224,8 @@ impl Settlement<'_> {
         };
         // Resources of which it is known that they weren't made, so that nothing that refers to them was either.
         let mut unmade: HashSet<Urn> = HashSet::new();
+        // While nothing could be asked, it isn't the resource.
+        let mut none_answered = true;
         // In rounds, since a route can be looked for only once it is known which API it belongs to.
         while !open.is_empty() {
             let making: HashSet<&Urn> =
@@ -204,6 +240,10 @@ impl Settlement<'_> {
                 std::mem::swap(&mut waiting, &mut ready);
             }
             let answers = try_join_all(ready.iter().map(|step| self.ask(step, is_started(step), &unmade))).await?;
+            none_answered &= answers.iter().all(|answer| matches!(answer, Answer::Unknown(_)));
+            if let (true, Some((step, Answer::Unknown(error)))) = (none_answered, ready.iter().zip(&answers).next()) {
+                return Err(ApplicationError::of_resource(error, &step.urn));
+            }
             for (step, answer) in ready.iter().zip(answers) {
                 let is_undone = matches!(answer, Answer::Nothing(SettledOutcome::Undone));
                 if step.operation.creates() && is_undone && self.overwritten.is_none() {
@@ -227,96 +267,6 @@ impl Settlement<'_> {
     fn is_recorded(&self, step: &PlannedStep) -> bool {
         let is_there = |record: &Arc<ResourceRecord>| !record.pending_replacement && record.id.is_some();
         step.operation == ResourceOperation::Create && self.records.live.get(&step.urn).is_some_and(is_there)
-    }
-
-    /// Asks the cloud about an open step.
-    async fn ask(
-        &self,
-        step: &PlannedStep,
-        is_started: bool,
-        unmade: &HashSet<Urn>,
-    ) -> Result<Answer, ApplicationError> {
-        if self.is_to_be_forgotten(step) {
-            return Ok(Answer::Deleted);
-        }
-        let Some(provider) = self.ports.cloud.resource(&step.urn.type_token()) else {
-            return Ok(Answer::Nothing(SettledOutcome::Undone));
-        };
-        let tags = tags(self.options, self.deployment);
-        let context = OperationContext { urn: step.urn.clone(), tags, gate: Arc::clone(&self.gate) };
-        let answer = if step.operation.creates() {
-            if needed_by(step).iter().any(|urn| unmade.contains(urn)) {
-                return Ok(Answer::Nothing(SettledOutcome::Undone));
-            }
-            let found = self.find(step, provider.as_ref(), &context).await;
-            found.map(|found| found.map_or(Answer::Nothing(SettledOutcome::Undone), Answer::Made))
-        } else {
-            self.read(step, is_started, provider.as_ref(), &context).await
-        };
-        answer.map_err(|error| ApplicationError::of_resource(&error, &step.urn))
-    }
-
-    /// What an open creation has made.
-    async fn find(
-        &self,
-        step: &PlannedStep,
-        provider: &dyn ResourceProvider,
-        context: &OperationContext,
-    ) -> Result<Option<ResourceState>, ProviderError> {
-        // An intent whose references lead nowhere can't have been carried out.
-        let Some(inputs) = self.resolve_identity(step) else { return Ok(None) };
-        let found = provider.find(context, &inputs).await?;
-        Ok(found.filter(|found| found.ours).map(|found| found.state).filter(|state| {
-            // A replacement is looked for under the new inputs; what is found may still be the old one.
-            !self.records.is_taken(&step.urn, state, self.ports.cloud.as_ref())
-        }))
-    }
-
-    async fn read(
-        &self,
-        step: &PlannedStep,
-        is_started: bool,
-        provider: &dyn ResourceProvider,
-        context: &OperationContext,
-    ) -> Result<Answer, ProviderError> {
-        let record = match step.operation {
-            ResourceOperation::Update => self.records.live.get(&step.urn),
-            _ => self.records.deleted_by(step),
-        };
-        // A deletion that was recorded after all, or an earlier try at settling it got this far.
-        let Some(record) = record else { return Ok(Answer::Nothing(SettledOutcome::Done)) };
-        let id = record.id.as_deref().unwrap_or_default();
-        let state = provider.read(context, id, &record.inputs).await?;
-        let is_deletion = step.operation.deletes();
-        Ok(match state {
-            None if is_deletion => Answer::Deleted,
-            // An update that finds nothing to change makes it anew.
-            None => match self.find(step, provider, context).await? {
-                Some(state) => Answer::Changed(Arc::clone(record), state),
-                None => Answer::Gone(Arc::clone(record)),
-            },
-            Some(state) if (is_deletion || !is_started) && is_as_recorded(record, &state) => {
-                Answer::Nothing(SettledOutcome::Undone)
-            }
-            Some(_) if record.pending_deletion => Answer::Nothing(SettledOutcome::Undone),
-            Some(state) => Answer::Changed(Arc::clone(record), state),
-        })
-    }
-
-    /// The identifying inputs of a step, when all that they refer to is known.
-    fn resolve_identity(&self, step: &PlannedStep) -> Option<PropertyMap> {
-        let inputs = intent::decode(&step.identity)?;
-        let resolved = inputs.resolve(&mut |reference| match self.records.live.get(&reference.urn) {
-            Some(record) => output_of(record, &reference.path),
-            None => self.overwritten_output(reference),
-        });
-        resolved.ok().filter(|inputs| !inputs.values().any(Value::contains_unknown))
-    }
-
-    /// An output of a resource that another program has taken out of the state since.
-    fn overwritten_output(&self, reference: &OutputReference) -> Resolved {
-        let record = self.overwritten.as_ref().and_then(|records| records.get(&reference.urn));
-        record.map_or(Resolved::Unknown, |record| recorded_output(record, &reference.path))
     }
 
     /// Records what the cloud said.
@@ -343,6 +293,7 @@ impl Settlement<'_> {
                 self.gone(&record);
                 Ok(SettledOutcome::Undone)
             }
+            Answer::Unknown(error) => self.keep_open(step, &error),
             Answer::Deleted => {
                 if step.operation == ResourceOperation::DeleteReplaced {
                     let created = self.records.deleted_by(step).and_then(|copy| copy.created.clone());
@@ -502,14 +453,6 @@ impl Settlement<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the cloud shows a resource as the state records it.
-fn is_as_recorded(record: &ResourceRecord, state: &ResourceState) -> bool {
-    let same = |recorded: &PropertyMap, now: &PropertyMap| {
-        resource_graph::planner::diff::same(&Value::Map(recorded.clone()), &Value::Map(now.clone()))
-    };
-    same(&record.inputs, &state.inputs) && same(&record.outputs, &state.outputs)
 }
 
 /// The components that a deployment was to ask and that didn't answer well, as its events tell.

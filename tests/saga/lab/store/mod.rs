@@ -14,7 +14,7 @@ use semantest_iac::domain::deployment::{DeploymentEvent, ResourceImage};
 use semantest_iac::domain::event::DomainEvent;
 use semantest_iac::ports::{
     CheckpointChange, HistoryEntry, InterruptedDeployment, LockRequest, LockedStack, Notice, NoticeHandler,
-    RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
+    PendingOperation, RecordedResource, StackSnapshot, StackStore, StoreError, StoreErrorKind,
 };
 
 use super::faults::{Act, Kind, Moment, Script};
@@ -49,7 +49,7 @@ struct State {
     writes: u64,
     version: u64,
     resources: Vec<ResourceRecord>,
-    pending: usize,
+    pending: Vec<ResourceRecord>,
     journal: Option<Journal>,
     archive: Vec<(String, Vec<DomainEvent>)>,
     history: Vec<HistoryEntry>,
@@ -77,7 +77,7 @@ impl MemoryStore {
             writes: 0,
             version: 0,
             resources: Vec::new(),
-            pending: 0,
+            pending: Vec::new(),
             journal: None,
             archive: Vec::new(),
             audit: BTreeMap::new(),
@@ -177,7 +177,7 @@ impl MemoryStore {
 
     /// The number of pending operations in the checkpoint.
     pub fn pending(&self) -> usize {
-        self.state().pending
+        self.state().pending.len()
     }
 
     /// Changes the recorded state, as another program might.
@@ -245,7 +245,15 @@ impl MemoryStore {
             version: format!("{}", state.version),
             resources: resources.into_iter().map(|record| Arc::new(Seen(record)) as RecordedResource).collect(),
             outputs: outputs.unwrap_or_else(PropertyMap::new),
-            pending: Vec::new(),
+            pending: state
+                .without_owner()
+                .into_iter()
+                .map(|record| PendingOperation {
+                    urn: record.urn.clone(),
+                    kind: "creating".into(),
+                    resource: Arc::new(Seen(record)),
+                })
+                .collect(),
             secrets_manager: None,
             interrupted,
         })
@@ -306,6 +314,17 @@ impl Recorded for Seen {
 }
 
 impl State {
+    /// Pending operations of which no open journal says what becomes of them.
+    fn without_owner(&self) -> Vec<ResourceRecord> {
+        let events = self.journal.iter().flat_map(|journal| &journal.events);
+        let planned = events.flat_map(|event| match &event.event {
+            DeploymentEvent::DeploymentPlanned { steps, .. } => steps.as_slice(),
+            _ => &[],
+        });
+        let planned: Vec<&Urn> = planned.map(|step| &step.urn).collect();
+        self.pending.iter().filter(|record| !planned.contains(&&record.urn)).cloned().collect()
+    }
+
     fn image(&self, image: &ResourceImage) -> ResourceRecord {
         let number: usize = image.0.get().parse().expect("an image of this store");
         self.images[number].clone()
@@ -383,6 +402,7 @@ impl State {
                         }
                     }
                 }
+                CheckpointChange::Settled { .. } => {}
                 CheckpointChange::Gone { urn } => {
                     live(resources, urn).into_iter().for_each(|record| record.pending_replacement = true);
                 }

@@ -61,7 +61,8 @@ impl StackStore for StorePort {
 struct Held {
     store: Arc<MemoryStore>,
     number: u64,
-    base: Mutex<Vec<ResourceRecord>>,
+    /// Resources and pending operations, as they were read.
+    base: Mutex<(Vec<ResourceRecord>, Vec<ResourceRecord>)>,
 }
 
 impl Held {
@@ -90,9 +91,17 @@ impl LockedStack for Held {
         None
     }
 
+    fn predecessor_seen(&self) -> Option<i64> {
+        None
+    }
+
     async fn read(&self) -> Result<StackSnapshot, StoreError> {
         self.store.access("read under the lock", |_| Ok(())).await?;
-        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = self.store.state().folded();
+        let (folded, pending) = {
+            let state = self.store.state();
+            (state.folded(), state.without_owner())
+        };
+        *self.base.lock().unwrap_or_else(PoisonError::into_inner) = (folded, pending);
         self.store.snapshot()
     }
 
@@ -148,12 +157,21 @@ impl LockedStack for Held {
     }
 
     async fn checkpoint(&self, changes: &[CheckpointChange], creating: &[ResourceImage]) -> Result<(), StoreError> {
-        let base = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (mut resources, mut pending) = self.base.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.write("checkpoint", |state| {
-            let mut resources = base;
+            let creating: Vec<ResourceRecord> = creating.iter().map(|image| state.image(image)).collect();
+            let key = |record: &ResourceRecord| (record.urn.clone(), record.init_errors.is_empty());
+            pending.retain(|record| creating.iter().all(|begun| key(begun) != key(record)));
+            pending.extend(creating);
+            pending.retain(|record| {
+                changes.iter().all(|change| {
+                    let is_seen = record.init_errors.is_empty() || matches!(change, CheckpointChange::Settled { .. });
+                    *change.urn() != record.urn || !is_seen
+                })
+            });
             state.fold(&mut resources, changes);
             state.verify(&resources, "checkpoint");
-            (state.resources, state.pending, state.exists) = (resources, creating.len(), true);
+            (state.resources, state.pending, state.exists) = (resources, pending, true);
             Ok(())
         })
         .await

@@ -15,7 +15,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::API_GATEWAY;
-use crate::ports::ProviderError;
+use crate::ports::{ProviderError, Whose};
 
 const CREATE: Action = api_child::makes("apigateway:CreateApi").besides(&["apigateway:TagResource"]);
 const GET: Action = api_child::reads("apigateway:GetApi");
@@ -85,7 +85,7 @@ macro_rules! remote {
         let answer = $answer;
         let id = required(answer.api_id, "the API's id")?;
         let connection = $call.connection;
-        let tags = tags::recorded_from(answer.tags.as_ref());
+        let tags = tags::found_from(answer.tags.as_ref());
         let text = |text: Option<String>| Some(text.unwrap_or_default());
         let inputs = Inputs {
             name: required(answer.name, "the API's name")?,
@@ -121,10 +121,18 @@ macro_rules! remote {
 const API_KEY: &str = "$request.header.x-api-key";
 const ROUTE: &str = "$request.method $request.path";
 
-/// The API that carries this resource's tags: the one that this deployment made, else the newest. `this_deployment` passes
-/// over all others, such as the one that is being replaced.
-async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<Remote<Outputs>>, ProviderError> {
-    let mut best: Option<((bool, Option<i64>), Listed)> = None;
+/// An API that carries a resource's tags. The one of the highest rank is taken: whether this deployment made it, whether it is ours,
+/// when it was made.
+struct Candidate {
+    rank: (bool, bool, Option<i64>),
+    whose: Whose,
+    api: Listed,
+}
+
+/// The API that carries this resource's tags: the one that this deployment made, else the newest of ours, else the newest of a
+/// stack of the same name. `this_deployment` passes over all others, such as the one that is being replaced.
+async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
+    let mut best: Option<Candidate> = None;
     let page = |token| {
         let request = call.client::<ApiGateway>().get_apis().max_results(api_child::PAGE).set_next_token(token);
         async move { request.send().await.map(|answer| (answer.items, answer.next_token)) }
@@ -132,16 +140,17 @@ async fn tagged(call: &Call<'_>, this_deployment: bool) -> Result<Option<Remote<
     let compare = |api: Listed| {
         let all: Tags = api.tags().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect();
         let same = all.get(tags::DEPLOYMENT) == Some(&call.context.tags.deployment);
-        let rank = (same, api.created_date().map(|date| date.secs()));
-        let ours = all.contains_key(tags::URN) && tags::are_ours(&all, call.context);
-        if ours && (same || !this_deployment) && best.as_ref().is_none_or(|(best, _)| *best < rank) {
-            best = Some((rank, api));
+        let whose = if all.contains_key(tags::URN) { tags::whose(&all, call.context) } else { Whose::Others };
+        let rank = (same, whose == Whose::Ours, api.created_date().map(|date| date.secs()));
+        let is_it = whose != Whose::Others && (same || !this_deployment);
+        if is_it && best.as_ref().is_none_or(|best| best.rank < rank) {
+            best = Some(Candidate { rank, whose, api });
         }
         Ok(None::<()>)
     };
     api_child::first_listed(call, LIST, call.context.urn.as_str(), page, compare).await?;
     match best {
-        Some((_, api)) => Ok(Some(remote!(call, api))),
+        Some(Candidate { whose, api, .. }) => Ok(Some((whose, remote!(call, api)))),
         None => Ok(None),
     }
 }
@@ -209,7 +218,7 @@ impl AwsResource for Api {
         let inquire = || Box::pin(async move { Ok(tagged(call, true).await?.map(Err)) }) as _;
         match call.send_once(CREATE, &inputs.name, send, &inquire).await? {
             Ok(answer) => Ok(remote!(call, answer)),
-            Err(found) => Ok(found),
+            Err((_, found)) => Ok(found),
         }
     }
 
@@ -244,13 +253,13 @@ impl AwsResource for Api {
         call.send(DELETE, id, || call.client::<ApiGateway>().delete_api().api_id(id).send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, _inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
-        Ok(tagged(call, false).await?.map(|api| (true, api)))
+    async fn find(call: &Call<'_>, _inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
+        tagged(call, false).await
     }
 }
 
-/// Whether the API belongs to the stack of this operation: for what can't carry tags of its own.
-pub(in crate::adapters::aws) async fn is_ours(call: &Call<'_>, id: &str) -> Result<bool, ProviderError> {
+/// Whose the API is: for what can't carry tags of its own.
+pub(in crate::adapters::aws) async fn whose(call: &Call<'_>, id: &str) -> Result<Whose, ProviderError> {
     let answer = call.send(GET, id, || call.client::<ApiGateway>().get_api().api_id(id).send()).await?;
-    Ok(tags::belong_to_stack(&tags::recorded_from(answer.tags.as_ref()), call.context))
+    Ok(tags::whose_stack(&tags::found_from(answer.tags.as_ref()), call.context))
 }

@@ -112,9 +112,12 @@ macro_rules! api_child {
                 call.send(DELETE, &Self::title(inputs, Some(id)), || request.clone().send()).await.map(drop)
             }
 
-            async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+            async fn find(
+                call: &Call<'_>,
+                inputs: &Inputs,
+            ) -> Result<Option<(crate::ports::Whose, Remote<Outputs>)>, ProviderError> {
                 match Self::like(call, inputs).await? {
-                    Some(found) => Ok(Some((api::is_ours(call, &inputs.api_id).await?, found))),
+                    Some(found) => Ok(Some((api::whose(call, &inputs.api_id).await?, found))),
                     None => Ok(None),
                 }
             }

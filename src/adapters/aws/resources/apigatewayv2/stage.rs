@@ -18,7 +18,7 @@ use crate::adapters::aws::frame::properties::{Default, Shape, same_set_of_groups
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::API_GATEWAY;
 use crate::adapters::aws::validation::{ACCOUNT_BURST, ACCOUNT_RATE};
-use crate::ports::ProviderError;
+use crate::ports::{ProviderError, Whose};
 
 const GET_API: Action = api_child::reads("apigateway:GetApi");
 const CREATE: Action = api_child::makes("apigateway:CreateStage").besides(LOG_DELIVERY);
@@ -199,7 +199,7 @@ macro_rules! outputs {
         let (answer, api_id, connection) = ($answer, $api_id, $call.connection);
         let name = required(answer.stage_name, "the stage's name")?;
         let partition = &connection.account().await?.partition;
-        let tags = tags::recorded_from(answer.tags.as_ref());
+        let tags = tags::found_from(answer.tags.as_ref());
         let text = |text: Option<String>| Some(text.unwrap_or_default());
         let mut route_settings: Vec<_> = answer
             .route_settings
@@ -360,8 +360,8 @@ impl AwsResource for Stage {
         call.send(DELETE, &inputs.title(), || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, inputs, &inputs.name).await?;
-        Ok(Some((api::is_ours(call, &inputs.api_id).await?, Remote { id: inputs.name.clone(), outputs })))
+        Ok(Some((api::whose(call, &inputs.api_id).await?, Remote { id: inputs.name.clone(), outputs })))
     }
 }

@@ -13,7 +13,7 @@ use crate::adapters::aws::frame::pages::Pages;
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::{LOGS, LOGS_CREATE_LOG_GROUP};
-use crate::ports::ProviderError;
+use crate::ports::{ProviderError, Whose};
 
 const CREATE: Action = Action::write("logs:CreateLogGroup", LOGS_CREATE_LOG_GROUP).besides(&["logs:TagResource"]);
 const DESCRIBE: Action = Action::read("logs:DescribeLogGroups", LOGS);
@@ -92,7 +92,7 @@ async fn get(call: &Call<'_>, name: &str) -> Result<Outputs, ProviderError> {
         kms_key_id: Some(group.kms_key_id().unwrap_or_default().to_owned()),
         log_group_class: Some(group.log_group_class().map_or("STANDARD", LogGroupClass::as_str).to_owned()),
         retention_in_days: Some(group.retention_in_days().unwrap_or(0)),
-        tags: Some(tags::recorded_from(answer.tags())),
+        tags: Some(tags::found_from(answer.tags())),
     };
     Ok(outputs(arn, inputs))
 }
@@ -204,9 +204,9 @@ impl AwsResource for LogGroup {
         call.send(DELETE, id, || call.client::<Logs>().delete_log_group().log_group_name(id).send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, &inputs.name).await?;
-        let ours = tags::are_ours(&outputs.tags_all, call.context);
-        Ok(Some((ours, Remote { id: inputs.name.clone(), outputs })))
+        let whose = tags::whose(&outputs.tags_all, call.context);
+        Ok(Some((whose, Remote { id: inputs.name.clone(), outputs })))
     }
 }

@@ -14,7 +14,7 @@ use crate::adapters::aws::frame::policy_document::same_policy;
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::IAM;
-use crate::ports::ProviderError;
+use crate::ports::{ProviderError, Whose};
 
 const CREATE: Action = Action::write("iam:CreateRole", IAM).besides(&["iam:TagRole"]);
 const GET: Action = Action::read("iam:GetRole", IAM);
@@ -60,7 +60,7 @@ pub(in crate::adapters::aws) struct Outputs {
 
 fn outputs(role: &IamRole) -> Result<Outputs, ProviderError> {
     let policy = required(role.assume_role_policy_document(), "the role's trust policy")?;
-    let tags = tags::recorded(role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
+    let tags = tags::found(role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
     Ok(Outputs {
         inputs: Inputs {
             assume_role_policy: percent_decode_str(policy).decode_utf8_lossy().into_owned(),
@@ -223,14 +223,14 @@ impl AwsResource for Role {
         })
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, &inputs.name).await?;
-        let ours = tags::are_ours(&outputs.tags_all, call.context);
-        Ok(Some((ours, Remote { id: inputs.name.clone(), outputs })))
+        let whose = tags::whose(&outputs.tags_all, call.context);
+        Ok(Some((whose, Remote { id: inputs.name.clone(), outputs })))
     }
 }
 
-/// Whether the role belongs to the stack of this operation: for what can't carry tags of its own.
-pub(in crate::adapters::aws) async fn is_ours(call: &Call<'_>, name: &str) -> Result<bool, ProviderError> {
-    Ok(tags::belong_to_stack(&get(call, name).await?.tags_all, call.context))
+/// Whose the role is: for what can't carry tags of its own.
+pub(in crate::adapters::aws) async fn whose(call: &Call<'_>, name: &str) -> Result<Whose, ProviderError> {
+    Ok(tags::whose_stack(&get(call, name).await?.tags_all, call.context))
 }

@@ -13,7 +13,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::policy_document::same_policy;
 use crate::adapters::aws::frame::properties::Shape;
 use crate::adapters::aws::quota::IAM;
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::{ProviderError, ProviderErrorKind, Whose};
 
 /// A deployment that goes on from a killed one doesn't know how new the role is.
 const PUT: Action = Action::write("iam:PutRolePolicy", IAM).after_changes("NoSuchEntity");
@@ -132,9 +132,9 @@ impl AwsResource for RolePolicy {
         call.send(DELETE, id, || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, &inputs.role, &inputs.name).await?;
-        let ours = role::is_ours(call, &inputs.role).await?;
-        Ok(Some((ours, Remote { id: format!("{}:{}", inputs.role, inputs.name), outputs })))
+        let whose = role::whose(call, &inputs.role).await?;
+        Ok(Some((whose, Remote { id: format!("{}:{}", inputs.role, inputs.name), outputs })))
     }
 }

@@ -17,7 +17,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags;
 use crate::adapters::aws::quota::LAMBDA_CONTROL;
-use crate::ports::{ImportedId, ProviderError};
+use crate::ports::{ImportedId, ProviderError, Whose};
 
 const CREATE: Action = Action::write("lambda:CreateAlias", LAMBDA_CONTROL);
 const GET: Action = Action::read("lambda:GetAlias", LAMBDA_CONTROL);
@@ -169,10 +169,10 @@ impl AwsResource for Alias {
         call.send(DELETE, &title(&named), || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, inputs).await?;
-        let ours = tags::belong_to_stack(&function::tags_of(call, &inputs.function_name).await?, call.context);
-        Ok(Some((ours, Remote { id: outputs.arn.clone(), outputs })))
+        let whose = tags::whose_stack(&function::tags_of(call, &inputs.function_name).await?, call.context);
+        Ok(Some((whose, Remote { id: outputs.arn.clone(), outputs })))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
 use crate::adapters::aws::frame::tags;
 use crate::adapters::aws::quota::LAMBDA_CONTROL;
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::{ProviderError, ProviderErrorKind, Whose};
 
 const CREATE: Action = Action::write("lambda:CreateFunctionUrlConfig", LAMBDA_CONTROL);
 const GET: Action = Action::read("lambda:GetFunctionUrlConfig", LAMBDA_CONTROL);
@@ -209,10 +209,10 @@ impl AwsResource for FunctionUrl {
         call.send(DELETE, id, || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let found = get(call, Key::of(inputs)).await?;
-        let ours = tags::belong_to_stack(&function::tags_of(call, &inputs.function_name).await?, call.context);
-        Ok(Some((ours, found)))
+        let whose = tags::whose_stack(&function::tags_of(call, &inputs.function_name).await?, call.context);
+        Ok(Some((whose, found)))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags;
 use crate::adapters::aws::quota::{LAMBDA_CONTROL, LAMBDA_GET_POLICY};
-use crate::ports::{ImportedId, ProviderError, ProviderErrorKind};
+use crate::ports::{ImportedId, ProviderError, ProviderErrorKind, Whose};
 
 const ADD: Action = Action::write("lambda:AddPermission", LAMBDA_CONTROL);
 const GET_POLICY: Action = Action::read("lambda:GetPolicy", LAMBDA_GET_POLICY);
@@ -226,10 +226,10 @@ impl AwsResource for Permission {
         call.send(REMOVE, &title(inputs), || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = get(call, &inputs.statement_id, inputs).await?;
         let tags = function::tags_of(call, &inputs.function).await?;
-        let ours = tags::belong_to_stack(&tags, call.context);
-        Ok(Some((ours, Remote { id: inputs.statement_id.clone(), outputs })))
+        let whose = tags::whose_stack(&tags, call.context);
+        Ok(Some((whose, Remote { id: inputs.statement_id.clone(), outputs })))
     }
 }

@@ -12,7 +12,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::S3;
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::{ProviderError, ProviderErrorKind, Whose};
 
 const CREATE: Action = Action::write("s3:CreateBucket", S3);
 const HEAD: Action = Action::read("s3:HeadBucket", S3).needs("s3:ListBucket");
@@ -199,7 +199,7 @@ impl AwsResource for Bucket {
 
     async fn read(call: &Call<'_>, id: &str, _inputs: &Inputs) -> Result<Outputs, ProviderError> {
         head(call, id).await?;
-        outputs(call, id, tags::recorded(all_tags(call, id).await?)).await
+        outputs(call, id, tags::found(all_tags(call, id).await?)).await
     }
 
     async fn update(call: &Call<'_>, id: &str, old: &Inputs, new: &Inputs) -> Result<Outputs, ProviderError> {
@@ -222,7 +222,7 @@ impl AwsResource for Bucket {
         call.send(DELETE, id, || call.client::<S3Client>().delete_bucket().bucket(id).send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let bucket = &inputs.bucket;
         match head(call, bucket).await {
             Ok(()) => {}
@@ -230,8 +230,11 @@ impl AwsResource for Bucket {
         }
         let tags = all_tags(call, bucket).await?;
         // Tags come with a second call. An empty bucket of this account without any is one that was cut off between the two.
-        let ours = if tags.is_empty() { is_empty(call, bucket).await? } else { tags::are_ours(&tags, call.context) };
-        let outputs = outputs(call, bucket, tags::recorded(tags)).await?;
-        Ok(Some((ours, Remote { id: bucket.clone(), outputs })))
+        let whose = match tags.is_empty() {
+            true if is_empty(call, bucket).await? => Whose::Ours,
+            _ => tags::whose(&tags, call.context),
+        };
+        let outputs = outputs(call, bucket, tags::found(tags)).await?;
+        Ok(Some((whose, Remote { id: bucket.clone(), outputs })))
     }
 }

@@ -23,7 +23,7 @@ use crate::adapters::aws::frame::managed::{AdoptionForm, AwsResource, Call, Remo
 use crate::adapters::aws::frame::properties::{Default, Shape, archive, archive_with_hash};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::S3;
-use crate::ports::{ImportedId, ProviderError, ProviderErrorKind};
+use crate::ports::{ImportedId, ProviderError, ProviderErrorKind, Whose};
 
 const PUT: Action = Action::write("s3:PutObject", S3).besides(&["s3:PutObjectTagging"]);
 const HEAD: Action = Action::read("s3:HeadObject", S3).needs("s3:GetObject");
@@ -73,7 +73,7 @@ async fn head(call: &Call<'_>, bucket: &str, key: &str) -> Result<Outputs, Provi
     let found = call.send(HEAD, &on, || request.clone().send()).await?;
     let request = s3.get_object_tagging().bucket(bucket).key(key);
     let tags = call.send(GET_TAGS, &on, || request.clone().send()).await?;
-    let tags = tags::recorded(tags.tag_set.into_iter().map(|tag| (tag.key, tag.value)));
+    let tags = tags::found(tags.tag_set.into_iter().map(|tag| (tag.key, tag.value)));
     let text = |text: Option<String>| text.unwrap_or_default();
     Ok(Outputs {
         arn: format!("arn:{}:s3:::{bucket}/{key}", call.connection.account().await?.partition),
@@ -210,10 +210,10 @@ impl AwsResource for BucketObject {
         call.send(DELETE, &title(&inputs.bucket, id), || request.clone().send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
         let outputs = head(call, &inputs.bucket, &inputs.key).await?;
-        let ours = tags::are_ours(&outputs.tags_all, call.context);
-        Ok(Some((ours, Remote { id: inputs.key.clone(), outputs })))
+        let whose = tags::whose(&outputs.tags_all, call.context);
+        Ok(Some((whose, Remote { id: inputs.key.clone(), outputs })))
     }
 
     fn observed(given: &PropertyMap, outputs: &Outputs) -> Vec<(&'static str, Value)> {

@@ -22,7 +22,7 @@ use crate::adapters::aws::frame::properties::{Default, Shape, same_set};
 use crate::adapters::aws::frame::tags::{self, Tags};
 use crate::adapters::aws::quota::{LAMBDA_CONTROL, LAMBDA_GET_FUNCTION};
 use crate::adapters::aws::resources::lambda::function_reference::name_of;
-use crate::ports::{ProviderError, ProviderErrorKind};
+use crate::ports::{ProviderError, ProviderErrorKind, Whose};
 
 const CREATE: Action = Action::write("lambda:CreateFunction", LAMBDA_CONTROL).besides(&[
     "iam:PassRole",
@@ -45,12 +45,12 @@ fn publishes(inputs: &PropertyMap) -> bool {
 }
 
 /// Reads all of a function. What its caller may not see of it stays as it is in `known`.
-async fn get(call: &Call<'_>, name: &str, known: &Inputs) -> Result<(Outputs, Whose), ProviderError> {
+async fn get(call: &Call<'_>, name: &str, known: &Inputs) -> Result<(Outputs, Visibility), ProviderError> {
     let found = settle::get(call, name).await?;
     let (tags, whose) = match tags_in(call, name, &found).await {
-        Ok(tags) => (tags, Whose::Known),
+        Ok(tags) => (tags, Visibility::Known),
         Err(error) if error.kind == ProviderErrorKind::Denied => {
-            (known.tags.clone().unwrap_or_default(), Whose::Unseen(error))
+            (known.tags.clone().unwrap_or_default(), Visibility::Unseen(error))
         }
         Err(error) => return Err(error),
     };
@@ -67,7 +67,7 @@ async fn get(call: &Call<'_>, name: &str, known: &Inputs) -> Result<(Outputs, Wh
 }
 
 /// Whether a function's tags, which say whose it is, could be seen.
-enum Whose {
+enum Visibility {
     Known,
     /// AWS's refusal.
     Unseen(ProviderError),
@@ -78,11 +78,11 @@ enum Whose {
 /// asked for by the call that says which.
 async fn tags_in(call: &Call<'_>, name: &str, found: &GetFunctionOutput) -> Result<Tags, ProviderError> {
     if let Some(tags) = found.tags() {
-        return Ok(tags::recorded_from(Some(tags)));
+        return Ok(tags::found_from(Some(tags)));
     }
     let arn = call.connection.arn("lambda", &format!("function:{name}")).await?;
     let answer = call.send(LIST_TAGS, name, || call.client::<Lambda>().list_tags().resource(&arn).send()).await?;
-    Ok(tags::recorded_from(answer.tags()))
+    Ok(tags::found_from(answer.tags()))
 }
 
 /// Whether a published version is what the function is now.
@@ -360,8 +360,8 @@ impl AwsResource for Function {
     }
 
     async fn read(call: &Call<'_>, id: &str, inputs: &Inputs) -> Result<Outputs, ProviderError> {
-        let (outputs, whose) = get(call, id, inputs).await?;
-        if let Whose::Unseen(error) = whose {
+        let (outputs, visibility) = get(call, id, inputs).await?;
+        if let Visibility::Unseen(error) = visibility {
             tracing::warn!("the tags of the function {id} can't be seen, so they are taken to be as recorded: {error}");
         }
         Ok(outputs)
@@ -404,7 +404,7 @@ impl AwsResource for Function {
         set_tags(call, id, old, new).await?;
         if let Some(version) = version.as_deref().filter(|_| publish) {
             settle::version_settled(call, id, version).await?;
-            let ours = new.tags.as_ref().is_some_and(|tags| tags::belong_to_stack(tags, call.context));
+            let ours = new.tags.as_ref().is_some_and(|tags| tags::whose_stack(tags, call.context) == Whose::Ours);
             if ours && (new_code || new_configuration) {
                 versions::prune(call, id, version).await?;
             }
@@ -425,14 +425,14 @@ impl AwsResource for Function {
         call.send(DELETE, id, || call.client::<Lambda>().delete_function().function_name(id).send()).await.map(drop)
     }
 
-    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(bool, Remote<Outputs>)>, ProviderError> {
-        let Some((outputs, whose)) = optional(get(call, &inputs.name, inputs).await)? else { return Ok(None) };
-        if let Whose::Unseen(error) = whose {
+    async fn find(call: &Call<'_>, inputs: &Inputs) -> Result<Option<(Whose, Remote<Outputs>)>, ProviderError> {
+        let Some((outputs, visibility)) = optional(get(call, &inputs.name, inputs).await)? else { return Ok(None) };
+        if let Visibility::Unseen(error) = visibility {
             let message = format!("whose the function {} is can't be seen: {}", inputs.name, error.message);
             return Err(ProviderError { message, ..error });
         }
-        let ours = tags::are_ours(outputs.inputs.tags.as_ref().unwrap_or(&Tags::new()), call.context);
-        Ok(Some((ours, Remote { id: inputs.name.clone(), outputs })))
+        let whose = tags::whose(outputs.inputs.tags.as_ref().unwrap_or(&Tags::new()), call.context);
+        Ok(Some((whose, Remote { id: inputs.name.clone(), outputs })))
     }
 
     fn observed(given: &PropertyMap, outputs: &Outputs) -> Vec<(&'static str, Value)> {
