@@ -131,7 +131,7 @@ pub async fn import(
         return Err(ApplicationError::new(ErrorKind::Failed, "declined", "nothing was done: the import was declined"));
     }
     let lock = LockRequest { timeout: request.options.lock_timeout };
-    let stack = ports.store.lock(lock, ports.notices.as_ref()).await?;
+    let stack = ports.store.lock(lock, &request.options.cancellation, ports.notices.as_ref()).await?;
     let recorded = record(ports, request, &identity, &read, stack.as_ref(), started_ms).await;
     let released = stack.release().await;
     let imported = recorded?;

@@ -1,6 +1,6 @@
 //! Every call to the cloud fails once, before and after its effect, in every way; one more command gets to the wanted state.
 
-use semantest_iac::application::DeploymentResult;
+use semantest_iac::application::{DeploymentResult, ErrorKind};
 use semantest_iac::ports::ProviderErrorKind;
 
 use super::lab::faults::{Act, Fault, Kind, Moment};
@@ -131,4 +131,30 @@ fn nobody_waits_for_a_build_once_something_else_has_failed() {
     let fault = Fault { at, moment: Moment::Before, act: Act::Fail(ProviderErrorKind::Unavailable) };
     let error = lab.run(&command, &How::default(), &[fault]).expect("it lives").expect_err("a failure");
     assert!(format!("{error:?}").contains("identity failed by the script"), "{error:?}");
+}
+
+#[test]
+fn a_stop_anywhere_gives_the_lock_back() {
+    for command in [Command::Deploy(CHANGED.program()), Command::Destroy] {
+        let probe = lab_with(&[REST.program()]);
+        probe.run(&command, &How::default(), &[]).expect("it lives").expect("a report");
+        let mut wrong = Vec::new();
+        for (at, point) in probe.points().iter().enumerate() {
+            for moment in [Moment::Before, Moment::After] {
+                let lab = lab_with(&[REST.program()]);
+                let what = format!("stopped {moment:?} {at} ({})", point.label);
+                let ended = lab.run(&command, &How::default(), &[Fault { at, moment, act: Act::Stop }]);
+                if let Err(error) = ended.expect("it lives")
+                    && error.kind != ErrorKind::Interrupted
+                {
+                    wrong.push(format!("{what}: {error}"));
+                }
+                if lab.store.is_locked() {
+                    wrong.push(format!("{what}: the lock is still held"));
+                }
+                wrong.extend(finish(&lab, &command).into_iter().map(|wrong| format!("{what}: {wrong}")));
+            }
+        }
+        assert_none(&wrong);
+    }
 }

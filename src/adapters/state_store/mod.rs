@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use resource_graph::{PropertyMap, Urn};
+use resource_graph::{Cancellation, PropertyMap, Urgency, Urn};
 use state::{
     Deployment, HistoryEntry as StateHistory, JournalContents, LoadedCheckpoint, LockOptions, Owner, SecretsAccess,
     StackId, StackLock, ValueDecoder,
@@ -215,14 +215,34 @@ impl StateStore {
     }
 
     /// Takes the lock.
-    async fn take_lock(&self, request: LockRequest, notices: &dyn NoticeHandler) -> Result<StackLock, StoreError> {
+    async fn take_lock(
+        &self,
+        request: LockRequest,
+        cancellation: Option<&Cancellation>,
+        notices: &dyn NoticeHandler,
+    ) -> Result<StackLock, StoreError> {
         self.store.initialise().await.map_err(|error| store_error(&error))?;
         let at_once = LockOptions { timeout: None, ..self.lock.clone() };
         let lock = match self.store.lock(&self.id, &self.owner, &at_once).await {
             Err(state::Error::Locked(locked)) if !request.timeout.is_zero() => {
                 notices.notice(Notice::WaitingForLock { holder: holders(&locked.holders) });
-                let options = LockOptions { timeout: Some(request.timeout), ..self.lock.clone() };
-                self.store.lock(&self.id, &self.owner, &options).await
+                let (give_up, given_up) = tokio::sync::watch::channel(false);
+                let timeout = Some(request.timeout);
+                let options = LockOptions { timeout, give_up: Some(given_up), ..self.lock.clone() };
+                let given_up = async {
+                    match cancellation {
+                        Some(cancellation) => cancellation.requested(Urgency::Graceful).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let mut waiting = std::pin::pin!(self.store.lock(&self.id, &self.owner, &options));
+                tokio::select! {
+                    lock = &mut waiting => lock,
+                    () = given_up => {
+                        give_up.send_replace(true);
+                        waiting.await
+                    }
+                }
             }
             result => result,
         };
@@ -302,9 +322,10 @@ impl StackStore for StateStore {
     async fn lock(
         &self,
         request: LockRequest,
+        cancellation: &Cancellation,
         notices: &dyn NoticeHandler,
     ) -> Result<Arc<dyn LockedStack>, StoreError> {
-        let lock = self.take_lock(request, notices).await?;
+        let lock = self.take_lock(request, Some(cancellation), notices).await?;
         if let Err(error) = self.follow_settings(&lock, notices).await {
             // What went wrong first is what is told.
             let _ = lock.release().await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use resource_graph::{ResourceRecord, TypeToken, Urn};
+use resource_graph::{Cancellation, ResourceRecord, TypeToken, Urn};
 use serde_json::{Value, json};
 use state::{LockOptions, Owner, Passphrase, SecretsAccess, StoreOptions, SystemProcesses};
 
@@ -78,7 +78,8 @@ impl Fixture {
     }
 
     async fn lock(&self) -> Arc<dyn LockedStack> {
-        self.store.lock(LockRequest { timeout: std::time::Duration::ZERO }, &Nobody).await.unwrap()
+        let request = LockRequest { timeout: std::time::Duration::ZERO };
+        self.store.lock(request, &Cancellation::new(), &Nobody).await.unwrap()
     }
 }
 
@@ -208,7 +209,10 @@ async fn a_journal_names_the_manager_of_the_first_secret() {
         let options = StoreOptions::default();
         let store = state::StackStore::open_folder(fixture.folder.path(), options).unwrap();
         let fresh = StateStore::new(store, "shop", "dev", owner, LockOptions::default(), access).unwrap();
-        let stack = fresh.lock(LockRequest { timeout: std::time::Duration::ZERO }, &Nobody).await.unwrap();
+        let stack = fresh
+            .lock(LockRequest { timeout: std::time::Duration::ZERO }, &Cancellation::new(), &Nobody)
+            .await
+            .unwrap();
         for settled in [false, true] {
             let found = stack.read().await.unwrap();
             assert_eq!(found.interrupted.is_some(), !settled);

@@ -6,6 +6,7 @@ use crate::application::plan::wanted::want;
 use crate::application::report::DeploymentReport;
 use crate::application::request::{DeployRequest, Ports};
 use crate::application::saga::{Context, Saga, Stopwatch};
+use crate::application::steps::gate::unless_stopped;
 
 /// Brings the chosen components to what the configuration wants.
 ///
@@ -17,7 +18,7 @@ pub async fn deploy(
     confirmation: &dyn Confirmation,
 ) -> Result<DeploymentReport, ApplicationError> {
     let watch = Stopwatch::start(ports);
-    let (wanted, identity, snapshot) = want(ports, request).await?;
+    let (wanted, identity, snapshot) = unless_stopped(&request.options, want(ports, request)).await?;
     let components = &request.components;
     let context = Context { ports, options: &request.options, components, wanted, identity, watch };
     Saga { context, confirmation }.run(snapshot).await

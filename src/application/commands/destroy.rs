@@ -7,6 +7,7 @@ use crate::application::report::DeploymentReport;
 use crate::application::request::{DestroyRequest, Ports};
 use crate::application::saga::{Context, Saga, Stopwatch};
 use crate::application::steps::default_provider::DefaultProvider;
+use crate::application::steps::gate::unless_stopped;
 use crate::domain::deployment::DeploymentCommand;
 use crate::ports::CallKind;
 
@@ -20,10 +21,13 @@ pub async fn destroy(
     confirmation: &dyn Confirmation,
 ) -> Result<DeploymentReport, ApplicationError> {
     let watch = Stopwatch::start(ports);
-    let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
-    // The one call that isn't made through a gate.
-    ports.calls.count(CallKind::Read);
-    let (identity, snapshot) = (identity?, snapshot?);
+    let begun = async {
+        // The one call that isn't made through a gate.
+        ports.calls.count(CallKind::Read);
+        let (identity, snapshot) = tokio::join!(ports.cloud.identity(), ports.store.read());
+        Ok::<_, ApplicationError>((identity?, snapshot?))
+    };
+    let (identity, snapshot) = unless_stopped(&request.options, begun).await?;
     refuse_other_account(ports, &request.options, &identity, &snapshot)?;
     refuse_unknown_components(&request.options, request.configured.iter().map(String::as_str), &snapshot)?;
     // Nothing is taken over to be deleted.

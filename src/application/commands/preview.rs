@@ -10,6 +10,7 @@ use crate::application::queries;
 use crate::application::report::{DeploymentReport, DeploymentResult, SCHEMA_VERSION};
 use crate::application::request::{DeployRequest, Ports};
 use crate::application::saga::Stopwatch;
+use crate::application::steps::gate::unless_stopped;
 use crate::domain::deployment::DeploymentCommand;
 use crate::ports::Notice;
 use crate::ports::clock::milliseconds;
@@ -24,7 +25,7 @@ pub async fn preview(
     show: &(dyn Fn(&Preview<'_>) + Sync),
 ) -> Result<DeploymentReport, ApplicationError> {
     let watch = Stopwatch::start(ports);
-    let (wanted, _, snapshot) = want(ports, request).await?;
+    let (wanted, _, snapshot) = unless_stopped(&request.options, want(ports, request)).await?;
     let warn = |message: String, hint: &str| {
         ports.notices.notice(Notice::Warning { message, hint: Some(hint.to_owned()) });
     };

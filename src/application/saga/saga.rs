@@ -23,7 +23,7 @@ use crate::application::request::Ports;
 use crate::application::steps::gate;
 use crate::domain::deployment::{Deployment, DeploymentEvent};
 use crate::ports::clock::{milliseconds, rfc3339};
-use crate::ports::{InterruptedDeployment, LockRequest, LockedStack, Notice, StackSnapshot};
+use crate::ports::{InterruptedDeployment, LockRequest, LockedStack, Notice, StackSnapshot, StoreErrorKind};
 
 /// A deployment's way, and who may say no to it.
 pub struct Saga<'a> {
@@ -55,14 +55,20 @@ impl Saga<'_> {
             if !planned.is_empty(&snapshot) {
                 self.ask(&planned).await?;
                 approved = Some((planned, snapshot.version.clone()));
-            } else if !self.context.ports.store.is_locked().await? {
+            } else if !gate::unless_stopped(self.context.options, self.context.ports.store.is_locked()).await? {
                 return Ok(self.context.unchanged(&planned, &snapshot));
             }
         }
         let request = LockRequest { timeout: self.context.options.lock_timeout };
         let mut recovered = None;
         loop {
-            let stack = self.context.ports.store.lock(request, self.context.ports.notices.as_ref()).await?;
+            let Context { ports, options, .. } = &self.context;
+            let stack = match ports.store.lock(request, &options.cancellation, ports.notices.as_ref()).await {
+                Err(error) if error.kind == StoreErrorKind::Locked && options.cancellation.is_requested() => {
+                    return Err(gate::cancelled().into());
+                }
+                stack => stack?,
+            };
             let result = self.locked(approved.take(), &mut recovered, &stack, latencies.clone()).await;
             // What was done stays done, whatever becomes of the lock.
             if let Err(error) = stack.release().await {
@@ -109,8 +115,8 @@ impl Saga<'_> {
         stack: &Arc<dyn LockedStack>,
         latencies: Latencies,
     ) -> Result<Turn, ApplicationError> {
-        let mut snapshot = stack.read().await?;
         let Context { ports, options, identity, wanted, .. } = &self.context;
+        let mut snapshot = gate::unless_stopped(options, stack.read()).await?;
         tell_pending(ports, &snapshot);
         if self.look_again(stack.as_ref(), &snapshot).await? {
             snapshot = stack.read().await?;
@@ -122,7 +128,7 @@ impl Saga<'_> {
             stack.checkpoint(&settled.changes, &settled.unsettled).await?;
             self.put_away(&interrupted, stack.as_ref()).await?;
             *recovered = settled.event.or(recovered.take());
-            snapshot = stack.read().await?;
+            snapshot = gate::unless_stopped(options, stack.read()).await?;
         }
         let planned = match approved {
             Some((planned, version)) if version == snapshot.version => planned,

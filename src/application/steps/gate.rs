@@ -9,6 +9,7 @@ use resource_graph::{CallSlot, Cancellation, StepContext, Urgency};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::calls::Calls;
+use crate::application::error::ApplicationError;
 use crate::application::request::{Options, Ports};
 use crate::ports::{CallGate, CallKind, CallPermit, LockedStack, ProviderError, ProviderErrorKind, StoreError};
 
@@ -18,6 +19,24 @@ const PARALLEL_CALLS: usize = 16;
 /// The error of a call that isn't made any more.
 pub fn cancelled() -> ProviderError {
     ProviderError::new(ProviderErrorKind::Cancelled, "the deployment is being stopped")
+}
+
+/// What is waited for only until somebody asks to stop, since nothing is left half done when it is dropped.
+///
+/// # Errors
+/// Its own, and of kind [`ErrorKind::Interrupted`](crate::application::ErrorKind) when a stop was asked for.
+pub async fn unless_stopped<T, E>(
+    options: &Options,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, ApplicationError>
+where
+    ApplicationError: From<E>,
+{
+    tokio::select! {
+        biased;
+        () = options.cancellation.requested(Urgency::Graceful) => Err(cancelled().into()),
+        value = work => Ok(value?),
+    }
 }
 
 fn lock_lost(error: StoreError) -> ProviderError {

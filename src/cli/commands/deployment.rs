@@ -12,7 +12,7 @@ use crate::adapters::configuration::Configuration;
 use crate::application::adoption::Mapping;
 use crate::application::projections::metrics::Metrics;
 use crate::application::{
-    self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, Options, Refresh, StackTarget,
+    self, ApplicationError, DeployRequest, DeploymentReport, DestroyRequest, ErrorKind, Options, Refresh, StackTarget,
 };
 use crate::cli::arguments::{
     AdoptionOptions, CloudOptions, ComponentSelection, DeployArguments, DeploymentOptions, DestroyArguments, JsonForm,
@@ -239,13 +239,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Runs the work; an interruption ends it as soon as that is safe.
+    /// Runs the work, which ends as soon as that is safe when it is interrupted: a lock is given back first.
     async fn guard(
         &self,
         work: impl Future<Output = Result<DeploymentReport, ApplicationError>>,
     ) -> Result<DeploymentReport, Failure> {
         let result = tokio::select! {
-            result = work => result.map_err(Failure::from),
+            result = work => result.map_err(|error| match error.kind {
+                ErrorKind::Interrupted if !self.begun.0.load(Ordering::Acquire) => stopped_early(),
+                _ => Failure::from(error),
+            }),
             () = self.must_leave() => Err(self.left()),
         };
         self.progress.finish();
@@ -259,11 +262,10 @@ impl<'a> Run<'a> {
         result
     }
 
-    /// Done when the work is to be left where it is: a stop before anything was begun, or one at once that isn't heard.
+    /// Done when the work is to be left where it is: it was to stop at once, and didn't hear that.
     async fn must_leave(&self) {
-        self.cancellation.requested(Urgency::Graceful).await;
+        self.cancellation.requested(Urgency::Immediate).await;
         if self.begun.0.load(Ordering::Acquire) {
-            self.cancellation.requested(Urgency::Immediate).await;
             // The application drops what runs and writes the journal; that takes no time unless the disk hangs.
             tokio::time::sleep(STOP_WITHIN).await;
         }

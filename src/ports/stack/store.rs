@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use resource_graph::{PropertyMap, Recorded, ResourceRecord, Urn};
+use resource_graph::{Cancellation, PropertyMap, Recorded, ResourceRecord, Urn};
 
 use crate::domain::deployment::{ChangeCounts, DeploymentEvent, ResourceImage, ResourceOperation};
 use crate::domain::event::DomainEvent;
@@ -205,13 +205,18 @@ pub trait StackStore: Send + Sync {
     /// When the store can't be read.
     async fn is_locked(&self) -> Result<bool, StoreError>;
 
-    /// Takes the stack's lock, waiting as long as the request says. The lock of a process that is known to be dead is taken
-    /// over, and a notice says so.
+    /// Takes the stack's lock, waiting as long as the request says, or until `cancellation` is requested. The lock of a process that
+    /// is known to be dead is taken over, and a notice says so. This isn't dropped while it runs, since the lock may be half taken:
+    /// one that is no longer wanted is given back.
     ///
     /// # Errors
     /// [`StoreErrorKind::Locked`] when somebody else holds it.
-    async fn lock(&self, request: LockRequest, notices: &dyn NoticeHandler)
-    -> Result<Arc<dyn LockedStack>, StoreError>;
+    async fn lock(
+        &self,
+        request: LockRequest,
+        cancellation: &Cancellation,
+        notices: &dyn NoticeHandler,
+    ) -> Result<Arc<dyn LockedStack>, StoreError>;
 
     /// The latest deployments, newest first.
     ///

@@ -36,7 +36,8 @@ enum Busy {
 }
 
 impl StackStore {
-    /// Takes a stack's lock, waiting for it up to [`LockOptions::timeout`].
+    /// Takes a stack's lock, waiting for it up to [`LockOptions::timeout`]. Whoever doesn't want it any more lets this come to its
+    /// end, by [`LockOptions::give_up`], since it may be about to be taken; then it can be given back.
     ///
     /// # Errors
     /// [`Error::Locked`] with all holders when somebody else has it.
@@ -52,7 +53,11 @@ impl StackStore {
             };
             match deadline {
                 Some(deadline) if Instant::now() < deadline => {
-                    tokio::time::sleep_until(deadline.min(Instant::now() + jitter(pause))).await;
+                    let over = tokio::time::sleep_until(deadline.min(Instant::now() + jitter(pause)));
+                    tokio::select! {
+                        () = over => {}
+                        () = options.until_given_up() => return Err(self.locked(id, busy).await?.into()),
+                    }
                     pause = LONGEST_PAUSE.min(pause * 3 / 2);
                 }
                 _ => return Err(self.locked(id, busy).await?.into()),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use tokio::sync::watch;
 
 pub use cancel::HeldLock;
 pub use guard::{LockWatch, StackLock};
@@ -33,11 +34,25 @@ pub struct LockOptions {
     pub timeout: Option<Duration>,
     /// Tells whether a holder on this machine still lives.
     pub processes: Arc<dyn ProcessProbe>,
+    /// Ends the waiting for a lock that somebody else has, once it is true.
+    pub give_up: Option<watch::Receiver<bool>>,
+}
+
+impl LockOptions {
+    /// Until nobody wants the lock any more.
+    async fn until_given_up(&self) {
+        if let Some(mut give_up) = self.give_up.clone()
+            && give_up.wait_for(|is_given_up| *is_given_up).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
 }
 
 impl Default for LockOptions {
     fn default() -> Self {
-        Self { lease: Duration::from_secs(30), timeout: None, processes: Arc::new(SystemProcesses) }
+        Self { lease: Duration::from_secs(30), timeout: None, processes: Arc::new(SystemProcesses), give_up: None }
     }
 }
 

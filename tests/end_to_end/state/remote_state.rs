@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use localstack::proxy::{Action, Exchange, Moment, Proxy};
 use localstack::{Host, Installer, TestBlobs};
@@ -399,4 +400,38 @@ async fn a_change_of_the_passphrase_that_is_killed_between_its_two_files_is_gone
         assert_eq!(deployed["changes"]["update"], 0, "{deployed}");
         run(another(&["destroy", "--all", "--env", "test", "--yes", "--json"])).await.succeeded();
     }
+}
+
+/// What an interruption at each request to a slow store leaves: nothing that keeps anybody waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_at_any_request_to_a_slow_bucket_gives_the_lock_back() {
+    let remote = Remote::s3().await;
+    let id = StackId::new("shop", "aws-test").unwrap();
+    let mut ended = Vec::new();
+    for number in (0..).step_by(2) {
+        remote.proxy.clear();
+        let child = remote.command(DEPLOY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let (pid, seen) = (child.id().to_string(), AtomicUsize::new(0));
+        let changed = remote.project.proxy.writes();
+        remote.proxy.set_hook(move |_, moment| {
+            if moment == Moment::Before && seen.fetch_add(1, Ordering::SeqCst) == number {
+                let _ = std::process::Command::new("kill").args(["-INT", &pid]).status();
+            }
+            Action::Delay(Duration::from_millis(30))
+        });
+        let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+        remote.proxy.remove_hook();
+        let held = remote.open().lock_holders(&id).await.unwrap();
+        assert!(held.is_empty(), "interrupted at request {number}: {held:?} {:#?}", remote.requests());
+        ended.push(output.status.code());
+        // Once it has begun, what is under way comes to its end; other tests are about that.
+        if remote.project.proxy.writes() > changed {
+            break;
+        }
+    }
+    assert!(ended.len() > 10, "{ended:?}");
+    assert!(ended.iter().all(|code| *code == Some(130)), "{ended:?}");
+    remote.all("deploy").await;
+    remote.all("destroy").await;
+    assert_eq!(remote.left().await, Vec::<String>::new());
 }

@@ -35,7 +35,7 @@ impl StateAdministration {
         request: LockRequest,
         notices: &dyn NoticeHandler,
     ) -> Result<(), StoreError> {
-        let lock = self.stack(address)?.take_lock(request, notices).await?;
+        let lock = self.stack(address)?.take_lock(request, None, notices).await?;
         let made = async {
             let edited = self.work_out(address, edit).await?;
             if edited.plan != *plan {

@@ -29,7 +29,7 @@ impl StateAdministration {
         })?;
         // There must be such a stack before a lock is taken for it.
         self.load(address).await?;
-        let lock = self.stack(address)?.take_lock(lock, notices).await?;
+        let lock = self.stack(address)?.take_lock(lock, None, notices).await?;
         let imported = self.import_locked(address, deployment, request.force, &lock).await;
         give_back(lock, imported).await
     }

@@ -22,7 +22,7 @@ impl StateAdministration {
         notices: &dyn NoticeHandler,
     ) -> Result<(), StoreError> {
         self.refuse_existing(address).await?;
-        let lock = self.stack(address)?.take_lock(lock, notices).await?;
+        let lock = self.stack(address)?.take_lock(lock, None, notices).await?;
         let created = async {
             self.refuse_existing(address).await?;
             // The settings come first: cut off in between, the next try takes the manager that they name.
@@ -69,7 +69,7 @@ impl StateAdministration {
         notices: &dyn NoticeHandler,
     ) -> Result<(), StoreError> {
         self.refuse_removal(address, request.force).await?;
-        let lock = self.stack(address)?.take_lock(lock, notices).await?;
+        let lock = self.stack(address)?.take_lock(lock, None, notices).await?;
         let removed = async {
             self.refuse_removal(address, request.force).await?;
             if request.force {
@@ -118,8 +118,8 @@ impl StateAdministration {
         let loaded = self.load_sound(address).await?;
         self.refuse_open(address, &loaded).await?;
         let (first, second) = if address < new { (address, new) } else { (new, address) };
-        let first_lock = self.stack(first)?.take_lock(lock, notices).await?;
-        let second_lock = match self.stack(second)?.take_lock(lock, notices).await {
+        let first_lock = self.stack(first)?.take_lock(lock, None, notices).await?;
+        let second_lock = match self.stack(second)?.take_lock(lock, None, notices).await {
             Ok(lock) => lock,
             Err(error) => return give_back(first_lock, Err(error)).await,
         };
@@ -145,7 +145,7 @@ impl StateAdministration {
         notices: &dyn NoticeHandler,
     ) -> Result<(), StoreError> {
         self.load(address).await?;
-        let lock = self.stack(address)?.take_lock(lock, notices).await?;
+        let lock = self.stack(address)?.take_lock(lock, None, notices).await?;
         let changed = async {
             let mut tags = self.stack_tags(address).await?;
             let before = tags.clone();

@@ -37,8 +37,8 @@ impl StackMigration for StateMigration {
         }
         let loaded = self.from.load_sound(stack).await?;
         self.from.refuse_open(stack, &loaded).await?;
-        let lock = self.from.stack(stack)?.take_lock(request, notices).await?;
-        let target = match self.to.stack(stack)?.take_lock(request, notices).await {
+        let lock = self.from.stack(stack)?.take_lock(request, None, notices).await?;
+        let target = match self.to.stack(stack)?.take_lock(request, None, notices).await {
             Ok(target) => target,
             Err(error) => return give_back(lock, Err(error)).await,
         };

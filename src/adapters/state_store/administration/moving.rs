@@ -36,8 +36,8 @@ impl StateAdministration {
             true => (&request.source, &request.destination),
             false => (&request.destination, &request.source),
         };
-        let first_lock = self.stack(first)?.take_lock(lock, notices).await?;
-        let second_lock = match self.stack(second)?.take_lock(lock, notices).await {
+        let first_lock = self.stack(first)?.take_lock(lock, None, notices).await?;
+        let second_lock = match self.stack(second)?.take_lock(lock, None, notices).await {
             Ok(lock) => lock,
             Err(error) => return give_back(first_lock, Err(error)).await,
         };

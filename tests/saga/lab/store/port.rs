@@ -1,5 +1,7 @@
 //! The ports of a stack's store over the one in memory.
 
+use resource_graph::Cancellation;
+
 use super::*;
 
 /// The port; a type of its own, since locked stacks hold the store.
@@ -23,6 +25,7 @@ impl StackStore for StorePort {
     async fn lock(
         &self,
         _request: LockRequest,
+        _cancellation: &Cancellation,
         notices: &dyn NoticeHandler,
     ) -> Result<Arc<dyn LockedStack>, StoreError> {
         let number = self
