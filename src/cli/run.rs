@@ -10,6 +10,8 @@ use std::time::Instant;
 use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
+use super::arguments::config::ConfigCommand;
+use super::arguments::stack::StackCommand;
 use super::arguments::{self, Arguments, ColorChoice, Command, JsonForm};
 use super::commands;
 use super::exit_code::ExitCode;
@@ -143,10 +145,14 @@ fn dispatch(session: &Session, command: Command) -> CommandResult {
         Command::History(arguments) => commands::history(session, &arguments),
         Command::Events(arguments) => commands::events(session, &arguments),
         Command::Graph(arguments) => commands::graph(session, &arguments),
-        Command::Stack(arguments) => commands::stack(session, &arguments.command),
+        Command::Stack(arguments) => {
+            commands::stack(session, &arguments.command.unwrap_or(StackCommand::Ls(arguments.list)))
+        }
         Command::State(arguments) => commands::state(session, &arguments.command),
         Command::Cancel(arguments) => commands::cancel(session, &arguments),
-        Command::Config(arguments) => commands::config(session, &arguments.command),
+        Command::Config(arguments) => {
+            commands::config(session, &arguments.command.unwrap_or(ConfigCommand::Ls(arguments.list)))
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub use stack::administration::{
     BrokenReference, ConvertedFiles, EditChange, EditPlan, ExportedState, GraphNode, HistoryRecord, MigratedStack,
     MovePlan, MoveRequest, NewStackSecrets, RecordedSetting, Reference, RemoveRequest, StackAddress,
     StackAdministration, StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StackMigration,
-    StateEdit, Targets,
+    StateEdit, StateProblem, Targets,
 };
 pub use stack::configuration::{ConfigChange, ConfigEntry, ConfigKind, ConfigPlace, SecretsChange, StackConfiguration};
 pub use stack::locks::{HeldLock, StackLocks};

@@ -53,7 +53,10 @@ fn stacks_are_listed_and_chosen() {
         .collect();
     assert_eq!(names, [("aws-test", false), ("dev", true)]);
     assert_eq!((&list[1]["resourceCount"], &list[1]["lastUpdate"]), (&json!(5), &json!("2026-01-02T03:04:05Z")));
+    assert_eq!(project.run(&["stack", "--json"]).json(), list, "that is what is shown where nothing is said");
     project.run(&["stack", "select", "dev"]).done();
+    let values = project.run(&["config", "ls", "--json"]).json();
+    assert_eq!(project.run(&["config", "--json"]).json(), values);
     let text = project.run(&["stack", "ls"]).done();
     assert!(text.starts_with("NAME") && text.contains("\ndev*") && text.contains("not deployed yet"), "{text}");
     // What names no stack is about the chosen one now.

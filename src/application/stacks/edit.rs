@@ -5,7 +5,7 @@ use crate::application::{ApplicationError, ErrorKind};
 use crate::domain::deployment::ErrorDetail;
 use crate::ports::{
     EditPlan, LockRequest, MovePlan, MoveRequest, NoticeHandler, RemoveRequest, StackAddress, StackAdministration,
-    StateEdit,
+    StateEdit, StateProblem,
 };
 
 /// How the lock of a stack that is changed is taken, and who hears of what takes time.
@@ -93,6 +93,9 @@ pub async fn remove(
     Ok(true)
 }
 
+/// What is told once of all that a repair may put right.
+const REPAIR: &str = "`semantest-iac state repair` shows what it would put right, and asks before it does";
+
 /// Everything that is wrong with a stack as one error; nothing when nothing is.
 ///
 /// # Errors
@@ -106,7 +109,13 @@ pub async fn verify(
     if problems.is_empty() {
         return Ok(());
     }
-    let detail = |message: String| ErrorDetail { code: "unsound".to_owned(), message, ..ErrorDetail::default() };
-    let error = ApplicationError { kind: ErrorKind::Failed, details: problems.into_iter().map(detail).collect() };
-    Err(error.with_hint("`semantest-iac state repair` shows what it would put right, and asks before it does"))
+    let last = problems.iter().rposition(|problem| problem.repairable);
+    let detail = |(place, problem): (usize, StateProblem)| ErrorDetail {
+        code: "unsound".to_owned(),
+        message: problem.message,
+        hint: problem.hint.or_else(|| (Some(place) == last).then(|| REPAIR.to_owned())),
+        ..ErrorDetail::default()
+    };
+    let details = problems.into_iter().enumerate().map(detail).collect();
+    Err(ApplicationError { kind: ErrorKind::Failed, details })
 }

@@ -6,10 +6,14 @@ use super::stack::StackReference;
 
 /// `config`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct ConfigArguments {
-    /// What to do.
+    /// What to do; list the values where nothing is said.
     #[command(subcommand)]
-    pub command: ConfigCommand,
+    pub command: Option<ConfigCommand>,
+    /// How to list them.
+    #[command(flatten)]
+    pub list: ConfigListArguments,
 }
 
 /// What to do with a stack's configuration values.

@@ -9,10 +9,14 @@ use super::{LockWait, StackSelection};
 
 /// `stack`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct StackArguments {
-    /// What to do.
+    /// What to do; list the stacks where nothing is said.
     #[command(subcommand)]
-    pub command: StackCommand,
+    pub command: Option<StackCommand>,
+    /// How to list them.
+    #[command(flatten)]
+    pub list: StackListArguments,
 }
 
 /// What to do with stacks.

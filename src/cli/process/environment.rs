@@ -6,6 +6,15 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+/// The name that goes with a user's number in a file of accounts (passwd(5): `name:password:uid:…`).
+fn account_name(accounts: &str, uid: u32) -> Option<&str> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)? == uid.to_string()).then_some(name)
+    })
+}
+
 /// What the process was started with.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
@@ -64,7 +73,11 @@ impl Process {
         let from_environment = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| self.text(name));
         match from_environment {
             Some(name) => name.to_owned(),
-            None => format!("uid {}", rustix::process::getuid().as_raw()),
+            None => {
+                let uid = rustix::process::getuid().as_raw();
+                let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+                account_name(&accounts, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+            }
         }
     }
 
@@ -78,6 +91,15 @@ impl Process {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_has_a_name_without_a_variable_that_says_it() {
+        let accounts = "root:x:0:0:root:/root:/bin/bash\n# a comment\n:x:7::\nada:x:1000:1000::/home/ada:/bin/sh\n";
+        assert_eq!(account_name(accounts, 1000), Some("ada"));
+        assert_eq!(account_name(accounts, 0), Some("root"));
+        assert_eq!(account_name(accounts, 7), None);
+        assert_eq!(account_name("", 1), None);
+    }
 
     #[test]
     fn empty_variables_count_as_unset() {

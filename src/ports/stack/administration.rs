@@ -392,6 +392,17 @@ pub trait StackMigration: Send + Sync {
     ) -> Result<MigratedStack, StoreError>;
 }
 
+/// Something that is wrong with a stack's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateProblem {
+    /// What.
+    pub message: String,
+    /// What to do about it, where that isn't a repair.
+    pub hint: Option<String>,
+    /// Whether it is the state's own order that is broken, which a repair may put right.
+    pub repairable: bool,
+}
+
 /// A store of stacks. What only reads takes no lock.
 #[async_trait]
 pub trait StackAdministration: StackLocks {
@@ -469,7 +480,7 @@ pub trait StackAdministration: StackLocks {
     ///
     /// # Errors
     /// When there is no such stack, or the store can't be read.
-    async fn problems(&self, stack: &StackAddress, secrets: bool) -> Result<Vec<String>, StoreError>;
+    async fn problems(&self, stack: &StackAddress, secrets: bool) -> Result<Vec<StateProblem>, StoreError>;
 
     /// Puts a state in the place of a stack's own, as `pulumi stack import` does. Gives warnings.
     ///

@@ -102,12 +102,13 @@ pub struct Locked {
 impl fmt::Display for Locked {
     /// As Pulumi says it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the stack is currently locked by {} lock(s). Either wait for the other process(es) to end or delete the lock file with \
-             `pulumi cancel`.",
-            self.holders.len()
-        )?;
+        let count = self.holders.len();
+        write!(f, "the stack is currently locked by {count} lock(s). ")?;
+        // A lock that is renewed is taken over by itself once its process is dead.
+        f.write_str(match self.holders.iter().all(|holder| holder.lease_until.is_some()) {
+            true => "Wait for the other process(es) to end.",
+            false => "Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`.",
+        })?;
         for holder in &self.holders {
             write!(f, "\n  {}: created by {holder} at {}", holder.url, seconds(holder.since))?;
         }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::scalar::{spelled, spelled_number};
 use super::{PathStep, PropertyPath, SettingsError};
 use crate::secrets::{Crypter, SecretsError};
 
@@ -52,7 +53,7 @@ impl ConfigValue {
     /// The value as a record of it keeps it (SPEC.md section 4.7): numbers and truth values as text at the top.
     pub fn to_record(&self) -> Value {
         match &self.0 {
-            Value::Number(_) | Value::Bool(_) => self.0.to_string().into(),
+            Value::Number(_) | Value::Bool(_) => as_text(&self.0).into(),
             other => other.clone(),
         }
     }
@@ -251,7 +252,8 @@ fn as_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        other => other.to_string(),
+        Value::Number(number) => spelled_number(number),
+        other => spelled(other),
     }
 }
 

@@ -155,10 +155,14 @@ impl<'a> Reader<'a> {
                 (Node { span: span.clone(), is_flow: true, is_shared: true, ..found }, 0)
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
-                let value = match style {
-                    ScalarStyle::Plain if !is_text => scalar::plain(&text),
-                    _ => Value::String(text.into_owned()),
+                let is = |kind: &str| tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema_tag(kind));
+                let is_plain = style == ScalarStyle::Plain && !is("str") || is("int") || is("float") || is("bool");
+                let value = match is_plain {
+                    true => scalar::plain(&text).map_err(|_| SyntaxError {
+                        offset: span.start,
+                        message: format!("{text} is a number that Pulumi refuses; put it into quotes for a text"),
+                    })?,
+                    false => Value::String(text.into_owned()),
                 };
                 let written = self.trimmed(&span);
                 (Node { span: written, content: Content::Scalar(value), is_flow: true, is_shared: anchor != 0 }, anchor)

@@ -4,5 +4,6 @@ mod compression;
 mod large;
 mod round_trips;
 pub mod samples;
+mod scalars;
 mod sealed;
 mod secrets;

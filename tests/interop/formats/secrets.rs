@@ -11,7 +11,7 @@ use crate::interop::support::Pulumi;
 const FILE: &str = "Pulumi.aws-test.yaml";
 
 /// Runs semantest-iac on the stack, with more variables in its environment.
-async fn ours(shop: &Shop, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+pub(super) async fn ours(shop: &Shop, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
     let mut command: Command = shop.command(arguments);
     command.args(["--env", "test"]).envs(variables.iter().copied());
     Run::of(tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap())

@@ -267,12 +267,18 @@ impl ConfigurationErrors {
     }
 }
 
+/// Codes of what isn't wrong with the file, where no field of it is named, but with what somebody asked of it.
+const ASKED_FOR: [&str; 2] = ["config/unknown-component", "config/unknown-environment"];
+
 impl fmt::Display for ConfigurationErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |severity| self.problems().filter(|problem| problem.0.severity == severity).count();
         let name = self.path.display();
         if self.source.is_none() {
             return write!(formatter, "{name} can't be used");
+        }
+        if self.problems().all(|problem| ASKED_FOR.contains(&problem.0.code) && problem.0.field.is_empty()) {
+            return write!(formatter, "the command line names what {name} doesn't have");
         }
         match (count(Severity::Error), count(Severity::Warning)) {
             (0, 1) => write!(formatter, "{name} has a problem ahead"),

@@ -22,7 +22,8 @@ use super::{Loaded, StateStore, holders, recorded, store_error};
 use crate::ports::{
     ConvertedFiles, EditPlan, ExportedState, GraphNode, HistoryRecord, LockRequest, MovePlan, MoveRequest,
     NewStackSecrets, NoticeHandler, RecordedResource, RemoveRequest, StackAddress, StackAdministration,
-    StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StateEdit, StoreError, StoreErrorKind,
+    StackEncryption, StackEntry, StackExportRequest, StackImportRequest, StateEdit, StateProblem, StoreError,
+    StoreErrorKind,
 };
 
 pub use migration::StateMigration;
@@ -166,7 +167,7 @@ impl StackAdministration for StateAdministration {
         self.records(stack, show_secrets).await
     }
 
-    async fn problems(&self, stack: &StackAddress, secrets: bool) -> Result<Vec<String>, StoreError> {
+    async fn problems(&self, stack: &StackAddress, secrets: bool) -> Result<Vec<StateProblem>, StoreError> {
         self.all_problems(stack, secrets).await
     }
 

@@ -6,23 +6,31 @@ use super::StateAdministration;
 use crate::adapters::causes::with_causes;
 use crate::adapters::state_store::secrets::StackSecrets;
 use crate::adapters::state_store::{OpenJournal, changes, store_error};
-use crate::ports::{StackAddress, StoreError};
+use crate::ports::{StackAddress, StateProblem, StoreError};
+
+/// What to do where secrets can't be decrypted.
+const WRONG_KEY: &str = "nothing says that the state is damaged: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the \
+                         passphrase, or use credentials that may use the key, which the stack's secrets were encrypted with";
 
 impl StateAdministration {
-    pub(super) async fn all_problems(&self, address: &StackAddress, secrets: bool) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn all_problems(
+        &self,
+        address: &StackAddress,
+        secrets: bool,
+    ) -> Result<Vec<StateProblem>, StoreError> {
         let id = Self::id(address)?;
         let mut problems = Vec::new();
         let checkpoint = match self.store.load_unverified(&id).await {
             Ok(checkpoint) => checkpoint,
             Err(error) => {
-                problems.push(store_error(&error).message);
+                problems.push(of_store(&error));
                 None
             }
         };
         let journal = match self.store.read_journal(&id).await {
             Ok(journal) => journal,
             Err(error) => {
-                problems.push(store_error(&error).message);
+                problems.push(of_store(&error));
                 None
             }
         };
@@ -31,10 +39,10 @@ impl StateAdministration {
         }
         let mut deployment = Deployment::default();
         if let Some(loaded) = &checkpoint {
-            problems.extend(wrong_name(&loaded.checkpoint, address));
+            problems.extend(wrong_name(&loaded.checkpoint, address).map(of_order));
             if let Some(latest) = &loaded.checkpoint.latest {
-                problems.extend(rules(latest));
-                problems.extend(foreign(latest, address));
+                problems.extend(rules(latest).into_iter().map(of_order));
+                problems.extend(foreign(latest, address).into_iter().map(of_order));
                 deployment.clone_from(latest);
             }
         }
@@ -43,25 +51,42 @@ impl StateAdministration {
                 Ok(journal) => {
                     let recorded = journal.changes(&deployment);
                     let folded = changes::apply(&mut deployment, &recorded);
-                    problems.extend(folded.err().map(|error| error.message));
+                    problems.extend(folded.err().map(|error| of_order(error.message)));
                     let after = rules(&deployment).into_iter().map(|it| format!("with the journal folded in: {it}"));
-                    let new: Vec<String> =
-                        after.filter(|it| !problems.iter().any(|known| it.ends_with(known.as_str()))).collect();
+                    let is_known = |it: &String| problems.iter().any(|known| it.ends_with(known.message.as_str()));
+                    let new: Vec<StateProblem> = after.filter(|it| !is_known(it)).map(of_order).collect();
                     problems.extend(new);
                 }
-                Err(error) => problems.push(error.message),
+                Err(error) => {
+                    problems.push(StateProblem { message: error.message, hint: error.hint, repairable: false })
+                }
             }
         }
         let history = self.store.history(&id, usize::MAX).await;
-        problems.extend(history.err().map(|error| store_error(&error).message));
+        problems.extend(history.err().map(|error| of_store(&error)));
         let tags = self.store.tags(&id).await;
-        problems.extend(tags.err().map(|error| store_error(&error).message));
+        problems.extend(tags.err().map(|error| of_store(&error)));
         if secrets {
             let manager = StackSecrets::new(deployment.secrets_provider.clone(), self.access.clone());
-            problems.extend(deployment.check_secrets(&manager).err().map(|error| with_causes(&error)));
+            // Whoever has the wrong key is told so, and not that the state is damaged.
+            problems.extend(deployment.check_secrets(&manager).err().map(|error| StateProblem {
+                message: with_causes(&error),
+                hint: Some(WRONG_KEY.to_owned()),
+                repairable: false,
+            }));
         }
         Ok(problems)
     }
+}
+
+/// What a repair may put right: the order of the state itself.
+fn of_order(message: String) -> StateProblem {
+    StateProblem { message, hint: None, repairable: true }
+}
+
+fn of_store(error: &state::Error) -> StateProblem {
+    let StoreError { message, hint, .. } = store_error(error);
+    StateProblem { message, hint, repairable: false }
 }
 
 fn rules(deployment: &Deployment) -> Vec<String> {
