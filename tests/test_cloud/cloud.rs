@@ -161,7 +161,7 @@ impl FolderCloud {
 #[async_trait]
 impl Diagnostics for FolderCloud {
     async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
-        Ok(Invoked::Well)
+        Ok(Invoked::Well("null".into()))
     }
 
     async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {

@@ -119,7 +119,7 @@ impl Diagnostics for WatchedCloud {
         let invoked = self.cloud.invoke(outputs, event, timeout).await;
         match invoked.map_err(|error| redacted(&self.redactor, error))? {
             Invoked::Failed(error) => Ok(Invoked::Failed(self.redactor.text(&error).into_owned())),
-            Invoked::Well => Ok(Invoked::Well),
+            Invoked::Well(answer) => Ok(Invoked::Well(self.redactor.text(&answer).into_owned())),
         }
     }
 

@@ -11,9 +11,10 @@ use super::excerpt::{cause, excerpt};
 use crate::application::error::ApplicationError;
 use crate::application::journal::dispatcher::Dispatcher;
 use crate::application::request::Ports;
+use crate::domain::code::function::Start;
 use crate::domain::component::{Component, Probe};
 use crate::domain::deployment::{DeploymentEvent, ErrorDetail};
-use crate::ports::{CloudIdentity, HealthProbe, HealthReport, Invoked, ProviderErrorKind};
+use crate::ports::{CloudIdentity, HealthProbe, HealthReport, Invoked, Notice, ProviderErrorKind};
 
 /// The name of the output with the address that a component is asked at.
 const URL: &str = "url";
@@ -26,6 +27,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 const SHOWN_LETTERS: usize = 500;
 /// Most lines of a server's own output that are shown.
 const SHOWN_LINES: usize = 20;
+/// The question that the runtime shim answers itself, without the server.
+const PROBE: &str = r#"{"semantest":"probe"}"#;
+/// How long a function may take to be there, beside the time that an answer takes: Lambda gives its initialisation 10 s.
+const START: Duration = Duration::from_secs(15);
 /// How often the output of a server that is still busy is asked for.
 const OUTPUT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long after a function's time is up its output is there at the latest.
@@ -43,7 +48,14 @@ pub struct Check {
 /// What is asked.
 enum Question {
     Request(HealthProbe),
-    Invocation { event: String, timeout: Duration },
+    Invocation {
+        event: String,
+        timeout: Duration,
+    },
+    /// Whether its server starts: asked of one that doesn't say how it is asked for its health.
+    Start {
+        timeout: Duration,
+    },
 }
 
 impl Question {
@@ -51,21 +63,21 @@ impl Question {
     fn address(&self, outputs: &PropertyMap) -> String {
         match self {
             Self::Request(probe) => probe.url.clone(),
-            Self::Invocation { .. } => outputs.string(FUNCTION).unwrap_or_default().to_owned(),
+            Self::Invocation { .. } | Self::Start { .. } => outputs.string(FUNCTION).unwrap_or_default().to_owned(),
         }
     }
 
     fn in_words(&self, address: &str) -> String {
         match self {
             Self::Request(_) => format!("GET {address}"),
-            Self::Invocation { .. } => format!("invoking {address}"),
+            Self::Invocation { .. } | Self::Start { .. } => format!("invoking {address}"),
         }
     }
 
     fn timeout(&self) -> Duration {
         match self {
             Self::Request(probe) => probe.timeout,
-            Self::Invocation { timeout, .. } => *timeout,
+            Self::Invocation { timeout, .. } | Self::Start { timeout } => *timeout,
         }
     }
 }
@@ -79,7 +91,13 @@ pub struct Checked {
     pub unhealthy: Vec<(String, ErrorDetail)>,
 }
 
-/// The components that are to be asked: wanted ones that say how, and of which the plan changes something, or that weren't
+/// Whether the component's code is a server, which the runtime shim starts and can be asked about. What a handler does with an event
+/// nobody but its author knows, so it is asked only where the configuration says how.
+fn is_server(component: &Component) -> bool {
+    component.code().is_some_and(|code| matches!(code.start, Start::Server(_)))
+}
+
+/// The components that are to be asked: wanted servers, and others that say how, and of which the plan changes something, or that weren't
 /// well (or weren't asked) the last time.
 pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
     let (target, wanted) = (&context.options.target, &context.wanted);
@@ -97,9 +115,10 @@ pub fn concerned(context: &Context<'_>, plan: &Plan) -> Vec<String> {
     let concerned = context.components.iter().filter_map(|component| {
         let name = component.name().as_str();
         let group = component.group_urn(&target.project, &target.stack);
-        let asked_at = match component.health()? {
-            Probe::Request(_) => URL,
-            Probe::Invocation(_) => FUNCTION,
+        let asked_at = match component.health() {
+            Some(Probe::Request(_)) => URL,
+            Some(Probe::Invocation(_)) => FUNCTION,
+            None => is_server(component).then_some(FUNCTION)?,
         };
         (shows(name, asked_at) && changed.contains(&group)).then(|| name.to_owned())
     });
@@ -116,25 +135,22 @@ pub fn due(
 ) -> Vec<Check> {
     let checks = components.iter().filter_map(|component| {
         let name = component.name().as_str();
-        let probe = component.health().filter(|_| concerned.iter().any(|it| it == name))?;
+        concerned.iter().find(|it| *it == name)?;
         let outputs = outputs.map(name)?;
-        let question = match probe {
-            Probe::Request(health) => Question::Request(HealthProbe {
+        let longest_answer = component.code().map_or(Duration::ZERO, |code| code.timeout.duration());
+        let question = match component.health() {
+            None => Question::Start { timeout: longest_answer + START },
+            Some(Probe::Request(health)) => Question::Request(HealthProbe {
                 url: format!("{}{}", outputs.string(URL)?.trim_end_matches('/'), health.path),
                 headers: ports.cloud.health_headers(identity),
                 timeout: health.timeout.duration(),
             }),
-            Probe::Invocation(invocation) => Question::Invocation {
+            Some(Probe::Invocation(invocation)) => Question::Invocation {
                 event: invocation.event.as_str().to_owned(),
                 timeout: invocation.timeout.duration(),
             },
         };
-        Some(Check {
-            question,
-            outputs: outputs.clone(),
-            longest_answer: component.code().map_or(Duration::ZERO, |code| code.timeout.duration()),
-            component: name.to_owned(),
-        })
+        Some(Check { question, outputs: outputs.clone(), longest_answer, component: name.to_owned() })
     });
     checks.collect()
 }
@@ -169,14 +185,18 @@ pub async fn run(
         }
         // What is wrong with the server comes first; that nobody answered well is its consequence.
         let cause = printed.as_deref().and_then(cause).map(|cause| format!("the server {cause}; "));
-        let mut message = format!(
-            "{component} isn't healthy: {}{} gave no good answer within {} s ({attempts} {}); the last one: {}",
-            cause.unwrap_or_default(),
-            check.question.in_words(&url),
-            check.question.timeout().as_secs(),
-            if attempts == 1 { "try" } else { "tries" },
-            beginning(&report.last_answer)
-        );
+        let mut message = if let Question::Start { .. } = check.question {
+            format!("{component} doesn't start: {}", report.last_answer)
+        } else {
+            format!(
+                "{component} isn't healthy: {}{} gave no good answer within {} s ({attempts} {}); the last one: {}",
+                cause.unwrap_or_default(),
+                check.question.in_words(&url),
+                check.question.timeout().as_secs(),
+                if attempts == 1 { "try" } else { "tries" },
+                beginning(&report.last_answer)
+            )
+        };
         if let Some(output) = printed {
             let shown = excerpt(&output, SHOWN_LINES);
             if !shown.is_empty() {
@@ -217,7 +237,45 @@ async fn ask(ports: &Ports, check: &Check) -> HealthReport {
     match &check.question {
         Question::Request(probe) => ports.health.check(probe).await,
         Question::Invocation { event, timeout } => invoke(ports, &check.outputs, event, *timeout).await,
+        Question::Start { timeout } => ask_whether_it_starts(ports, check, *timeout).await,
     }
+}
+
+/// Asks the runtime shim whether the server starts. Whoever may not invoke may still deploy.
+async fn ask_whether_it_starts(ports: &Ports, check: &Check, timeout: Duration) -> HealthReport {
+    let clock = &ports.monotonic;
+    let begun = clock.now();
+    let answer = ports.cloud.invoke(&check.outputs, PROBE, timeout).await;
+    let (healthy, last_answer) = match answer {
+        Ok(Invoked::Well(answer)) => match why_not(&answer) {
+            None => (true, "listens".to_owned()),
+            Some(why) => (false, why),
+        },
+        Ok(Invoked::Failed(error)) => (false, error),
+        Err(error) if error.kind == ProviderErrorKind::Denied => {
+            let message = format!("whether {} starts wasn't asked: {}", check.component, error.message);
+            ports.notices.notice(Notice::Warning { message, hint: error.hint });
+            (true, "not asked".to_owned())
+        }
+        Err(error) => (false, error.message),
+    };
+    HealthReport { healthy, attempts: 1, last_answer, unanswered: false, duration: clock.now().saturating_sub(begun) }
+}
+
+/// Why a server doesn't start, with its last output, as the runtime shim answers; `None` when it does.
+fn why_not(answer: &str) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(answer).ok()?;
+    if answer["listening"] != false {
+        return None;
+    }
+    let mut why = answer["error"]["message"].as_str().unwrap_or("it gives no reason").to_owned();
+    let lines = answer["lastOutput"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let output = lines.collect::<Vec<_>>().join("\n");
+    let shown = excerpt(&output, SHOWN_LINES);
+    if !shown.is_empty() {
+        why.push_str(&format!("\nits last output:\n  {}", shown.join("\n  ")));
+    }
+    Some(why)
 }
 
 /// Invokes until it ends without an error or the time is up: what it needs may take a while to be there.
@@ -229,7 +287,7 @@ async fn invoke(ports: &Ports, outputs: &PropertyMap, event: &str, timeout: Dura
         attempts += 1;
         let left = timeout.saturating_sub(clock.now().saturating_sub(begun)).max(Duration::from_millis(1));
         let (healthy, last_answer, unanswered) = match ports.cloud.invoke(outputs, event, left).await {
-            Ok(Invoked::Well) => (true, "answered".to_owned(), false),
+            Ok(Invoked::Well(_)) => (true, "answered".to_owned(), false),
             Ok(Invoked::Failed(error)) => (false, error, false),
             Err(error) => (false, error.message, error.kind == ProviderErrorKind::Unavailable),
         };
@@ -250,7 +308,8 @@ async fn printed_lately(
     check: &Check,
     report: &HealthReport,
 ) -> Option<String> {
-    if report.healthy {
+    // The shim's answer about a start holds the server's output.
+    if report.healthy || matches!(check.question, Question::Start { .. }) {
         return None;
     }
     // A missing log must not hide the failure itself.

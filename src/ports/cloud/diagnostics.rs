@@ -11,8 +11,8 @@ use crate::ports::ProviderError;
 /// How an invocation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invoked {
-    /// Without an error.
-    Well,
+    /// Without an error; what it answered, as JSON.
+    Well(String),
     /// With an error, as the runtime tells it.
     Failed(String),
 }

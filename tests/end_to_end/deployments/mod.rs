@@ -4,6 +4,7 @@ mod concurrency;
 mod functions;
 pub mod interruption;
 mod lifecycle;
+mod starts;
 mod timing;
 mod treatment;
 mod unread;

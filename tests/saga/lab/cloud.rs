@@ -450,7 +450,7 @@ impl Account for CloudPort {
 #[async_trait]
 impl Diagnostics for CloudPort {
     async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
-        Ok(Invoked::Well)
+        Ok(Invoked::Well("null".into()))
     }
 
     fn health_headers(&self, _identity: &CloudIdentity) -> Vec<(String, String)> {

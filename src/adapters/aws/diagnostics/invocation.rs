@@ -38,10 +38,10 @@ pub(in crate::adapters::aws) async fn invoke(
         request.clone().customize().config_override(config).send()
     };
     let answer = sender.send(INVOKE, function, send).await?;
+    let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
     Ok(match answer.function_error {
-        None => Invoked::Well,
+        None => Invoked::Well(String::from_utf8_lossy(&payload).into_owned()),
         Some(kind) => {
-            let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
             let text: String = String::from_utf8_lossy(&payload).chars().take(SHOWN).collect();
             Invoked::Failed(format!("{kind} error: {text}"))
         }
