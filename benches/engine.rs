@@ -209,7 +209,7 @@ impl Account for Things {
 #[async_trait]
 impl Diagnostics for Things {
     async fn invoke(&self, _: &PropertyMap, _: &str, _: Duration) -> Result<Invoked, ProviderError> {
-        Ok(Invoked::Well)
+        Ok(Invoked::Well("null".into()))
     }
 
     async fn recent_output(&self, _outputs: &PropertyMap) -> Result<Option<String>, ProviderError> {

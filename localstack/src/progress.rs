@@ -99,7 +99,11 @@ impl fmt::Display for Progress {
                 write!(formatter, "{emulator} is ready at {endpoint} ({:.1} s)", took.as_secs_f64())
             }
             Progress::UsingExisting { emulator, endpoint } => {
-                write!(formatter, "using the {emulator} that already runs at {endpoint}")
+                write!(
+                    formatter,
+                    "using the {emulator} that already runs at {endpoint}, which somebody else has started: end it, or set another \
+                     `endpoint`, if it isn't yours"
+                )
             }
             Progress::Obtaining { doing, what, version, cost } => {
                 write!(formatter, "{doing} {what} {version} (first use, {cost})")

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -67,6 +68,15 @@ fn start_of(code: &ServerlessFunction) -> packaging::Start {
         }
         function::Start::Handler(handler) => packaging::Start::Handler { handler: handler.as_str().to_owned() },
     }
+}
+
+/// The major version of the Node.js that a local cloud finds; `None` where there is none.
+async fn installed_node(environment: &BTreeMap<OsString, OsString>) -> Option<u16> {
+    let mut node = tokio::process::Command::new("node");
+    node.arg("--version").env_clear().envs(environment).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = node.output().await.ok().filter(|output| output.status.success())?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }
 
 /// A component as if it were packaged, for whoever draws or describes it: there is no code.
@@ -184,6 +194,21 @@ impl Packager for SourceCode {
                 secrets: package.left_out.secrets.clone(),
                 others: package.left_out.others.clone(),
             });
+        }
+        if !package.from_cache && self.runs_here.load(Ordering::Relaxed) {
+            let installed = installed_node(&self.build_environment).await;
+            if let Some(installed) = installed.filter(|major| *major != code.runtime.major()) {
+                notices.notice(Notice::Warning {
+                    message: format!(
+                        "{name} asks for {}, and the local cloud runs it with this machine's Node.js {installed}",
+                        code.runtime
+                    ),
+                    hint: Some(format!(
+                        "put Node.js {} first on the PATH to try it as it will run",
+                        code.runtime.major()
+                    )),
+                });
+            }
         }
         let code = PackagedCode {
             archive: Archive {

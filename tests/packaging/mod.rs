@@ -10,6 +10,7 @@ mod events;
 mod folders;
 mod frameworks;
 mod lifecycle;
+mod local_node;
 mod platforms;
 mod ports;
 mod sandbox;
