@@ -38,8 +38,13 @@ pub struct Disk {
 }
 
 impl Disk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder"), lives: Arc::default(), encryption: Encryption::Secrets }
+    }
+
+    /// Where everything lies.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// One whose stack is sealed.

@@ -7,6 +7,7 @@ mod disk;
 mod failures;
 mod kills;
 mod lab;
+mod prefixes;
 mod random;
 mod scale;
 mod surprises;

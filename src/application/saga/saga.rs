@@ -228,7 +228,11 @@ impl Saga<'_> {
         stack: &dyn LockedStack,
     ) -> Result<(), ApplicationError> {
         let entry = recovery::history_entry(interrupted);
-        let known = self.context.ports.store.history(RECENT_HISTORY).await?;
+        // What can't be read there keeps nobody from going on.
+        let known = self.context.ports.store.history(RECENT_HISTORY).await.unwrap_or_else(|error| {
+            tracing::warn!("the history can't be read: {error}");
+            Vec::new()
+        });
         let entry = entry.filter(|entry| known.iter().all(|known| known.deployment_id != entry.deployment_id));
         if let Some(first) = interrupted.events.first() {
             stack.audit(&first.aggregate_id, AuditLog::of(&interrupted.events).lines()).await?;

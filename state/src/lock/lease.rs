@@ -124,8 +124,18 @@ pub(super) async fn read_lease(objects: &Objects, id: &StackId) -> Result<Option
     let key = id.lease();
     let Some(object) = objects.get(&key).await? else { return Ok(None) };
     let file = objects.show(&key);
-    let lease: Lease =
-        serde_json::from_slice(&object.content).map_err(|error| Error::json(&file, object.content.len(), &error))?;
+    let lease: Lease = match serde_json::from_slice(&object.content) {
+        Ok(lease) => lease,
+        // Nobody writes half a lease and lives: a disk that was full, or a machine that lost its power. Whoever held it has a lock
+        // file, which still keeps others away; the number is greater than any that was counted up.
+        Err(error) if error.is_eof() => {
+            tracing::warn!("{file} is cut off: it is taken for nobody's");
+            let token = u64::try_from(object.modified.timestamp_millis()).unwrap_or_default();
+            let lease = Lease { version: FORMAT, token, held: None, left_behind: Vec::new() };
+            return Ok(Some((lease, object.revision, object.modified)));
+        }
+        Err(error) => return Err(Error::json(&file, object.content.len(), &error)),
+    };
     if lease.version != FORMAT {
         return Err(Error::UnsupportedStore { file, version: lease.version.to_string() });
     }
