@@ -71,6 +71,8 @@ impl ProgressTree {
                     DeploymentCommand::Destroy => "Destroying",
                 };
                 self.title = format!("{verb} {stack}");
+                // The lock is there: nobody waits for it any more.
+                self.end("");
                 self.components.clone_from(components);
             }
             E::DeploymentPlanned { steps, .. } => {
@@ -149,6 +151,7 @@ impl ProgressTree {
         }];
         // One line of the window stays free for the cursor.
         let room = size.rows.saturating_sub(2).max(1);
+        lines.extend(self.activity_lines(now, palette));
         let hidden = self.body(Detail::chosen(self, room), now, palette, &mut lines);
         if hidden > 0 {
             lines.push(palette.faint(format!("  … and {hidden} more")));
@@ -166,12 +169,17 @@ impl ProgressTree {
         lines
     }
 
+    /// What is under way beside the steps: what ends together with the drawing leaves nothing behind.
+    fn activity_lines(&self, now: Duration, palette: Palette) -> Vec<String> {
+        let lines = self.activities.iter().map(|(component, (activity, since))| {
+            let what = if component.is_empty() { activity.clone() } else { format!("{component}: {activity}") };
+            format!("  {} {what} {}", wheel(now, palette), palette.faint(elapsed(*since, now)))
+        });
+        lines.collect()
+    }
+
     fn body(&self, detail: Detail, now: Duration, palette: Palette, lines: &mut Vec<String>) -> usize {
         let mut hidden = 0;
-        for (component, (activity, since)) in &self.activities {
-            let what = if component.is_empty() { activity.clone() } else { format!("{component}: {activity}") };
-            lines.push(format!("  {} {what} {}", wheel(now, palette), palette.faint(elapsed(*since, now))));
-        }
         let columns = Columns::of(self.steps().filter(|step| detail.shows(step)));
         for (component, group) in &self.groups {
             let shown: Vec<_> = group.values().filter(|step| detail.shows(step)).collect();
@@ -315,6 +323,10 @@ mod tests {
         assert!(tree.is_empty());
         tree.begin("rest-api", "packaging", Duration::ZERO);
         assert_eq!(lines(&tree, SIZE), "Preparing 2.5 s\n  ⠴ rest-api: packaging 2.5 s");
+        assert!(tree.final_lines(Palette::new(false)).is_empty(), "what was interrupted leaves no line behind");
+        tree.begin("", "waiting for the stack's lock", Duration::ZERO);
+        tree.apply(&story()[0].event, Duration::ZERO);
+        assert!(!lines(&tree, SIZE).contains("waiting"), "{}", lines(&tree, SIZE));
         tree.end("rest-api");
         assert!(tree.is_empty());
     }
