@@ -30,9 +30,8 @@ async fn who_comes_second_is_told_who_holds_the_lock() {
     let names: Vec<String> = files(&folder.path().join(".pulumi/locks/organization/shop/dev")).into_keys().collect();
     let [name] = names.as_slice() else { panic!("{names:?}") };
     let expected = format!(
-        "the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete the lock file with \
-         `pulumi cancel`.\n  file://{}/.pulumi/locks/organization/shop/dev/{name}: created by ann@ci-1 (pid \
-         42) at 2027-01-15T08:00:00Z",
+        "the stack is currently locked by 1 lock(s). Wait for the other process(es) to end.\n  \
+         file://{}/.pulumi/locks/organization/shop/dev/{name}: created by ann@ci-1 (pid 42) at 2027-01-15T08:00:00Z",
         folder.path().display()
     );
     assert_eq!(error.to_string(), expected);
@@ -428,15 +427,25 @@ async fn pulumis_own_lock_is_never_broken() {
 }
 
 #[tokio::test]
-async fn a_damaged_lease_is_named() {
+async fn a_damaged_lease_is_named_and_one_that_is_cut_off_is_nobodys() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(folder.path());
     let path = folder.path().join(".semantest/leases/shop/dev.json");
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    for content in ["", "{", "[]", r#"{"version":2,"token":1,"held":null}"#] {
+    for content in ["[]", "nonsense", r#"{"version":2,"token":1,"held":null}"#] {
         std::fs::write(&path, content).unwrap();
         let error = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap_err();
         assert!(error.to_string().contains(&path.display().to_string()), "{content}: {error}");
+    }
+    let mut token = 1;
+    for content in ["", "{", r#"{"version":1,"tok"#] {
+        std::fs::write(&path, content).unwrap();
+        let lock = store.lock(&id(), &owner("here", 1), &lock_options(&FakeProcesses::default())).await.unwrap();
+        lock.release().await.unwrap();
+        let lease: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let next = lease["token"].as_u64().unwrap();
+        assert!(next > token, "numbers never come back");
+        token = next;
     }
 }
 
