@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn somebody_and_somewhere_are_always_known() {
-        assert!(Process::default().user_name().starts_with("uid "));
+        assert!(!Process::default().user_name().is_empty());
         assert!(!Process::default().host_name().is_empty());
     }
 }
