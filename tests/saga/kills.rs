@@ -6,6 +6,7 @@ use resource_graph::Clock;
 use semantest_iac::application::DeploymentResult;
 
 use super::lab::faults::{Act, Fault, Kind, Moment};
+use super::lab::kinds;
 use super::lab::lab::{Command, How, Lab, assert_none};
 use super::lab::program::{CHANGED, Program, REST, RestApi};
 use super::lab::store::Tail;
@@ -201,4 +202,23 @@ fn nobody_waits_for_what_was_cut_off_a_while_ago() {
     let before = lab.script.clock.now();
     assert_none(&finish(&lab, &command));
     assert_eq!(lab.script.clock.now(), before);
+}
+
+#[test]
+fn what_was_made_twice_all_the_same_goes_when_it_is_destroyed() {
+    let command = Command::Deploy(REST.program());
+    let probe = Lab::default();
+    probe.run(&command, &How::default(), &[]).expect("it lives").expect("a report");
+    let mut doubled = 0;
+    for (at, _) in probe.points().iter().enumerate().filter(|(_, point)| point.kind == Kind::Write) {
+        let lab = Lab::default();
+        let late = Act::DieLate(Duration::from_secs(3_600));
+        lab.kill(&command, &[Fault { at, moment: Moment::After, act: late }], Tail::Kept(usize::MAX));
+        lab.deploy(&REST.program());
+        let count = |lab: &Lab| lab.cloud.objects().iter().filter(|it| it.kind.info.token == kinds::API).count();
+        doubled += usize::from(count(&lab) == 2);
+        lab.destroy();
+        assert_eq!(count(&lab), 0, "killed in {at}");
+    }
+    assert_eq!(doubled, 1, "one of the calls makes the API");
 }

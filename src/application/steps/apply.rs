@@ -272,9 +272,13 @@ impl Applier {
                 if self.is_taken_back(record) {
                     return Ok(Outcome::same(None));
                 }
-                match self.provider(step)?.delete(context, &state_of(record)).await {
+                let provider = self.provider(step)?;
+                match provider.delete(context, &state_of(record)).await {
                     Err(error) if error.kind == ProviderErrorKind::NotFound => {}
                     result => result?,
+                }
+                if operation == ResourceOperation::Delete {
+                    self.delete_duplicates(provider.as_ref(), context, record).await?;
                 }
             }
             return Ok(done(None));
@@ -326,6 +330,38 @@ impl Applier {
         let became_update = step.operation == resource_graph::Operation::CreateReplacement && !made_new;
         let applied = if became_update { Applied::Updated } else { Applied::Done };
         Ok(Outcome { operation, reclaimed, record: Some(record), applied })
+    }
+
+    /// Deletes what was made twice, with what isn't wanted any more: a call that the cloud carried out very late may have made another
+    /// one, which no record stands for. What lies within something else goes with that.
+    async fn delete_duplicates(
+        &self,
+        provider: &dyn ResourceProvider,
+        context: &OperationContext,
+        deleted: &ResourceRecord,
+    ) -> Result<(), ProviderError> {
+        if !provider.has_generated_id() || !provider.info().id_within.is_empty() {
+            return Ok(());
+        }
+        loop {
+            let found = match provider.find(context, &deleted.inputs).await {
+                Ok(Some(found)) => found,
+                Ok(None) => break,
+                // What was to be deleted is: whether there was another one can't be seen.
+                Err(error) => {
+                    tracing::debug!("whether {} was made twice can't be seen: {error}", deleted.urn);
+                    break;
+                }
+            };
+            let key = ThingKey::new(self.types(), &deleted.type_token, &found.state.id, &found.state.inputs);
+            let is_itself = deleted.id.as_ref() == Some(&found.state.id);
+            if found.whose != Whose::Ours || is_itself || self.owner_of(&deleted.urn, &key) != Owner::Nobody {
+                break;
+            }
+            tracing::warn!("{} was made twice: {} is deleted, too", deleted.urn, found.state.id);
+            provider.delete(context, &found.state).await?;
+        }
+        Ok(())
     }
 
     /// Whether the deletion of a replacement that deletes first isn't needed after all.
