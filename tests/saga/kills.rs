@@ -205,6 +205,23 @@ fn nobody_waits_for_what_was_cut_off_a_while_ago() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_makes_nobody_wait_for_hours() {
+    let lab = Lab::default();
+    let command = Command::Deploy(REST.program());
+    lab.run(&command, &How::default(), &[]).expect("it lives").expect("a report");
+    let changed = Command::Deploy(CHANGED.program());
+    let probe = lab_with(&[REST.program()]);
+    probe.run(&changed, &How::default(), &[]).expect("it lives").expect("a report");
+    let at = probe.points().iter().position(|point| point.kind == Kind::Write).expect("a call");
+    lab.goes_ahead_by(Duration::from_secs(7_200));
+    lab.kill(&changed, &[Fault { at, moment: Moment::Before, act: Act::Die }], Tail::Kept(usize::MAX));
+    lab.goes_ahead_by(Duration::ZERO);
+    let before = lab.script.clock.now();
+    assert_none(&finish(&lab, &changed));
+    assert!(lab.script.clock.now() - before <= Duration::from_secs(16));
+}
+
+#[test]
 fn what_was_made_twice_all_the_same_goes_when_it_is_destroyed() {
     let command = Command::Deploy(REST.program());
     let probe = Lab::default();

@@ -49,6 +49,8 @@ struct TestClock {
     asked: AtomicU64,
     passing: VirtualClock,
     minutes: Option<AtomicI64>,
+    /// Milliseconds by which this machine's clock is ahead.
+    ahead: AtomicI64,
 }
 
 impl WallClock for TestClock {
@@ -57,7 +59,7 @@ impl WallClock for TestClock {
         let asked = i64::try_from(self.asked.fetch_add(1, Ordering::Relaxed)).unwrap_or_default();
         match &self.minutes {
             Some(minutes) => minutes.load(Ordering::Relaxed) * 60_000 + MachineClock.now_ms(),
-            None => 1_750_000_000_000 + passed + asked,
+            None => 1_750_000_000_000 + passed + asked + self.ahead.load(Ordering::Relaxed),
         }
     }
 
@@ -268,6 +270,11 @@ impl Lab {
         lab.disk = Some(disk);
         lab.clock = Arc::new(TestClock { minutes: Some(AtomicI64::default()), ..TestClock::default() });
         lab
+    }
+
+    /// From now on the machine's clock is ahead by this time.
+    pub fn goes_ahead_by(&self, time: Duration) {
+        self.clock.ahead.store(i64::try_from(time.as_millis()).expect("a time"), Ordering::Relaxed);
     }
 
     fn state(&self) -> Arc<dyn StackStore> {

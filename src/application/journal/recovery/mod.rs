@@ -86,7 +86,7 @@ pub async fn settle(
         options,
         stack,
         wanted: wanted.iter().map(|spec| (&spec.urn, spec.as_ref())).collect(),
-        late_until: late_until(&interrupted.events, stack),
+        late_until: late_until(&interrupted.events, stack, ports.clock.now_ms()),
         waiting: Once::new(),
         deployment: deployment.id(),
         identity: provider.as_ref().map(|it| it.id.clone()).unwrap_or_default(),
@@ -128,12 +128,13 @@ fn stack_identity(events: &[DomainEvent]) -> Option<String> {
     })
 }
 
-/// Until when the calls of a deployment that died may still be carried out: the longest time of one after its last sign of life.
-fn late_until(events: &[DomainEvent], stack: &dyn LockedStack) -> i64 {
+/// Until when the calls of a deployment that died may still be carried out: the longest time of one after its last sign of life. Its
+/// clock may have been ahead of ours: it isn't alive now.
+fn late_until(events: &[DomainEvent], stack: &dyn LockedStack, now: i64) -> i64 {
     let time = |event: &DomainEvent| chrono::DateTime::parse_from_rfc3339(&event.metadata.timestamp).ok();
     let last_event = events.last().and_then(time).map(|time| time.timestamp_millis());
     let longest = i64::try_from(LONGEST_CALL.as_millis()).unwrap_or(i64::MAX);
-    last_event.max(stack.predecessor_seen()).unwrap_or_default().saturating_add(longest)
+    last_event.max(stack.predecessor_seen()).unwrap_or_default().min(now).saturating_add(longest)
 }
 
 /// A died deployment's place in the history; `None` when its journal doesn't even hold its request.
