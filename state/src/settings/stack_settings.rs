@@ -83,7 +83,12 @@ impl StackSettings {
                     for entry in entries {
                         let key = ConfigKey::parse(&entry.key)
                             .map_err(|error| file::malformed(file, &text, entry.key_span.start, error.to_string()))?;
-                        written_keys.insert(key, entry.key.clone());
+                        // Which of the two Pulumi would take is left to chance.
+                        if let Some(other) = written_keys.insert(key, entry.key.clone()) {
+                            let message =
+                                format!("`{}` is the same key as `{other}`: only one of them can be", entry.key);
+                            return Err(file::malformed(file, &text, entry.key_span.start, message));
+                        }
                     }
                 }
                 (CONFIG, _) => {

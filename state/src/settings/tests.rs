@@ -214,6 +214,10 @@ fn what_cant_be_settings_is_told_with_its_place() {
         ("config:\n  region: x\n", "Pulumi.dev.yaml:2:3: invalid configuration key: could not parse region"),
         ("config:\n  a:b: 1\n  a:b: 2\n", "Pulumi.dev.yaml:3:3: the key \"a:b\" is given twice"),
         (
+            "config:\n  a:config:b: 1\n  a:b: 2\n",
+            "Pulumi.dev.yaml:3:3: `a:b` is the same key as `a:config:b`: only one of them can be",
+        ),
+        (
             "x: &x { a:c: 1 }\ny: &y { a:d: 2 }\nconfig:\n  <<: *x\n  <<: *y\n",
             "Pulumi.dev.yaml:5:3: the key \"<<\" is given twice",
         ),
